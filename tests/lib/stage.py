@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole stage: Kafka, Redis, the Harbor stand-ins, topics, workers, and the berth program to
+talk with them as a user would. Nothing here knows more than a user could: what berth's programs
+print, Harbor's API, and the documented layout in Redis."""
+
+import base64
+import json
+import secrets
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Optional, Sequence
+
+from service import Service, ServiceError, free_port, tail_of, wait_until
+from services import Kafka, Redis, Sandbox
+
+DEPLOYMENT = "demo"
+SESSION_TIMEOUT_S = 6
+# Design 4.7: how long a restarted worker leaves the lanes of its own earlier run alone.
+GRACE_S = 2
+REGISTRY_UIDS = {
+    "alpha": "5a9be1a4-23a3-4f0e-9d5e-0c9f5f5f7a01",
+    "beta": "5a9be1a4-23a3-4f0e-9d5e-0c9f5f5f7a02",
+}
+PAGE = 100
+
+# Exit statuses of berth.
+DONE, REFUSED, USAGE, NO_ANSWER = range(4)
+
+
+class Worker(Service):
+    """One berthd process with a configuration of its own."""
+
+    stop_timeout_s = 60.0
+
+    def __init__(self, stage: "Stage", instance: str) -> None:
+        super().__init__(instance, stage.folder / instance)
+        self.stage = stage
+        self.instance = instance
+        self.admin_port = 0
+        self.configuration = self.folder / "berth.conf"
+        self.state = self.folder / "state"
+        self.state.mkdir(mode=0o700)
+
+    def choose_ports(self) -> None:
+        self.admin_port = free_port()
+        self.configuration.write_text(
+            self.stage.configuration_text(self.instance, self.state, self.admin_port)
+        )
+
+    def command(self) -> list[str]:
+        return [str(self.stage.program("berthd")), "-c", str(self.configuration)]
+
+    def ready(self) -> bool:
+        return self.admin_status("/readyz") == 200
+
+    def admin_status(self, path: str) -> int:
+        url = f"http://127.0.0.1:{self.admin_port}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as reply:
+                return reply.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+class Stage:
+    """Use with "with": everything ends and is removed at the end, whatever happens."""
+
+    def __init__(self, build: Path, partitions: int = 3) -> None:
+        self.build = build.resolve()
+        self.partitions = partitions
+        self.folder = Path(tempfile.mkdtemp(prefix="berth-stage-"))
+        self.kafka = Kafka(self.folder / "kafka")
+        self.redis = Redis(self.folder / "redis")
+        self.sandbox = Sandbox(self.folder / "sandbox", self.build)
+        self.workers: list[Worker] = []
+        self.master_key = self.folder / "master-key"
+        self.master_key.write_text(secrets.token_hex(32) + "\n")
+        self.master_key.chmod(0o600)
+        self.client_configuration = self.folder / "client.conf"
+
+    def __enter__(self) -> "Stage":
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.end()
+
+    def start(self) -> None:
+        """Everything but workers: see add_worker."""
+        services = self.services()
+        for service in services:
+            service.begin()
+        for service in services:
+            service.finish()
+        self.client_configuration.write_text(
+            self.configuration_text("client", self.folder, free_port())
+        )
+        self.berth("topics", "--create", "--partitions", str(self.partitions))
+
+    def end(self) -> None:
+        for service in [*self.workers, *self.services()]:
+            service.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def services(self) -> list[Service]:
+        return [self.kafka, self.redis, self.sandbox]
+
+    def logs(self) -> str:
+        """The last lines of everybody, to explain a failure with."""
+        everybody = [*self.services(), *self.workers]
+        return "\n".join(f"--- {one.name}\n{tail_of(one.log, 40)}" for one in everybody)
+
+    def program(self, name: str) -> Path:
+        path = self.build / "bin" / name
+        if not path.exists():
+            raise ServiceError(f"{path} is not there: ./dev build makes it")
+        return path
+
+    def add_worker(self, instance: str = "worker-1") -> Worker:
+        """A new worker, up and ready."""
+        worker = Worker(self, instance)
+        self.workers.append(worker)
+        worker.start()
+        return worker
+
+    def configuration_text(self, instance: str, state: Path, admin_port: int) -> str:
+        lines = [
+            "[berth]",
+            f"deployment = {DEPLOYMENT}",
+            f"instance = {instance}",
+            "group = berth",
+            f"state_dir = {state}",
+            f"master_key_file = {self.master_key}",
+            f"admin_listen = 127.0.0.1:{admin_port}",
+            "start = earliest",
+            "log_level = info",
+            "[kafka]",
+            f"bootstrap.servers = {self.kafka.address}",
+            f"session.timeout.ms = {SESSION_TIMEOUT_S * 1000}",
+            "[redis]",
+            f"address = {self.redis.address}",
+        ]
+        for name, uid in REGISTRY_UIDS.items():
+            lines += [
+                f"[registry {name}]",
+                f"uid = {uid}",
+                f"url = {self.sandbox.url(name)}",
+                f"username = {self.sandbox.user}",
+                f"password_file = {self.sandbox.password_file}",
+                "dedicated = yes",
+            ]
+        return "\n".join(lines) + "\n"
+
+    # The berth program.
+
+    def berth(
+        self, *words: str, accept: Sequence[int] = (DONE,), timeout_s: float = 60
+    ) -> subprocess.CompletedProcess:
+        """Runs berth; an exit status that isn't accepted is an error with what it said."""
+        command = [str(self.program("berth")), "-c", str(self.client_configuration), *words]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+        if done.returncode not in accept:
+            said = f"{done.stdout}{done.stderr}".strip()
+            raise ServiceError(f"berth {' '.join(words)}: status {done.returncode}\n{said}")
+        return done
+
+    def send(self, *words: str) -> dict[str, Any]:
+        """Sends one command, waits for its result and returns that."""
+        done = self.berth("send", *words, "--wait", "--json", accept=(DONE, REFUSED))
+        result = json.loads(done.stdout)
+        succeeded = result["outcome"] == "SUCCEEDED"
+        if succeeded != (done.returncode == DONE):
+            raise ServiceError(f"{result['outcome']}, yet exit status {done.returncode}")
+        return result
+
+    def send_batch(self, lines: Sequence[str]) -> None:
+        """Produces many commands at once, one a line, without waiting for results."""
+        file = self.folder / f"batch-{uuid.uuid4()}"
+        file.write_text("".join(line + "\n" for line in lines))
+        self.berth("send", "--batch", str(file))
+
+    def tail(self, topic: str) -> list[dict[str, Any]]:
+        """All records of results, audit, spaces or dlq that a read_committed reader sees now."""
+        said = self.berth("tail", topic, "--from-beginning", "--until-end", "--json").stdout
+        return [json.loads(line) for line in said.splitlines()]
+
+    # Harbor's API, as anybody with its password sees it.
+
+    def harbor(self, path: str, registry: str = "alpha") -> Any:
+        """GET; what isn't there (404) is None."""
+        request = urllib.request.Request(f"{self.sandbox.url(registry)}/api/v2.0{path}")
+        login = f"{self.sandbox.user}:{self.sandbox.password}".encode()
+        request.add_header("Authorization", "Basic " + base64.b64encode(login).decode())
+        request.add_header("X-Is-Resource-Name", "true")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                return json.load(reply)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def harbor_list(self, path: str, registry: str = "alpha") -> list[dict[str, Any]]:
+        """All pages of a list."""
+        found: list[dict[str, Any]] = []
+        mark = "&" if "?" in path else "?"
+        for page in range(1, 1000):
+            part = self.harbor(f"{path}{mark}page={page}&page_size={PAGE}", registry)
+            found += part
+            if len(part) < PAGE:
+                return found
+        raise ServiceError(f"{path} has no end")
+
+    def project(self, space: str, registry: str = "alpha") -> Optional[dict[str, Any]]:
+        return self.harbor(f"/projects/{space}", registry)
+
+    def robots(self, project_id: int, registry: str = "alpha") -> list[dict[str, Any]]:
+        query = urllib.parse.quote(f"Level=project,ProjectID={project_id}", safe="")
+        return self.harbor_list(f"/robots?q={query}", registry)
+
+    def bound_in_harbor(self, space: str, registry: str = "alpha") -> Optional[list[str]]:
+        """The workspaces whose robots Harbor has in a space, by our marker; None: no such space."""
+        project = self.project(space, registry)
+        if project is None:
+            return None
+        markers = [robot["description"] for robot in self.robots(project["project_id"], registry)]
+        prefix = f"berth={DEPLOYMENT};ws="
+        return sorted(text.removeprefix(prefix) for text in markers if text.startswith(prefix))
+
+    # Redis, as lookups read it.
+
+    def spaces_in_redis(self, registry: str = "alpha") -> list[str]:
+        names = self.redis.members(f"berth:v1:registry:{registry}")
+        return sorted(name.removeprefix(f"{registry}/") for name in names)
+
+    def spaces_of_workspace(self, workspace: str) -> list[str]:
+        return self.redis.members(f"berth:v1:workspace:{workspace}")
+
+
+__all__ = ["DONE", "NO_ANSWER", "REFUSED", "USAGE", "Stage", "Worker", "wait_until"]

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "publication.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+
+#define VERSION      1
+#define DIGEST_BYTES 32
+#define CHECK_BYTES  8
+#define LENGTH_BYTES 4
+#define NAME_LEN_MAX 255
+
+static enum berth_rc put_text(struct berth_buffer *out, const void *data, size_t len);
+static enum berth_rc put_header(struct berth_buffer *out, const struct berth_header *header);
+static void make_check(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_BYTES]);
+static bool take_byte(struct berth_bytes *rest, uint8_t *ret_byte);
+static bool take_text(struct berth_bytes *rest, struct berth_bytes *ret_text);
+static bool take_header(struct berth_bytes *rest, struct berth_header *ret_header);
+
+void berth_publication_deinit(struct berth_publication *publication) {
+    free(publication->data);
+    *publication = (struct berth_publication){0};
+}
+
+enum berth_rc berth_publication_open(struct berth_bytes packed,
+                                     struct berth_publication_reader *ret_reader) {
+    if (packed.len == 0) {
+        *ret_reader = (struct berth_publication_reader){0};
+        return BERTH_OK;
+    }
+    if (packed.len < 1 + CHECK_BYTES || packed.data[0] != VERSION) {
+        return BERTH_INVALID;
+    }
+    size_t len = packed.len - CHECK_BYTES;
+    uint8_t check[CHECK_BYTES];
+    make_check(packed.data, len, check);
+    if (memcmp(check, packed.data + len, CHECK_BYTES) != 0) {
+        return BERTH_INVALID;
+    }
+    ret_reader->rest = (struct berth_bytes){.data = packed.data + 1, .len = len - 1};
+    return BERTH_OK;
+}
+
+enum berth_rc berth_publication_next(struct berth_publication_reader *reader,
+                                     struct berth_event_record *ret_record) {
+    struct berth_bytes rest = reader->rest;
+    if (rest.len == 0) {
+        return BERTH_END;
+    }
+    uint8_t kind;
+    uint8_t has_value;
+    uint8_t count;
+    struct berth_bytes key;
+    struct berth_bytes value;
+    if (!take_byte(&rest, &kind) || kind >= BERTH_RECORD_KINDS || !take_byte(&rest, &has_value) ||
+        has_value > 1 || !take_text(&rest, &key) || !take_text(&rest, &value) ||
+        !take_byte(&rest, &count) || count > BERTH_EVENT_HEADERS_MAX) {
+        return BERTH_INVALID;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!take_header(&rest, &ret_record->headers[i])) {
+            return BERTH_INVALID;
+        }
+    }
+    ret_record->kind = (enum berth_record_kind)kind;
+    ret_record->key = key;
+    ret_record->has_value = has_value == 1;
+    ret_record->value = value;
+    ret_record->headers_count = count;
+    reader->rest = rest;
+    return BERTH_OK;
+}
+
+void berth_pack_header(struct berth_event_record *record, const char *name, const char *value) {
+    BERTH_ASSERT(record->headers_count < BERTH_EVENT_HEADERS_MAX);
+    record->headers[record->headers_count++] = (struct berth_header){
+        .name = name, .value = {.data = (const uint8_t *)value, .len = strlen(value)}};
+}
+
+enum berth_rc berth_pack_begin(struct berth_buffer *out) {
+    BERTH_ASSERT(out->len == 0);
+    const uint8_t version = VERSION;
+    return berth_buffer_append(out, &version, 1);
+}
+
+enum berth_rc berth_pack_add(struct berth_buffer *out, const struct berth_event_record *record) {
+    BERTH_ASSERT(record->headers_count <= BERTH_EVENT_HEADERS_MAX);
+    const uint8_t start[2] = {(uint8_t)record->kind, record->has_value ? 1 : 0};
+    const uint8_t count = (uint8_t)record->headers_count;
+    enum berth_rc rc = berth_buffer_append(out, start, sizeof start);
+    if (rc == BERTH_OK) {
+        rc = put_text(out, record->key.data, record->key.len);
+    }
+    if (rc == BERTH_OK) {
+        rc = put_text(out, record->value.data, record->has_value ? record->value.len : 0);
+    }
+    if (rc == BERTH_OK) {
+        rc = berth_buffer_append(out, &count, 1);
+    }
+    for (size_t i = 0; rc == BERTH_OK && i < record->headers_count; i++) {
+        rc = put_header(out, &record->headers[i]);
+    }
+    return rc;
+}
+
+enum berth_rc berth_pack_end(struct berth_buffer *out) {
+    uint8_t check[CHECK_BYTES];
+    make_check(out->data, out->len, check);
+    return berth_buffer_append(out, check, sizeof check);
+}
+
+static enum berth_rc put_text(struct berth_buffer *out, const void *data, size_t len) {
+    BERTH_ASSERT(len <= UINT32_MAX);
+    uint8_t length[LENGTH_BYTES];
+    for (unsigned i = 0; i < LENGTH_BYTES; i++) {
+        length[i] = (uint8_t)(len >> (8 * i));
+    }
+    enum berth_rc rc = berth_buffer_append(out, length, sizeof length);
+    return rc == BERTH_OK ? berth_buffer_append(out, data, len) : rc;
+}
+
+static enum berth_rc put_header(struct berth_buffer *out, const struct berth_header *header) {
+    size_t name_len = strlen(header->name);
+    BERTH_ASSERT(name_len <= NAME_LEN_MAX);
+    const uint8_t length = (uint8_t)name_len;
+    enum berth_rc rc = berth_buffer_append(out, &length, 1);
+    if (rc == BERTH_OK) {
+        rc = berth_buffer_append(out, header->name, name_len + 1);
+    }
+    return rc == BERTH_OK ? put_text(out, header->value.data, header->value.len) : rc;
+}
+
+static void make_check(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_BYTES]) {
+    uint8_t digest[DIGEST_BYTES];
+    int done = EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL);
+    BERTH_ASSERT(done == 1);
+    memcpy(ret_check, digest, CHECK_BYTES);
+}
+
+static bool take_byte(struct berth_bytes *rest, uint8_t *ret_byte) {
+    if (rest->len == 0) {
+        return false;
+    }
+    *ret_byte = *rest->data++;
+    rest->len--;
+    return true;
+}
+
+static bool take_text(struct berth_bytes *rest, struct berth_bytes *ret_text) {
+    size_t len = 0;
+    if (rest->len < LENGTH_BYTES) {
+        return false;
+    }
+    for (unsigned i = 0; i < LENGTH_BYTES; i++) {
+        len |= (size_t)rest->data[i] << (8 * i);
+    }
+    rest->data += LENGTH_BYTES;
+    rest->len -= LENGTH_BYTES;
+    if (len > rest->len) {
+        return false;
+    }
+    *ret_text = (struct berth_bytes){.data = len == 0 ? NULL : rest->data, .len = len};
+    rest->data += len;
+    rest->len -= len;
+    return true;
+}
+
+static bool take_header(struct berth_bytes *rest, struct berth_header *ret_header) {
+    uint8_t name_len;
+    if (!take_byte(rest, &name_len) || rest->len < (size_t)name_len + 1 ||
+        memchr(rest->data, 0, (size_t)name_len + 1) != rest->data + name_len) {
+        return false;
+    }
+    ret_header->name = (const char *)rest->data;
+    rest->data += name_len + 1;
+    rest->len -= (size_t)name_len + 1;
+    return take_text(rest, &ret_header->value);
+}

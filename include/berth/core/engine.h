@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: from records to settled commands (design 4 and 5).
+ *
+ * Pure: an event goes in, effects come out, time arrives in the event. No clock, no I/O, no
+ * globals; memory from one bounded pool. The daemon performs the effects with real parts, a
+ * simulator with its own; neither has a way around them.
+ *
+ * A record's way (each arrow is an event; the full table of moves is in src/core/engine_parts.h):
+ *
+ *   taken in -> QUEUED in its lane -> CLAIMING -> RUNNING (Harbor calls) -> STORING -> READY
+ *            -> PUBLISHING (in one Kafka transaction with the offsets) -> settled
+ *
+ * Once a turn the caller steps the events it has, then performs all effects. What an effect points
+ * to is valid until the next step.
+ */
+#ifndef BERTH_CORE_ENGINE_H
+#define BERTH_CORE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "berth/base/result.h"
+#include "berth/core/command.h"
+#include "berth/core/harbor_call.h"
+#include "berth/core/ledger_call.h"
+#include "berth/core/outcome.h"
+
+struct berth_engine;
+struct berth_pool;
+
+#define BERTH_ENGINE_PARTITIONS_MAX 1024
+
+struct berth_engine_registry {
+    const char *name;
+    const char *command_topic;
+    const char *account;
+    bool dedicated;
+    uint32_t lanes_max; /* Commands of this registry that are worked on side by side. */
+};
+
+/* Borrowed for the engine's life. Times in milliseconds. */
+struct berth_engine_config {
+    const char *instance;
+    const char *incarnation;
+    const char *key_id;
+    const struct berth_engine_registry *registries;
+    size_t registries_count;
+    const char *const *protected_spaces;
+    size_t protected_spaces_count;
+
+    uint32_t commands_max; /* Records taken in and not settled, in all. */
+    uint32_t window_max;   /* The same for one partition. */
+    uint32_t batch_max;    /* Records answered in one transaction. */
+
+    int64_t lease_ms;
+    int64_t renew_ms;
+    int64_t restart_grace_ms;   /* For lanes of an earlier incarnation of this instance. */
+    int64_t request_timeout_ms; /* Of one Harbor request, at most, over all registries. */
+    int64_t cold_after_ms;      /* A space not compared with Harbor for longer is cold. */
+    int64_t ledger_memory_ms;   /* issued_at older than this is too old for an unknown id. */
+    int64_t future_max_ms;      /* issued_at further ahead than this is in the future. */
+
+    uint32_t retry_attempts; /* Burned attempts until a command is given up. */
+    int64_t retry_age_ms;    /* Age, from the first claim, until it is given up. */
+    int64_t backoff_ms;      /* First ceiling of the back-off; it doubles. */
+    int64_t backoff_max_ms;
+    int64_t revoke_bound_ms; /* How long a revoked partition may take to finish. */
+    uint64_t seed;           /* For jitter. */
+};
+
+/* ---- Events ---- */
+
+enum berth_event_kind {
+    BERTH_EVENT_TIME, /* Only time passed. */
+    BERTH_EVENT_PARTITION_GAINED,
+    BERTH_EVENT_PARTITION_REVOKED,
+    BERTH_EVENT_PARTITION_LOST,
+    BERTH_EVENT_RECORD,
+    BERTH_EVENT_LEDGER,
+    BERTH_EVENT_HARBOR,
+    BERTH_EVENT_TRANSACTION,
+    BERTH_EVENT_DRAIN,
+};
+
+struct berth_engine_partition {
+    uint32_t partition; /* The caller's small number for this assignment of a partition. */
+    /* GAINED only: */
+    const char *topic;
+    int32_t number;
+    int64_t start_offset;
+    bool
+        commit_start; /* Nothing was ever committed: the start is committed before anything else. */
+};
+
+struct berth_engine_record {
+    uint32_t partition;
+    int64_t offset;
+    const void *key;
+    size_t key_len;
+    /* The command, whose parts the engine copies; of a dead letter, what could be read of it. */
+    const struct berth_command *command;
+    const char *reason; /* NULL, or why it is a dead letter: code and sentence. */
+    const char *text;
+};
+
+struct berth_engine_harbor {
+    uint64_t call_id;
+    const struct berth_harbor_call *call; /* As it was asked. */
+    const struct berth_harbor_answer *answer;
+};
+
+struct berth_engine_ledger {
+    uint64_t call_id;
+    const struct berth_ledger_answer *answer;
+};
+
+struct berth_event {
+    enum berth_event_kind kind;
+    int64_t now_ms;  /* CLOCK_BOOTTIME; never goes back (asserted). */
+    int64_t wall_ms; /* For what people read; may jump. */
+    union {
+        struct berth_engine_partition partition;
+        struct berth_engine_record record;
+        struct berth_engine_ledger ledger;
+        struct berth_engine_harbor harbor;
+        struct {
+            bool committed; /* Else aborted: nothing of it is visible. */
+        } transaction;
+    };
+};
+
+/* ---- Effects ---- */
+
+enum berth_effect_kind {
+    BERTH_EFFECT_TAKEN,   /* The record just stepped has this slot; keep it until RELEASE. */
+    BERTH_EFFECT_RELEASE, /* Nothing of this slot is needed any more. */
+    BERTH_EFFECT_LEDGER,
+    BERTH_EFFECT_HARBOR,
+    BERTH_EFFECT_PUBLISH, /* One transaction; answer with BERTH_EVENT_TRANSACTION. */
+    BERTH_EFFECT_GIVE_UP_PARTITION,
+    BERTH_EFFECT_DRAINED, /* Nothing is under way any more. */
+    BERTH_EFFECT_NOTICE,  /* Something an operator may want to read. */
+};
+
+/* What of a slot is published. */
+enum berth_publish_form {
+    BERTH_PUBLISH_MADE,           /* What was made for STORE, whole. */
+    BERTH_PUBLISH_DIRECT,         /* Never stored: make it from `outcome` now. */
+    BERTH_PUBLISH_STORED,         /* The ledger's bytes, whole. */
+    BERTH_PUBLISH_STORED_QUIETLY, /* The same without the space state, which is no longer current.
+                                   */
+    BERTH_PUBLISH_REPLAY,         /* Another record with a known id: only a result. */
+};
+
+struct berth_publish_item {
+    uint32_t slot;
+    enum berth_publish_form form;
+    const struct berth_command *command;
+    const struct berth_source *source;
+    const struct berth_outcome *outcome; /* DIRECT only. */
+    uint32_t registry; /* Index; registries_count when the command names no known one. */
+};
+
+struct berth_publish_offset {
+    uint32_t partition; /* The caller's number for it, and what it stands for. */
+    const char *topic;
+    int32_t number;
+    int64_t offset; /* The next one to read. */
+};
+
+struct berth_effect {
+    enum berth_effect_kind kind;
+    uint32_t slot; /* TAKEN, RELEASE, LEDGER (not RENEW), HARBOR, NOTICE. */
+    union {
+        struct {
+            uint64_t call_id;
+            struct berth_ledger_call call;
+            uint32_t registry;
+        } ledger;
+        struct {
+            uint64_t call_id;
+            struct berth_harbor_call call;
+        } harbor;
+        struct {
+            const struct berth_publish_item *items;
+            size_t items_count;
+            const struct berth_publish_offset *offsets;
+            size_t offsets_count;
+        } publish;
+        uint32_t partition; /* GIVE_UP_PARTITION */
+        struct {
+            uint32_t left; /* Records taken in that were not settled. */
+        } drained;
+        struct {
+            const char *event; /* A string constant: command.retried, lane.held, ... */
+            char command_id[BERTH_UUID_BYTES];
+            char registry[BERTH_REGISTRY_BYTES];
+            char space[BERTH_SPACE_BYTES];
+            struct berth_source source;
+            char text[256];
+        } notice;
+    };
+};
+
+/* ---- The engine ---- */
+
+/* What one command may take from the pool while it is worked on, at most: reserved before its
+ * claim. */
+#define BERTH_ENGINE_WORK_BYTES (1024 * 1024)
+
+/* The least limit of a pool with which an engine can work at all. */
+size_t berth_engine_pool_bytes_min(const struct berth_engine_config *config);
+
+/* An empty engine with its fixed tables, from the pool. Never fails with a pool of that size. */
+struct berth_engine *berth_engine_new(const struct berth_engine_config *config,
+                                      struct berth_pool *pool, int64_t now_ms);
+
+/* Gives everything back to the pool, whatever is under way. NULL is fine; returns NULL. */
+struct berth_engine *berth_engine_free(struct berth_engine *engine);
+
+/*
+ * Steps one event.
+ * BERTH_BUSY: only for a record, when a bound is reached (see berth_engine_can_take); nothing
+ * changed, offer it again later.
+ */
+BERTH_MUST_USE enum berth_rc berth_engine_step(struct berth_engine *engine,
+                                               const struct berth_event *event);
+
+/* Takes the next effect out; false: there is none. Its pointers are valid until the next step. */
+bool berth_engine_next_effect(struct berth_engine *engine, struct berth_effect *ret_effect);
+
+/* Whether a record of this partition would be taken in now: the window, the number of commands and
+ * the pool have room, and the partition is not being given up. */
+bool berth_engine_can_take(const struct berth_engine *engine, uint32_t partition);
+
+/* When BERTH_EVENT_TIME is wanted at the latest; INT64_MAX: never. */
+int64_t berth_engine_wake_at_ms(const struct berth_engine *engine);
+
+/* A notice (command.left) for each record that was taken in and isn't settled: for a worker whose
+ * time to drain has run out. */
+void berth_engine_notice_left(struct berth_engine *engine);
+
+/* Figures for logs and metrics. */
+struct berth_engine_figures {
+    uint32_t partitions;
+    uint32_t taken_in;  /* Records in all windows. */
+    uint32_t worked_on; /* Claimed or being claimed. */
+    uint32_t ready;     /* Outcomes that wait for a transaction. */
+    bool publishing;
+    int64_t publishing_since_ms;
+    uint64_t settled_total;
+};
+void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Intake: partitions, their windows, and records on their way in and, unfinished, out.
+ *
+ * A window holds the partition's items in the order of their offsets. Outcomes are published from
+ * its front only: until offsets can settle out of order, the committed offset covers everything
+ * that was answered.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "engine_parts.h"
+
+static struct partition *partition_at(struct berth_engine *engine, uint32_t number);
+static struct item *make_item(struct berth_engine *engine, struct partition *partition,
+                              const struct berth_engine_record *record);
+static void copy_command(struct berth_engine *engine, struct item *item,
+                         const struct berth_command *command);
+static void decide_or_join(struct berth_engine *engine, struct item *item,
+                           const struct berth_engine_record *record);
+static void wind_down(struct berth_engine *engine, struct partition *partition);
+static bool has_begun_nothing(const struct item *item);
+static void orphan_all(struct berth_engine *engine, struct partition *partition);
+static void close_partition(struct berth_engine *engine, struct partition *partition);
+
+/* The most that taking in one record takes from the pool. */
+#define RECORD_BYTES_MAX                                                                           \
+    (sizeof(struct item) + BERTH_COMMAND_WORKSPACES_MAX * sizeof(struct berth_workspace) +         \
+     sizeof(struct berth_outcome) + 16 * 1024)
+
+void intake_gained(struct berth_engine *engine, const struct berth_engine_partition *gained) {
+    BERTH_ASSERT(gained->partition < BERTH_ENGINE_PARTITIONS_MAX);
+    struct partition *partition = &engine->partitions[gained->partition];
+    BERTH_ASSERT(partition->state == PARTITION_FREE);
+
+    *partition = (struct partition){
+        .state = engine->draining ? PARTITION_WINDING_DOWN : PARTITION_OPEN,
+        .number = gained->partition,
+        .kafka_number = gained->number,
+        .start_offset = gained->start_offset,
+        .commit_start = gained->commit_start,
+        .timer = {.kind = TIMER_PARTITION, .owner = partition},
+    };
+    (void)snprintf(partition->topic, sizeof(partition->topic), "%s", gained->topic);
+    TAILQ_INIT(&partition->window);
+    engine->partitions_open++;
+    publish_consider(engine, partition);
+}
+
+void intake_revoked(struct berth_engine *engine, uint32_t number) {
+    struct partition *partition = partition_at(engine, number);
+    partition->give_up = true;
+    engine_arm(engine, &partition->timer, engine->config->revoke_bound_ms);
+    wind_down(engine, partition);
+    intake_check_finished(engine, partition);
+}
+
+void intake_lost(struct berth_engine *engine, uint32_t number) {
+    struct partition *partition = partition_at(engine, number);
+    orphan_all(engine, partition);
+    close_partition(engine, partition);
+    intake_check_finished(engine, NULL);
+}
+
+void intake_revoke_bound(struct berth_engine *engine, struct partition *partition) {
+    orphan_all(engine, partition);
+    engine_effect(engine, BERTH_EFFECT_GIVE_UP_PARTITION)->partition = partition->number;
+    close_partition(engine, partition);
+    intake_check_finished(engine, NULL);
+}
+
+void intake_drain(struct berth_engine *engine) {
+    engine->draining = true;
+    engine->left = 0;
+    for (uint32_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
+        if (engine->partitions[i].state == PARTITION_OPEN) {
+            wind_down(engine, &engine->partitions[i]);
+        }
+    }
+    intake_check_finished(engine, NULL);
+}
+
+void intake_check_finished(struct berth_engine *engine, struct partition *partition) {
+    if (partition != NULL && partition->give_up && partition->window_count == 0 &&
+        !partition->in_batch) {
+        engine_effect(engine, BERTH_EFFECT_GIVE_UP_PARTITION)->partition = partition->number;
+        close_partition(engine, partition);
+    }
+    bool idle = engine->free_slots_count == engine->config->commands_max && !engine->publishing;
+    if (engine->draining && !engine->drained_told && idle) {
+        engine->drained_told = true;
+        engine_effect(engine, BERTH_EFFECT_DRAINED)->drained.left = engine->left;
+    }
+}
+
+/* ---- Records ---- */
+
+bool berth_engine_can_take(const struct berth_engine *engine, uint32_t number) {
+    BERTH_ASSERT(number < BERTH_ENGINE_PARTITIONS_MAX);
+    const struct partition *partition = &engine->partitions[number];
+    return partition->state == PARTITION_OPEN &&
+           partition->window_count < engine->config->window_max && engine->free_slots_count > 0 &&
+           berth_pool_free_bytes(engine->pool) >= RECORD_BYTES_MAX;
+}
+
+enum berth_rc intake_record(struct berth_engine *engine, const struct berth_engine_record *record) {
+    struct partition *partition = partition_at(engine, record->partition);
+    if (!berth_engine_can_take(engine, record->partition)) {
+        return BERTH_BUSY;
+    }
+    struct item *last = TAILQ_LAST(&partition->window, item_list);
+    BERTH_ASSERT(last == NULL || record->offset > last->source.offset);
+
+    struct item *item = make_item(engine, partition, record);
+    engine_effect(engine, BERTH_EFFECT_TAKEN)->slot = item->slot;
+    decide_or_join(engine, item, record);
+    return BERTH_OK;
+}
+
+static struct item *make_item(struct berth_engine *engine, struct partition *partition,
+                              const struct berth_engine_record *record) {
+    struct item *item = berth_pool_alloc(engine->pool, sizeof(*item));
+    item->slot = engine->free_slots[--engine->free_slots_count];
+    engine->slots[item->slot] = item;
+    item->state = ITEM_QUEUED;
+    item->timer = (struct timer){.kind = TIMER_ITEM, .owner = item};
+    item->registry = (uint32_t)engine->config->registries_count;
+    (void)snprintf(item->source.topic, sizeof(item->source.topic), "%s", partition->topic);
+    item->source.partition = partition->kafka_number;
+    item->source.offset = record->offset;
+
+    item->partition = partition;
+    TAILQ_INSERT_TAIL(&partition->window, item, in_window);
+    partition->window_count++;
+    return item;
+}
+
+static void copy_command(struct berth_engine *engine, struct item *item,
+                         const struct berth_command *command) {
+    item->command = *command;
+    item->command.workspaces = NULL;
+    size_t bytes = command->workspaces_count * sizeof(struct berth_workspace);
+    if (bytes > 0) {
+        item->command.workspaces = berth_pool_alloc(engine->pool, bytes);
+        memcpy(item->command.workspaces, command->workspaces, bytes);
+    }
+}
+
+/* What can be answered without ledger and Harbor is; the rest gets in line. */
+static void decide_or_join(struct berth_engine *engine, struct item *item,
+                           const struct berth_engine_record *record) {
+    copy_command(engine, item, record->command);
+    if (record->reason != NULL) {
+        work_refuse(engine, item, BERTH_FAILED, record->reason, record->text);
+        return;
+    }
+    size_t registry;
+    struct berth_refusal refusal;
+    if (!berth_command_check(&item->command, item->source.topic, record->key, record->key_len,
+                             &engine->rules, &registry, &refusal)) {
+        work_refuse(engine, item, BERTH_REJECTED, refusal.code, refusal.message);
+        return;
+    }
+    item->registry = (uint32_t)registry;
+    lane_join(engine, item);
+}
+
+/* ---- Winding down ---- */
+
+/*
+ * Nothing new begins: items that nothing behind them has begun are dropped, the next owner will
+ * read them again. Those in front of one that has begun go on, because its answer waits for theirs.
+ */
+static void wind_down(struct berth_engine *engine, struct partition *partition) {
+    partition->state = PARTITION_WINDING_DOWN;
+    struct item *item = TAILQ_LAST(&partition->window, item_list);
+    while (item != NULL && has_begun_nothing(item)) {
+        struct item *before = TAILQ_PREV(item, item_list, in_window);
+        if (engine->draining) {
+            engine_notice(engine, item, "command.left", "state=queued");
+            engine->left++;
+        }
+        item_release(engine, item);
+        item = before;
+    }
+}
+
+static bool has_begun_nothing(const struct item *item) {
+    return item->state == ITEM_QUEUED || item->state == ITEM_WAITING;
+}
+
+/* What is at work goes on without a window until its calls are back; what waits is dropped. An item
+ * in the transaction under way stays until that is decided. */
+static void orphan_all(struct berth_engine *engine, struct partition *partition) {
+    struct item *item;
+    struct item *next;
+    for (item = TAILQ_FIRST(&partition->window); item != NULL; item = next) {
+        next = TAILQ_NEXT(item, in_window);
+        engine->left += item->state != ITEM_PUBLISHING;
+        if (has_begun_nothing(item) || item->state == ITEM_READY) {
+            item_release(engine, item);
+            continue;
+        }
+        TAILQ_REMOVE(&partition->window, item, in_window);
+        partition->window_count--;
+        item->partition = NULL;
+    }
+}
+
+static void close_partition(struct berth_engine *engine, struct partition *partition) {
+    BERTH_ASSERT(partition->window_count == 0);
+    engine_disarm(engine, &partition->timer);
+    if (partition->publishable) {
+        TAILQ_REMOVE(&engine->publishable, partition, in_publishable);
+        partition->publishable = false;
+    }
+    partition->state = PARTITION_FREE;
+    partition->give_up = false;
+    partition->in_batch = false;
+    engine->partitions_open--;
+}
+
+static struct partition *partition_at(struct berth_engine *engine, uint32_t number) {
+    BERTH_ASSERT(number < BERTH_ENGINE_PARTITIONS_MAX);
+    struct partition *partition = &engine->partitions[number];
+    BERTH_ASSERT(partition->state != PARTITION_FREE);
+    return partition;
+}

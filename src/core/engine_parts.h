@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's insides, shared by its files:
+ *
+ *   engine.c          life, dispatch of events, effects, timers
+ *   engine_intake.c   partitions and their windows, records taken in, winding down
+ *   engine_lane.c     lanes: whose turn it is
+ *   engine_claim.c    CLAIM, waiting for a held lane, REMEMBER, STORE, renewal
+ *   engine_work.c     stepping a plan, Harbor's answers, retries, giving up
+ *   engine_publish.c  batches and transactions
+ *
+ * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
+ * Redis, as far as we know:
+ *
+ *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF*
+ *     |           |  ^  |             |             |              |
+ *     |           v  |  |             |             |              v
+ *     |         WAITING |             |             |         READING_BACK*
+ *     |                 |             v             v              |
+ *     |                 |          (claim lost: CLAIMING)          |
+ *     |                 v                           v              v
+ *     +-----------> READY <-------------------- STORING* <---------+
+ *                     |  ^
+ *                     v  | (aborted)
+ *                 PUBLISHING ----> settled: the slot is released
+ *
+ * An item whose partition was lost is an *orphan*: it has no window any more, its lane goes on
+ * waiting for it until its calls have come back, and it is released at READY without being
+ * published (design 5: a lane's lock outlives the assignment's epoch).
+ *
+ * Invariants: an item is in a partition's window or an orphan; the first item of a lane is the only
+ * one beyond QUEUED; calls_outstanding counts the effects of the item that were not answered.
+ */
+#ifndef BERTH_CORE_ENGINE_PARTS_H
+#define BERTH_CORE_ENGINE_PARTS_H
+
+#include <sys/queue.h>
+
+#include "berth/base/deadlines.h"
+#include "berth/base/pool.h"
+#include "berth/base/random.h"
+#include "berth/core/command_rules.h"
+#include "berth/core/engine.h"
+#include "berth/core/plan.h"
+
+enum item_state {
+    ITEM_QUEUED,
+    ITEM_CLAIMING,
+    ITEM_WAITING,
+    ITEM_REMEMBERING,
+    ITEM_RUNNING,
+    ITEM_BACKING_OFF,
+    ITEM_READING_BACK,
+    ITEM_STORING,
+    ITEM_READY,
+    ITEM_PUBLISHING,
+};
+#define ITEM_STATES 10
+
+enum timer_kind {
+    TIMER_ITEM,
+    TIMER_PARTITION, /* The bound of a revocation. */
+    TIMER_RENEW,
+    TIMER_PUBLISH, /* The pause after an abort. */
+};
+
+struct timer {
+    struct berth_deadline deadline; /* First, so that a deadline is its timer. */
+    enum timer_kind kind;
+    void *owner;
+};
+
+struct lane;
+struct partition;
+
+struct item {
+    uint32_t slot;
+    enum item_state state;
+    struct partition *partition; /* NULL: an orphan. */
+    struct lane *lane;           /* NULL: decided without one. */
+    TAILQ_ENTRY(item) in_window;
+    TAILQ_ENTRY(item) in_lane;
+    TAILQ_ENTRY(item) in_queue; /* Of the registry's lanes that wait for room, or of a batch. */
+    bool queued_for_room;
+    bool has_room; /* Counted in its registry's lanes_active, and its memory is reserved. */
+
+    struct berth_command command;
+    struct berth_source source;
+    uint32_t registry; /* registries_count: none. */
+
+    /* The claim. */
+    bool holds_lane; /* CLAIM answered TAKEN and nothing since took it away. */
+    bool lost;       /* It was taken away while calls were under way: claim again after them. */
+    bool waits_for_lease; /* Nothing is asked of Harbor before the renewal. */
+    int64_t token;
+    int64_t asked_ms; /* When the ledger call under way was made. */
+    int64_t lease_end_ms;
+    int attempts;
+    int64_t received_wall_ms;
+    bool take_over;
+    bool mark_seen;
+    struct berth_lane_mark mark; /* What the lane bore when last seen held by another ... */
+    int64_t mark_since_ms;       /* ... and since when, on our clock. */
+    uint32_t ledger_failures;
+
+    /* The work. Alive from TAKEN to the end of STORING. */
+    struct berth_work *work;
+    uint32_t calls_outstanding;
+    uint32_t calls_made;
+    uint32_t burned;   /* Attempts. */
+    uint32_t failures; /* In a row, burned or not: the back-off's exponent. */
+    bool failed_once;  /* Since the last step: back off before the next one. */
+    bool burn;
+    int64_t retry_after_ms;
+    uint32_t read_backs;
+    char last_error[128];
+
+    struct berth_outcome *outcome; /* From the decision until it is stored, or settled if DIRECT. */
+    bool free_lane;
+    enum berth_publish_form form;
+    struct timer timer;
+};
+
+TAILQ_HEAD(item_list, item);
+
+enum partition_state {
+    PARTITION_FREE,
+    PARTITION_OPEN,
+    PARTITION_WINDING_DOWN, /* Revoked or draining: nothing new begins. */
+};
+
+struct partition {
+    enum partition_state state;
+    uint32_t number; /* Index in the engine's table: the caller's name for it. */
+    char topic[BERTH_TOPIC_BYTES];
+    int32_t kafka_number;
+    bool give_up;      /* Revoked: to be given up when its window is empty. */
+    bool commit_start; /* Its start offset is still to be committed. */
+    int64_t start_offset;
+    bool in_batch;    /* The transaction under way carries its offset. */
+    bool batch_start; /* ... and with it the start that commit_start asked for. */
+    struct item_list window;
+    uint32_t window_count;
+    TAILQ_ENTRY(partition) in_publishable;
+    bool publishable;
+    struct timer timer;
+};
+
+TAILQ_HEAD(partition_list, partition);
+
+struct effect_node {
+    TAILQ_ENTRY(effect_node) link;
+    struct berth_effect effect;
+    void *attached; /* Pool memory that the effect points to. */
+};
+
+TAILQ_HEAD(effect_list, effect_node);
+
+struct registry {
+    uint32_t lanes_active;
+    struct item_list waiting_for_room;
+};
+
+struct berth_engine {
+    const struct berth_engine_config *config;
+    struct berth_pool *pool;
+    struct berth_random random;
+    struct berth_deadlines deadlines;
+    int64_t now_ms;
+    int64_t wall_ms;
+
+    struct berth_plan_settings plan_settings;
+    struct berth_rules rules;
+    const char **registry_names;
+    const char **registry_topics;
+    struct registry *registries;
+
+    struct partition *partitions; /* BERTH_ENGINE_PARTITIONS_MAX */
+    uint32_t partitions_open;
+    struct item **slots; /* commands_max */
+    uint32_t *free_slots;
+    uint32_t free_slots_count;
+    struct lane *lanes; /* A hash table; only engine_lane.c looks inside. */
+
+    struct effect_list effects;
+    struct effect_node *lent; /* The effect that the caller is looking at. */
+
+    /* Renewal. */
+    struct timer renew_timer;
+    bool renewing;
+    int64_t renew_asked_ms;
+    uint32_t *renew_slots; /* commands_max: what the renewal under way asked, in its order. */
+    int64_t *renew_tokens;
+    uint32_t renew_count;
+    uint32_t lanes_held;
+
+    /* Publishing. */
+    struct partition_list publishable;
+    struct item_list batch;
+    struct berth_publish_item *batch_items;     /* batch_max */
+    struct berth_publish_offset *batch_offsets; /* BERTH_ENGINE_PARTITIONS_MAX */
+    bool publishing;
+    int64_t publishing_since_ms;
+    uint32_t aborts_in_row;
+    struct timer publish_timer;
+
+    bool draining;
+    bool drained_told;
+    uint32_t left;
+    uint32_t worked_on;
+    uint32_t ready;
+    uint64_t settled_total;
+};
+
+/* ---- engine.c ---- */
+
+/* A new effect at the end of the list, zeroed but for its kind. */
+struct berth_effect *engine_effect(struct berth_engine *engine, enum berth_effect_kind kind);
+/* The same with pool memory of so many bytes, which lives as long as the effect. */
+struct berth_effect *engine_effect_with(struct berth_engine *engine, enum berth_effect_kind kind,
+                                        size_t attached_bytes, void **ret_attached);
+void engine_notice(struct berth_engine *engine, const struct item *item, const char *event,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+void engine_arm(struct berth_engine *engine, struct timer *timer, int64_t delay_ms);
+void engine_disarm(struct berth_engine *engine, struct timer *timer);
+/* Exponential back-off with full jitter: uniform in [1, min(cap, first * 2^failures)]. */
+int64_t engine_backoff_ms(struct berth_engine *engine, int64_t first_ms, int64_t cap_ms,
+                          uint32_t failures);
+/* Moves an item; a move that the table doesn't have is asserted. */
+void item_move(struct berth_engine *engine, struct item *item, enum item_state to);
+/* Ends an item: out of its lane, its window and every queue; its slot is free. */
+void item_release(struct berth_engine *engine, struct item *item);
+/* The outcome of an item, made empty when there was none. */
+struct berth_outcome *item_outcome(struct berth_engine *engine, struct item *item);
+void item_drop_outcome(struct berth_engine *engine, struct item *item);
+
+/* ---- engine_intake.c ---- */
+
+void intake_gained(struct berth_engine *engine, const struct berth_engine_partition *gained);
+void intake_revoked(struct berth_engine *engine, uint32_t number);
+void intake_lost(struct berth_engine *engine, uint32_t number);
+enum berth_rc intake_record(struct berth_engine *engine, const struct berth_engine_record *record);
+void intake_drain(struct berth_engine *engine);
+/* The bound of a revocation has come: whatever is left becomes an orphan. */
+void intake_revoke_bound(struct berth_engine *engine, struct partition *partition);
+/* Tells what became possible after an item left a window: giving up, being drained. */
+void intake_check_finished(struct berth_engine *engine, struct partition *partition);
+
+/* ---- engine_lane.c ---- */
+
+/* Puts the item at the end of its space's lane, and starts it when it is the first. */
+void lane_join(struct berth_engine *engine, struct item *item);
+/* Takes the item out of its lane and of any queue; the next one of the lane starts. */
+void lane_leave(struct berth_engine *engine, struct item *item);
+/* The item's work is over: its room goes to a lane that waits for some. */
+void lane_leave_room(struct berth_engine *engine, struct item *item);
+void lanes_free(struct berth_engine *engine);
+
+/* ---- engine_claim.c ---- */
+
+/* CLAIMING: asks for the lane. */
+void claim_ask(struct berth_engine *engine, struct item *item);
+/* STORING: writes the outcome. */
+void claim_store(struct berth_engine *engine, struct item *item);
+/* REMEMBERING: writes `before`. */
+void claim_remember(struct berth_engine *engine, struct item *item);
+void claim_answered(struct berth_engine *engine, struct item *item,
+                    const struct berth_ledger_answer *answer);
+/* The pause in CLAIMING, WAITING, REMEMBERING or STORING is over: ask again. */
+void claim_timer(struct berth_engine *engine, struct item *item);
+/* Renews every held lane, unless a renewal is under way. */
+void claim_renew(struct berth_engine *engine);
+void claim_renewed(struct berth_engine *engine, const struct berth_ledger_answer *answer);
+/* The loop slept for long: nothing is asked of Harbor before every held lane was renewed. */
+void claim_distrust_leases(struct berth_engine *engine);
+/* Whether Harbor may be asked under the item's lease. If not, a renewal is on its way, which goes
+ * on with the item. */
+bool claim_may_call(struct berth_engine *engine, struct item *item);
+int64_t claim_not_after_ms(const struct berth_engine *engine, const struct item *item);
+/* The lane isn't held any more as far as we know. */
+void claim_let_go(struct berth_engine *engine, struct item *item);
+
+/* ---- engine_work.c ---- */
+
+/* The claim was taken: from here on Harbor is asked. */
+void work_start(struct berth_engine *engine, struct item *item,
+                const struct berth_claim_answer *claim);
+/* Frees the plan's work. */
+void work_end(struct berth_engine *engine, struct item *item);
+void work_go_on(struct berth_engine *engine, struct item *item);
+void work_answered(struct berth_engine *engine, struct item *item,
+                   const struct berth_harbor_call *call, const struct berth_harbor_answer *answer);
+/* The pause in BACKING_OFF or READING_BACK is over. */
+void work_timer(struct berth_engine *engine, struct item *item);
+/* Decides an item without a plan: a refusal or a dead letter, which no ledger keeps. */
+void work_refuse(struct berth_engine *engine, struct item *item, enum berth_outcome_kind kind,
+                 const char *code, const char *message);
+
+/* ---- engine_publish.c ---- */
+
+/* The item's answer can be published as soon as those before it in its window can. */
+void publish_ready(struct berth_engine *engine, struct item *item);
+/* Starts a transaction if none is under way and something waits for one. */
+void publish_gather(struct berth_engine *engine);
+void publish_consider(struct berth_engine *engine, struct partition *partition);
+void publish_done(struct berth_engine *engine, bool committed);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Publishing: outcomes gather while one transaction is under way; all that has gathered goes into
+ * the next (group commit, design 5). An aborted transaction is published again, never executed
+ * again.
+ *
+ * From each partition only the front of its window is taken, so that the offset that is committed
+ * with the answers covers exactly them.
+ */
+#include "berth/base/assert.h"
+#include "engine_parts.h"
+
+/* After an abort: a pause, so that a broker in trouble is not hammered. */
+#define ABORT_PAUSE_FIRST_MS 50
+#define ABORT_PAUSE_MAX_MS   5000
+
+static uint32_t batch_bound(const struct berth_engine *engine);
+static uint32_t take_front(struct berth_engine *engine, struct partition *partition, uint32_t room);
+static void put_batch_together(struct berth_engine *engine, size_t items, size_t offsets);
+static void settle(struct berth_engine *engine, struct item *item);
+static void take_back(struct berth_engine *engine, struct item *item);
+
+void publish_ready(struct berth_engine *engine, struct item *item) {
+    BERTH_ASSERT(!item->holds_lane);
+    work_end(engine, item);
+    item_move(engine, item, ITEM_READY);
+    if (item->partition == NULL) {
+        item_release(engine, item);
+        intake_check_finished(engine, NULL);
+        return;
+    }
+    if (item->lane != NULL) {
+        lane_leave_room(engine, item);
+    }
+    publish_consider(engine, item->partition);
+}
+
+/* Queues the partition for the next transaction when there is something in it to publish. */
+void publish_consider(struct berth_engine *engine, struct partition *partition) {
+    struct item *front = TAILQ_FIRST(&partition->window);
+    bool something = partition->commit_start || (front != NULL && front->state == ITEM_READY);
+    if (something && !partition->publishable) {
+        partition->publishable = true;
+        TAILQ_INSERT_TAIL(&engine->publishable, partition, in_publishable);
+    }
+}
+
+void publish_gather(struct berth_engine *engine) {
+    if (engine->publishing || TAILQ_EMPTY(&engine->publishable) ||
+        berth_deadline_armed(&engine->publish_timer.deadline)) {
+        return;
+    }
+    uint32_t room = batch_bound(engine);
+    size_t items = 0;
+    size_t offsets = 0;
+    struct partition *partition;
+    while (room > 0 && (partition = TAILQ_FIRST(&engine->publishable)) != NULL) {
+        TAILQ_REMOVE(&engine->publishable, partition, in_publishable);
+        partition->publishable = false;
+        uint32_t taken = take_front(engine, partition, room);
+        room -= taken;
+        items += taken;
+        struct item *last = TAILQ_LAST(&engine->batch, item_list);
+        engine->batch_offsets[offsets++] = (struct berth_publish_offset){
+            .partition = partition->number,
+            .topic = partition->topic,
+            .number = partition->kafka_number,
+            .offset = taken > 0 ? last->source.offset + 1 : partition->start_offset,
+        };
+        partition->in_batch = true;
+        partition->batch_start = partition->commit_start;
+        partition->commit_start = false;
+        publish_consider(engine, partition);
+        if (partition->publishable) {
+            break; /* Its rest did not fit: the batch is full, and each partition is in it once. */
+        }
+    }
+    put_batch_together(engine, items, offsets);
+}
+
+/* After two aborts in a row the batch is halved each time, to find the culprit (design 5). */
+static uint32_t batch_bound(const struct berth_engine *engine) {
+    uint32_t bound = engine->config->batch_max;
+    for (uint32_t i = 1; i < engine->aborts_in_row && bound > 1; i++) {
+        bound /= 2;
+    }
+    return bound;
+}
+
+static uint32_t take_front(struct berth_engine *engine, struct partition *partition,
+                           uint32_t room) {
+    uint32_t taken = 0;
+    struct item *item;
+    TAILQ_FOREACH(item, &partition->window, in_window) {
+        if (item->state != ITEM_READY || taken == room) {
+            break;
+        }
+        item_move(engine, item, ITEM_PUBLISHING);
+        TAILQ_INSERT_TAIL(&engine->batch, item, in_queue);
+        taken++;
+    }
+    return taken;
+}
+
+static void put_batch_together(struct berth_engine *engine, size_t items, size_t offsets) {
+    size_t i = 0;
+    struct item *item;
+    TAILQ_FOREACH(item, &engine->batch, in_queue) {
+        engine->batch_items[i++] = (struct berth_publish_item){
+            .slot = item->slot,
+            .form = item->form,
+            .command = &item->command,
+            .source = &item->source,
+            .outcome = item->outcome,
+            .registry = item->registry,
+        };
+    }
+    BERTH_ASSERT(i == items);
+    struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_PUBLISH);
+    effect->publish.items = engine->batch_items;
+    effect->publish.items_count = items;
+    effect->publish.offsets = engine->batch_offsets;
+    effect->publish.offsets_count = offsets;
+    engine->publishing = true;
+    engine->publishing_since_ms = engine->now_ms;
+}
+
+void publish_done(struct berth_engine *engine, bool committed) {
+    BERTH_ASSERT(engine->publishing);
+    engine->publishing = false;
+    if (committed) {
+        engine->aborts_in_row = 0;
+    } else {
+        engine->aborts_in_row++;
+        engine_arm(engine, &engine->publish_timer,
+                   engine_backoff_ms(engine, ABORT_PAUSE_FIRST_MS, ABORT_PAUSE_MAX_MS,
+                                     engine->aborts_in_row - 1));
+    }
+    struct item *item;
+    while ((item = TAILQ_FIRST(&engine->batch)) != NULL) {
+        TAILQ_REMOVE(&engine->batch, item, in_queue);
+        if (committed) {
+            settle(engine, item);
+        } else {
+            take_back(engine, item);
+        }
+    }
+    for (uint32_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
+        struct partition *partition = &engine->partitions[i];
+        if (partition->state == PARTITION_FREE || !partition->in_batch) {
+            continue;
+        }
+        partition->in_batch = false;
+        partition->commit_start = partition->batch_start && !committed;
+        publish_consider(engine, partition);
+        intake_check_finished(engine, partition);
+    }
+    intake_check_finished(engine, NULL);
+}
+
+/* The answer is durable and the offset is committed: the next command of the lane may begin. */
+static void settle(struct berth_engine *engine, struct item *item) {
+    engine->settled_total++;
+    item_release(engine, item);
+}
+
+/* Nothing of it is visible: it is published again, unless its partition has gone meanwhile. */
+static void take_back(struct berth_engine *engine, struct item *item) {
+    item_move(engine, item, ITEM_READY);
+    if (item->partition == NULL) {
+        item_release(engine, item);
+    }
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CreateSpace. The hard part is not creating but knowing whose project it is (design 4.5). */
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "plan_parts.h"
+#include "text.h"
+
+static void ask_create(struct berth_work *work, struct plan_calls *calls);
+static bool judge(struct berth_work *work);
+static bool proved_own(const struct berth_work *work);
+static void set_created(struct berth_work *work);
+static enum berth_visibility visibility_of_new(const struct berth_command *command);
+
+void plan_create(struct berth_work *work, struct plan_calls *calls) {
+    if (work->now.knowledge == BERTH_SPACE_ABSENT) {
+        ask_create(work, calls);
+        return;
+    }
+    if (!judge(work)) {
+        return;
+    }
+    bool own = work->created_id == work->now.project_id;
+    plan_converge_project(
+        work, own ? visibility_of_new(work->command) : work->command->visibility, calls);
+}
+
+static void ask_create(struct berth_work *work, struct plan_calls *calls) {
+    struct berth_harbor_call *call = plan_call(work, calls, BERTH_HARBOR_CREATE_PROJECT);
+    call->project_id = 0;
+    call->visibility = visibility_of_new(work->command);
+    call->quota_bytes =
+        work->command->quota_given ? work->command->quota_bytes : BERTH_QUOTA_UNSET;
+}
+
+static enum berth_visibility visibility_of_new(const struct berth_command *command) {
+    return command->visibility == BERTH_VISIBILITY_UNSET ? BERTH_PRIVATE : command->visibility;
+}
+
+/* The project is there: is it of this command's making? False: that, or adoption, is refused. */
+static bool judge(struct berth_work *work) {
+    if (work->created_id == work->now.project_id) {
+        return true;
+    }
+    if (work->create_unknown && proved_own(work)) {
+        set_created(work);
+        return true;
+    }
+    if (work->command->if_exists == BERTH_IF_EXISTS_ADOPT) {
+        return true;
+    }
+    /* Somebody is recorded as its creator, and it is not this command. */
+    bool others = work->now.created_by[0] != '\0';
+    plan_refuse(work, others ? BERTH_REFUSAL_ALREADY_EXISTS : BERTH_REFUSAL_CREATE_UNPROVED);
+    return false;
+}
+
+/*
+ * A create request of this command may have been applied without our seeing it. It was, if no other
+ * command is recorded as the project's creator, its owner is our account, and nobody else uses that
+ * account (design 4.5). Times are never evidence.
+ */
+static bool proved_own(const struct berth_work *work) {
+    const char *creator = work->now.created_by;
+    if (creator[0] != '\0') {
+        return strcmp(creator, work->command->id) == 0;
+    }
+    return work->registry.dedicated && strcmp(work->owner, work->registry.account) == 0;
+}
+
+static void set_created(struct berth_work *work) {
+    work->created_id = work->now.project_id;
+    text_set(work->now.created_by, sizeof(work->now.created_by), work->command->id, NULL);
+}
+
+enum berth_observed plan_create_answered(struct berth_work *work,
+                                         const struct berth_harbor_call *call,
+                                         const struct berth_harbor_answer *answer) {
+    if (answer->verdict == BERTH_HARBOR_DONE) {
+        work->unread = 0;
+        plan_set_project(work, answer->project_id);
+        set_created(work);
+        work->now.visibility = call->visibility;
+        work->project_fresh = true;
+        work->robots_known = true; /* It is new: it has none. */
+        work->robots_fresh = true;
+        return BERTH_OBSERVED_PROGRESS;
+    }
+    BERTH_ASSERT(answer->verdict == BERTH_HARBOR_CONFLICT);
+    bool first_ever = work->first_claim && !work->create_unknown;
+    if (first_ever && work->command->if_exists == BERTH_IF_EXISTS_FAIL) {
+        work->create_conflict = true;
+        plan_refuse(work, BERTH_REFUSAL_ALREADY_EXISTS);
+        return BERTH_OBSERVED_PROGRESS;
+    }
+    return plan_doubt_project(work, false);
+}

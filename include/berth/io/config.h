@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration: one INI file for berthd and berth (design 7, 8).
+ *
+ * One table (src/io/config_table.c) names every option with its section, type, unit, range, default
+ * and help; it feeds loading, messages, what `berthd -t` shows, and config/berth.conf.example.
+ *
+ * The file: `[section]` lines, `name = value` lines, blank lines, and comments, which begin with
+ * '#' or ';' and have a line of their own. A line has up to BERTH_CONFIG_LINE_BYTES_MAX bytes; a
+ * value that ends with a comma goes on on the next line if that one is indented. Nothing is
+ * substituted in values. Unknown or repeated sections and options are errors. Secrets are never in
+ * this file, only in files that it names; one newline at their end doesn't count.
+ *
+ * Single-threaded while loading; a loaded configuration is read-only.
+ */
+#ifndef BERTH_IO_CONFIG_H
+#define BERTH_IO_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "berth/base/buffer.h"
+#include "berth/base/log.h"
+#include "berth/base/result.h"
+
+#define BERTH_CONFIG_DEFAULT_PATH "/etc/berth/berth.conf"
+
+#define BERTH_CONFIG_LINE_BYTES_MAX                                                                \
+    199 /* inih drops what is beyond, so longer ones are refused.                                  \
+         */
+#define BERTH_CONFIG_FILE_BYTES_MAX   (256 * 1024)
+#define BERTH_CONFIG_SECRET_BYTES_MAX (64 * 1024)
+#define BERTH_CONFIG_REGISTRIES_MAX   64
+#define BERTH_CONFIG_PROPERTIES_MAX   128
+#define BERTH_CONFIG_LIST_MAX         64
+
+/* Who loads it decides what must be there and which secrets are read. */
+enum berth_config_purpose {
+    BERTH_CONFIG_FOR_DAEMON, /* berthd, also with -t: everything, all secrets. */
+    BERTH_CONFIG_FOR_TOOLS,  /* berth: enough to talk to Kafka; only the secrets of [kafka]. */
+};
+
+/* Where a partition without a committed offset starts (design 4.10). */
+enum berth_config_start {
+    BERTH_START_EARLIEST,
+    BERTH_START_LATEST,
+};
+
+/* What a secret file held. Wiped when it is freed; never printed. */
+struct berth_secret {
+    char *text; /* NUL-terminated (it may hold NULs itself); NULL: none was configured or read. */
+    size_t len;
+};
+
+struct berth_config_list {
+    char **items;
+    size_t count;
+};
+
+/* One line of [kafka] for rd_kafka_conf_set(); librdkafka has accepted it. */
+struct berth_config_property {
+    char *name;
+    char *value; /* Wiped when it is freed. */
+    char *file;  /* Where the value came from when it is a secret; NULL: it isn't one. */
+    int line;
+};
+
+/* One [registry NAME]. */
+struct berth_config_registry {
+    char *name;
+    char *uid; /* A UUID in lower case. NULL for tools when it isn't given, as url and username. */
+    char *url; /* Without a slash at its end. */
+    char *username;
+    char *password_file;
+    struct berth_secret password; /* Daemon only. */
+    char *command_topic;
+    char *ca_file; /* NULL: the system's certificates. */
+    bool dedicated;
+    bool waive_request_id_echo;
+    int64_t limit;
+    int64_t connect_timeout_ms;
+    int64_t request_timeout_ms;
+};
+
+/* All strings are owned by the configuration. An optional one that isn't given is NULL. */
+struct berth_config {
+    char *path;
+
+    /* [berth] */
+    char *deployment; /* NULL for tools when it isn't given; also master_key_file. */
+    char *instance;
+    char *group;
+    bool static_membership; /* KIP-345, under the instance's name. */
+    char *state_dir;
+    char *master_key_file;
+    struct berth_secret master_key; /* Daemon only. */
+    char *admin_listen;             /* "ADDRESS:PORT". */
+    int start;                      /* enum berth_config_start; daemon only. */
+    int log_level;                  /* enum berth_log_level. */
+    struct berth_config_list protected_spaces;
+    int64_t commands_max;
+    int64_t window;
+    int64_t batch_max;
+    int64_t engine_memory_mib;
+    int64_t lease_ms;
+    int64_t renew_ms;
+    int64_t restart_grace_ms;
+    int64_t cold_after_ms;
+    int64_t retry_attempts;
+    int64_t retry_age_ms;
+    int64_t retry_backoff_ms;
+    int64_t retry_backoff_max_ms;
+    int64_t drain_timeout_ms;
+    int64_t ledger_days;
+
+    struct {
+        struct berth_config_property *properties; /* In the file's order. */
+        size_t properties_count;
+    } kafka;
+
+    struct {
+        char *results;
+        char *audit;
+        char *spaces;
+        char *dlq;
+    } topics;
+
+    struct {
+        char *address; /* "HOST:PORT". */
+        char *username;
+        char *password_file;
+        struct berth_secret password; /* Daemon only. */
+        char *prefix;
+        int64_t database;
+        int64_t timeout_ms;
+    } redis;
+
+    struct berth_config_registry *registries; /* In the file's order. */
+    size_t registries_count;
+};
+
+/* What was found wrong: all of it up to a bound, so that one run shows what there is to repair. */
+#define BERTH_CONFIG_FINDINGS_MAX 20
+
+struct berth_config_finding {
+    bool warning; /* It is loaded all the same. */
+    int line;     /* 0: not about one line. */
+    char text[BERTH_ERROR_BYTES_MAX];
+};
+
+struct berth_config_report {
+    struct berth_config_finding findings[BERTH_CONFIG_FINDINGS_MAX];
+    size_t findings_count;
+    size_t errors_count; /* Also those that found no room above. */
+    size_t warnings_count;
+};
+
+/*
+ * Reads the file. ret_report is always filled, also with warnings about what was loaded.
+ * BERTH_INVALID: the report has errors; nothing was loaded.
+ * BERTH_FAULT_MEMORY: nothing was loaded; the report is not complete.
+ * The configuration is the caller's: berth_config_free().
+ */
+BERTH_MUST_USE enum berth_rc berth_config_load(const char *path, enum berth_config_purpose purpose,
+                                               struct berth_config **ret_config,
+                                               struct berth_config_report *ret_report);
+
+/* Wipes the secrets. NULL is fine; returns NULL. */
+struct berth_config *berth_config_free(struct berth_config *config);
+
+/* The registry of that name, or NULL. A view. */
+const struct berth_config_registry *berth_config_find_registry(const struct berth_config *config,
+                                                               const char *name);
+
+/*
+ * Appends the findings, one line each: "PATH:LINE: error: TEXT".
+ * BERTH_BUSY: the buffer's limit. BERTH_FAULT_MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_config_report_write(const struct berth_config_report *report,
+                                                       const char *path, struct berth_buffer *out);
+
+/*
+ * Appends the configuration that is in force, in the file's own syntax, for `berthd -t`: every
+ * option with its value, defaults too. Secrets don't appear, only the names of their files.
+ * BERTH_BUSY: the buffer's limit. BERTH_FAULT_MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_config_write(const struct berth_config *config,
+                                                struct berth_buffer *out);
+
+/*
+ * Appends config/berth.conf.example: every option of the table at its default, with its help.
+ * BERTH_BUSY: the buffer's limit. BERTH_FAULT_MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_config_write_example(struct berth_buffer *out);
+
+/* The index of the name that `name` is most likely a slip of, or -1 when none is near: for "did you
+ * mean" in messages. */
+int berth_config_nearest(const char *name, const char *const *names, size_t count);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Harbor client: carries calls to the configured registries and their answers back, on the loop.
+ *
+ * Each registry has a limit of requests at once and a queue in front of it (first come, first
+ * served), so that curl never holds a request back while its time-out runs already. Connections are
+ * kept alive and reused; no cookie is ever kept or sent (harbor-contract 5.3), no redirect
+ * followed.
+ *
+ * What an answer means for a write (design 4.4, 4.5, 4.7):
+ * - BERTH_HARBOR_NOT_SENT: not a byte of it left, because there was no connection or not_after_ms
+ * had passed. That is checked when the request is handed to curl and again right before it is sent.
+ * - BERTH_HARBOR_UNKNOWN: it may have been applied. No write is ever sent twice: curl by itself
+ * sends a request again when a reused connection dies before the reply, and that is stopped.
+ *
+ * Single-threaded: everything happens on the thread that runs the loop.
+ */
+#ifndef BERTH_IO_HARBOR_CLIENT_H
+#define BERTH_IO_HARBOR_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "berth/base/buffer.h"
+#include "berth/base/result.h"
+#include "berth/core/harbor_call.h"
+
+struct event_base;
+struct berth_harbor_client;
+
+/* One registry; a call names it by its index. */
+struct berth_harbor_registry_config {
+    const char *name;
+    const char *uid;      /* Goes into derived secrets. */
+    const char *url;      /* http or https, host and perhaps a path; slashes at its end are fine. */
+    const char *username; /* Without a colon (RFC 7617). */
+    const char *password;
+    const char *ca_file;    /* PEM; NULL: the system's. */
+    size_t limit;           /* Requests at once, at least 1. */
+    size_t queue_max;       /* Calls that wait besides. */
+    int connect_timeout_ms; /* Until there is a connection, TLS included. */
+    int request_timeout_ms; /* For the whole request, connecting included. */
+    bool echo_waived;       /* Replies to writes count without the echo of X-Request-Id. */
+};
+
+/*
+ * Called for each submitted call once, from the loop, never within berth_harbor_client_submit().
+ * call is a copy of what was submitted; it and the answer are borrowed until the callback returns.
+ * Submitting from here is fine, freeing the client isn't (asserted).
+ */
+typedef void berth_harbor_answer_fn(void *ctx, uint64_t call_id,
+                                    const struct berth_harbor_call *call,
+                                    const struct berth_harbor_answer *answer);
+
+/* Everything in it is borrowed until the client is freed. */
+struct berth_harbor_client_config {
+    struct event_base *base;
+    const char *deployment;
+    const struct berth_harbor_registry_config *registries;
+    size_t registries_count;
+    struct berth_bytes master_key;
+    berth_harbor_answer_fn *on_answer;
+    void *ctx;
+};
+
+/*
+ * Connects to nothing yet. The proxies of the environment are not used.
+ * BERTH_INVALID: a url or a username can't be used. Faults: MEMORY, LIBRARY.
+ */
+BERTH_MUST_USE enum berth_rc
+berth_harbor_client_new(const struct berth_harbor_client_config *config,
+                        struct berth_harbor_client **ret_client, struct berth_error *reterr);
+
+/*
+ * Closes every connection at once. Calls that are queued or under way are dropped: nobody is called
+ * back for them, and a write among them may have been applied. NULL is fine; returns NULL.
+ */
+struct berth_harbor_client *berth_harbor_client_free(struct berth_harbor_client *client);
+
+/*
+ * Takes a call; call_id is handed back with the answer and means nothing here.
+ * BERTH_BUSY: the registry's queue is full. Faults: MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_harbor_client_submit(struct berth_harbor_client *client,
+                                                        uint64_t call_id,
+                                                        const struct berth_harbor_call *call);
+
+/* The calls that are queued or under way. */
+size_t berth_harbor_client_in_flight(const struct berth_harbor_client *client);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ledger: the engine's calls (core/ledger_call.h) as Lua scripts in one Redis.
+ *
+ * It performs and reports; it decides and repeats nothing. What it keeps in Redis is a documented
+ * contract (docs/redis.md, design 6). One on each loop; it works on the loop's thread only.
+ *
+ * A call that was taken is answered exactly once, from the loop, in no order that may be relied on.
+ * "Unavailable" is an answer too: then the script may have run or not, or may even run later.
+ */
+#ifndef BERTH_IO_LEDGER_H
+#define BERTH_IO_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "berth/base/buffer.h"
+#include "berth/base/result.h"
+#include "berth/codec/events.h"
+#include "berth/core/ledger_call.h"
+
+struct berth_ledger;
+struct event_base; /* libevent's. */
+
+#define BERTH_LEDGER_PREFIX_BYTES 65
+
+struct berth_ledger_config {
+    struct event_base *base;
+    const char *host; /* A name, or a numeric address. Strings are copied. */
+    uint16_t port;
+    const char *nameserver; /* See berth_redis_client_config; NULL: as the system is set up. */
+    const char *username;   /* NULL or empty: none. */
+    const char *password;   /* NULL or empty: no login. */
+    int64_t database;
+    const char *prefix;      /* Of every key; "berth:v1:". */
+    const char *instance;    /* This worker: no blanks, shorter than BERTH_INSTANCE_BYTES. */
+    const char *incarnation; /* This start of it: a UUID. */
+
+    int64_t memory_ms;    /* How long an outcome is kept, from its STORE on. */
+    int64_t tombstone_ms; /* How long a space that isn't there is; at least memory_ms, so that a
+                           * tombstone which wasn't published yet can still be told to be current. */
+    int64_t timeout_ms;   /* No reply at all for so long: unavailable (design: 2 s). */
+    size_t pending_max;   /* Calls under way. */
+    uint64_t seed;        /* For the jitter of reconnects. */
+
+    /* answer and stored are borrowed for the call. stored: the packed publication of CLAIM_STORED
+     * and STORE_ALREADY, else empty. A new call may be submitted from within. */
+    void (*on_answer)(void *ctx, uint64_t call_id, const struct berth_ledger_answer *answer,
+                      struct berth_bytes stored);
+    /* Available, or not (any more), and why not: one line. Once for each change, and again when the
+     * reason changes. Calls under way are answered before "not". */
+    void (*on_state)(void *ctx, bool available, const char *why);
+    /* Something that an operator should mend, or a call that Redis refused (the first in a row). */
+    void (*on_warning)(void *ctx, const char *text);
+    void *ctx;
+};
+
+/*
+ * Starts to connect; nothing is called back before the loop runs.
+ * BERTH_INVALID: instance, incarnation, prefix or a time can't be used; reterr says which.
+ * BERTH_FAULT_MEMORY, BERTH_FAULT_LIBRARY.
+ * The caller frees it before the event base.
+ */
+BERTH_MUST_USE enum berth_rc berth_ledger_new(const struct berth_ledger_config *config,
+                                              struct berth_ledger **ret_ledger,
+                                              struct berth_error *reterr);
+
+/* Closes. What is under way isn't answered any more. Never from within a callback. NULL is fine;
+ * returns NULL. */
+struct berth_ledger *berth_ledger_free(struct berth_ledger *ledger);
+
+bool berth_ledger_available(const struct berth_ledger *ledger);
+
+/*
+ * Submits a call; everything it points to is borrowed until this returns. on_answer never runs
+ * before that.
+ * publication: STORE only, and then not empty: the outcome's packed publication. The same outcome
+ * must come with the same bytes, by which the script knows a repeated STORE.
+ * BERTH_BUSY: unavailable, or pending_max calls are under way. Nothing was sent.
+ * BERTH_FAULT_MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_ledger_submit(struct berth_ledger *ledger, uint64_t call_id,
+                                                 const struct berth_ledger_call *call,
+                                                 const struct berth_publication *publication);
+
+#endif

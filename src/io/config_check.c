@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is fine by itself and not together. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "config_loader.h"
+#include "config_report.h"
+
+/* The four topics that berth writes, and the registries' command topics behind them. */
+#define OUTPUTS    4
+#define TOPICS_MAX (OUTPUTS + BERTH_CONFIG_REGISTRIES_MAX)
+
+struct topic {
+    const char *name;
+    const char *option; /* Which option names it. */
+    int line;
+};
+
+static void check_times(struct berth_config_loader *loader);
+static void check_retries(struct berth_config_loader *loader);
+static void check_registry(struct berth_config_loader *loader, size_t index);
+static void check_pair(struct berth_config_loader *loader, size_t first, size_t second);
+static void check_topics(struct berth_config_loader *loader);
+static void check_two_topics(struct berth_config_loader *loader, const struct topic *first,
+                             const struct topic *second);
+static bool on_loopback(const char *url);
+static int line_of(const struct berth_config_loader *loader, enum berth_config_section_id section,
+                   const char *name);
+static int registry_line_of(const struct berth_config_loader *loader, size_t registry,
+                            const char *name);
+
+void berth_config_check(struct berth_config_loader *loader) {
+    const struct berth_config *config = loader->config;
+    if (loader->purpose == BERTH_CONFIG_FOR_DAEMON && config->registries_count == 0) {
+        berth_config_error(loader->report, 0, "there is no [registry NAME]: berthd needs one");
+    }
+    check_times(loader);
+    check_retries(loader);
+    for (size_t i = 0; i < config->registries_count; i++) {
+        check_registry(loader, i);
+        for (size_t j = 0; j < i; j++) {
+            check_pair(loader, j, i);
+        }
+    }
+    check_topics(loader);
+}
+
+/* Design 4.7: a write that is handed over at the last moment must end within the lease. */
+static void check_times(struct berth_config_loader *loader) {
+    const struct berth_config *config = loader->config;
+    int64_t request_timeout_ms = 0;
+    for (size_t i = 0; i < config->registries_count; i++) {
+        if (config->registries[i].request_timeout_ms > request_timeout_ms) {
+            request_timeout_ms = config->registries[i].request_timeout_ms;
+        }
+    }
+    int64_t needed_ms = 2 * request_timeout_ms + config->redis.timeout_ms;
+    int line = line_of(loader, BERTH_SECTION_BERTH, "lease_ms");
+    if (config->lease_ms <= needed_ms) {
+        berth_config_error(loader->report, line,
+                           "lease_ms (%" PRId64 ") must be more than two Harbor requests and "
+                           "Redis' time-out: 2 * request_timeout_ms + timeout_ms = %" PRId64,
+                           config->lease_ms, needed_ms);
+    }
+    if (2 * config->renew_ms >= config->lease_ms) {
+        berth_config_error(loader->report, line_of(loader, BERTH_SECTION_BERTH, "renew_ms"),
+                           "renew_ms (%" PRId64 ") must be less than half of lease_ms (%" PRId64
+                           "), so that one renewal may be lost",
+                           config->renew_ms, config->lease_ms);
+    }
+    if (config->restart_grace_ms > config->lease_ms) {
+        berth_config_error(loader->report, line_of(loader, BERTH_SECTION_BERTH, "restart_grace_ms"),
+                           "restart_grace_ms (%" PRId64 ") must not be more than lease_ms (%" PRId64
+                           ")",
+                           config->restart_grace_ms, config->lease_ms);
+    }
+}
+
+static void check_retries(struct berth_config_loader *loader) {
+    const struct berth_config *config = loader->config;
+    if (config->retry_backoff_ms > config->retry_backoff_max_ms) {
+        berth_config_error(loader->report, line_of(loader, BERTH_SECTION_BERTH, "retry_backoff_ms"),
+                           "retry_backoff_ms (%" PRId64 ") must not be more than "
+                           "retry_backoff_max_ms (%" PRId64 ")",
+                           config->retry_backoff_ms, config->retry_backoff_max_ms);
+    }
+}
+
+static void check_registry(struct berth_config_loader *loader, size_t index) {
+    const struct berth_config_registry *registry = &loader->config->registries[index];
+    if (registry->connect_timeout_ms > registry->request_timeout_ms) {
+        berth_config_error(loader->report, registry_line_of(loader, index, "connect_timeout_ms"),
+                           "connect_timeout_ms (%" PRId64 ") must not be more than "
+                           "request_timeout_ms (%" PRId64 ")",
+                           registry->connect_timeout_ms, registry->request_timeout_ms);
+    }
+    if (registry->url != NULL && strncmp(registry->url, "http://", strlen("http://")) == 0 &&
+        !on_loopback(registry->url)) {
+        berth_config_warning(loader->report, registry_line_of(loader, index, "url"),
+                             "passwords and pull secrets of %s go over the network unencrypted; "
+                             "use https",
+                             registry->name);
+    }
+}
+
+static void check_pair(struct berth_config_loader *loader, size_t first, size_t second) {
+    const struct berth_config_registry *one = &loader->config->registries[first];
+    const struct berth_config_registry *other = &loader->config->registries[second];
+    if (one->uid != NULL && other->uid != NULL && strcmp(one->uid, other->uid) == 0) {
+        berth_config_error(loader->report, registry_line_of(loader, second, "uid"),
+                           "%s and %s have the same uid; each needs its own (uuidgen makes one)",
+                           one->name, other->name);
+    }
+    if (one->url != NULL && other->url != NULL && strcmp(one->url, other->url) == 0) {
+        berth_config_warning(loader->report, registry_line_of(loader, second, "url"),
+                             "%s and %s are the same Harbor: commands for one space under both "
+                             "names are not kept in order",
+                             one->name, other->name);
+    }
+    if (strcmp(one->command_topic, other->command_topic) == 0) {
+        berth_config_warning(loader->report, registry_line_of(loader, second, "command_topic"),
+                             "%s and %s share the topic %s: a long outage of one can stop the "
+                             "other",
+                             one->name, other->name, other->command_topic);
+    }
+}
+
+/* Everything that berth writes is for one kind of record, and none of it may be read as commands.
+ */
+static void check_topics(struct berth_config_loader *loader) {
+    const struct berth_config *config = loader->config;
+    struct topic topics[TOPICS_MAX] = {
+        {config->topics.results, "results", line_of(loader, BERTH_SECTION_TOPICS, "results")},
+        {config->topics.audit, "audit", line_of(loader, BERTH_SECTION_TOPICS, "audit")},
+        {config->topics.spaces, "spaces", line_of(loader, BERTH_SECTION_TOPICS, "spaces")},
+        {config->topics.dlq, "dlq", line_of(loader, BERTH_SECTION_TOPICS, "dlq")},
+    };
+    size_t count = OUTPUTS;
+    for (size_t i = 0; i < config->registries_count; i++) {
+        topics[count++] = (struct topic){.name = config->registries[i].command_topic,
+                                         .option = "command_topic",
+                                         .line = registry_line_of(loader, i, "command_topic")};
+    }
+    for (size_t i = 0; i < OUTPUTS; i++) {
+        for (size_t j = i + 1; j < count; j++) {
+            check_two_topics(loader, &topics[i], &topics[j]);
+        }
+    }
+}
+
+static void check_two_topics(struct berth_config_loader *loader, const struct topic *first,
+                             const struct topic *second) {
+    if (strcmp(first->name, second->name) == 0) {
+        berth_config_error(loader->report, second->line != 0 ? second->line : first->line,
+                           "%s and %s are both the topic %s; each needs its own", first->option,
+                           second->option, first->name);
+    }
+}
+
+static bool on_loopback(const char *url) {
+    static const char *const HOSTS[] = {"http://127.", "http://localhost", "http://[::1]"};
+    for (size_t i = 0; i < sizeof(HOSTS) / sizeof(HOSTS[0]); i++) {
+        if (strncmp(url, HOSTS[i], strlen(HOSTS[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int line_of(const struct berth_config_loader *loader, enum berth_config_section_id section,
+                   const char *name) {
+    int index = berth_config_find_option(section, name);
+    BERTH_ASSERT(index >= 0);
+    return loader->lines[index];
+}
+
+/* The option's line, or its section's when it has its default. */
+static int registry_line_of(const struct berth_config_loader *loader, size_t registry,
+                            const char *name) {
+    int index = berth_config_find_option(BERTH_SECTION_REGISTRY, name);
+    BERTH_ASSERT(index >= 0);
+    int line = loader->registry_option_lines[registry][index];
+    return line != 0 ? line : loader->registry_lines[registry];
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One load of a configuration: what the steps of berth_config_load() hand on to each other.
+ */
+#ifndef BERTH_IO_CONFIG_LOADER_H
+#define BERTH_IO_CONFIG_LOADER_H
+
+#include "config_ini.h"
+#include "config_table.h"
+
+struct berth_config_loader {
+    struct berth_config *config;
+    struct berth_config_report *report;
+    enum berth_config_purpose purpose;
+    /* The lines in which things were set; 0: they weren't. By the option's index in the table. */
+    int lines[BERTH_OPTIONS_MAX];
+    int registry_lines[BERTH_CONFIG_REGISTRIES_MAX];
+    int registry_option_lines[BERTH_CONFIG_REGISTRIES_MAX][BERTH_OPTIONS_MAX];
+};
+
+/* Adds one entry of [kafka]. What librdkafka or berth doesn't want is reported.
+ * BERTH_FAULT_MEMORY. */
+BERTH_MUST_USE enum berth_rc berth_config_add_property(struct berth_config_loader *loader,
+                                                       const struct berth_ini_entry *entry);
+/* Reports what [kafka] lacks. */
+void berth_config_check_properties(struct berth_config_loader *loader);
+void berth_config_free_properties(struct berth_config *config);
+
+/* Reads the secrets of [berth], [redis] and the registries. What can't be read is reported.
+ * BERTH_FAULT_MEMORY. */
+BERTH_MUST_USE enum berth_rc berth_config_read_secrets(struct berth_config_loader *loader);
+
+/*
+ * Reads one secret file of min to max bytes, without one newline at its end; line is where the
+ * file is named, for the report. A reported problem is no fault: ret_secret is then untouched.
+ * BERTH_FAULT_MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_secret_read(const char *path, size_t min, size_t max, int line,
+                                               struct berth_config_report *report,
+                                               struct berth_secret *ret_secret);
+void berth_secret_wipe(struct berth_secret *secret);
+
+/* Reports what is fine by itself and not together. Every option has its value. */
+void berth_config_check(struct berth_config_loader *loader);
+
+#endif

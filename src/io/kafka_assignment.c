@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "berth/io/clock.h"
+#include "kafka_client.h"
+#include "kafka_consumer_parts.h"
+
+/* An undecided transaction takes milliseconds, or its time-out when its producer died. */
+#define RETRY_UNSTABLE_MS 100
+#define RETRY_MS          1000
+/* A transaction of a dead producer (15 s) is not worth a word. */
+#define REPORT_AFTER_MS 20000
+/* A single partition that can't be asked about for so long, while the others can, has been deleted
+ * or is closed to us: the others go on without it. */
+#define PARTITION_TRIED_MS 30000
+
+static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx);
+static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event);
+static void begin_assign(struct berth_consumer *consumer);
+static void begin_revoke(struct berth_consumer *consumer);
+static void read_positions(struct berth_consumer *consumer);
+static void work_on_positions(void *ctx);
+static void on_positions(void *ctx);
+static bool worth_waiting(const struct berth_consumer *consumer);
+static void wait_to_read_again(struct berth_consumer *consumer);
+static void gain(struct berth_consumer *consumer);
+static int claim_slot(struct berth_consumer *consumer, const rd_kafka_topic_partition_t *partition,
+                      int64_t start_offset);
+static void tell_gained(struct berth_consumer *consumer, int slot_number,
+                        const rd_kafka_topic_partition_t *partition,
+                        const struct berth_kafka_position *position);
+static void tell_not_started(struct berth_consumer *consumer,
+                             const rd_kafka_topic_partition_t *partition,
+                             const struct berth_kafka_position *position);
+static void tell_stopped(struct berth_consumer *consumer);
+static void lose_revoked(struct berth_consumer *consumer);
+static void lose_held(struct berth_consumer *consumer);
+static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition);
+static void free_slot(struct berth_slot *slot);
+static void answer(struct berth_consumer *consumer,
+                   rd_kafka_error_t *(*call)(rd_kafka_t *,
+                                             const rd_kafka_topic_partition_list_t *));
+static void finish(struct berth_consumer *consumer);
+
+enum berth_rc berth_assignment_init(struct berth_consumer *consumer, struct event_base *base,
+                                    uint32_t slots_count, struct berth_error *reterr) {
+    consumer->slots = calloc(slots_count, sizeof(consumer->slots[0]));
+    consumer->rebalance.retry = event_new(base, -1, 0, libevent_retry_cb, consumer);
+    if (consumer->slots == NULL || consumer->rebalance.retry == NULL) {
+        return BERTH_FAULT_MEMORY;
+    }
+    consumer->slots_count = slots_count;
+    consumer->rebalance.positions.handle = consumer->handle;
+    consumer->rebalance.positions.group = consumer->group;
+    return berth_kafka_job_init(&consumer->rebalance.job, base, work_on_positions, on_positions,
+                                consumer, reterr);
+}
+
+bool berth_assignment_deinit(struct berth_consumer *consumer, int timeout_ms) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    if (rebalance->retry != NULL) {
+        event_free(rebalance->retry);
+        rebalance->retry = NULL;
+    }
+    if (!berth_kafka_job_deinit(&rebalance->job, timeout_ms)) {
+        return false;
+    }
+    berth_kafka_positions_deinit(&rebalance->positions);
+    for (uint32_t i = 0; i < consumer->slots_count; i++) {
+        if (consumer->slots[i].state != BERTH_SLOT_FREE) {
+            free_slot(&consumer->slots[i]);
+        }
+    }
+    rd_kafka_event_destroy(rebalance->event);
+    rebalance->event = NULL;
+    for (size_t i = 0; i < consumer->waiting_count; i++) {
+        rd_kafka_event_destroy(consumer->waiting[i]);
+    }
+    consumer->waiting_count = 0;
+    return true;
+}
+
+void berth_assignment_offer(struct berth_consumer *consumer, rd_kafka_event_t *take_event) {
+    if (consumer->waiting_count == BERTH_REBALANCES_WAITING_MAX) {
+        rd_kafka_event_destroy(take_event);
+        consumer->callbacks.on_error(consumer->ctx, true,
+                                     "librdkafka sends rebalances without waiting for answers");
+        return;
+    }
+    consumer->waiting[consumer->waiting_count++] = take_event;
+}
+
+void berth_assignment_step(struct berth_consumer *consumer) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    tell_stopped(consumer);
+    if (rebalance->state == BERTH_REBALANCE_WAITING && consumer->closing) {
+        (void)event_del(rebalance->retry);
+        answer(consumer, rd_kafka_incremental_assign);
+    }
+    if (rebalance->state == BERTH_REBALANCE_DRAINING) {
+        if (rebalance->draining_count > 0 && rd_kafka_assignment_lost(consumer->handle)) {
+            lose_revoked(consumer);
+        }
+        if (rebalance->draining_count == 0) {
+            answer(consumer, rd_kafka_incremental_unassign);
+        }
+    }
+    while (rebalance->state == BERTH_REBALANCE_NONE && consumer->waiting_count > 0) {
+        rd_kafka_event_t *event = consumer->waiting[0];
+        consumer->waiting_count--;
+        memmove(&consumer->waiting[0], &consumer->waiting[1],
+                consumer->waiting_count * sizeof(consumer->waiting[0]));
+        begin(consumer, event);
+    }
+    if (consumer->close_refused) {
+        lose_held(consumer);
+    }
+}
+
+void berth_consumer_give_up(struct berth_consumer *consumer, uint32_t slot_number) {
+    BERTH_ASSERT(slot_number < consumer->slots_count);
+    struct berth_slot *slot = &consumer->slots[slot_number];
+    BERTH_ASSERT(slot->state == BERTH_SLOT_REVOKED);
+    BERTH_ASSERT(consumer->rebalance.draining_count > 0);
+    free_slot(slot);
+    consumer->rebalance.draining_count--;
+    event_active(consumer->control, EV_READ, 0); /* The group is answered in a turn of its own. */
+}
+
+static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    BERTH_ASSERT(rebalance->event == NULL);
+    rebalance->event = take_event;
+    rebalance->partitions = rd_kafka_event_topic_partition_list(take_event);
+    rebalance->began_ms = berth_clock_monotonic_ms();
+    rebalance->reported_ms = rebalance->began_ms;
+    switch ((int)rd_kafka_event_error(take_event)) {
+    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+        begin_assign(consumer);
+        return;
+    case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+        begin_revoke(consumer);
+        return;
+    default:
+        /* librdkafka's advice for anything else is to start over with nothing. */
+        lose_held(consumer);
+        (void)rd_kafka_assign(consumer->handle, NULL);
+        finish(consumer);
+    }
+}
+
+static void begin_assign(struct berth_consumer *consumer) {
+    if (consumer->closing || consumer->rebalance.partitions->cnt == 0) {
+        /* While closing librdkafka takes any answer as "nothing". */
+        consumer->joined = !consumer->closing;
+        answer(consumer, rd_kafka_incremental_assign);
+        return;
+    }
+    read_positions(consumer);
+}
+
+static void begin_revoke(struct berth_consumer *consumer) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    /* Any call that changes the assignment resets this flag. */
+    bool lost = rd_kafka_assignment_lost(consumer->handle) != 0;
+    const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
+    rebalance->state = BERTH_REBALANCE_DRAINING;
+    for (int i = 0; i < list->cnt; i++) {
+        int slot = find_slot(consumer, list->elems[i].topic, list->elems[i].partition);
+        if (slot >= 0) {
+            consumer->slots[slot].state = BERTH_SLOT_REVOKED;
+            rebalance->draining_count++;
+        }
+    }
+    if (lost) {
+        consumer->joined = false;
+        lose_revoked(consumer);
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        int slot = find_slot(consumer, list->elems[i].topic, list->elems[i].partition);
+        if (slot >= 0) {
+            consumer->callbacks.on_revoked(consumer->ctx, (uint32_t)slot);
+        }
+    }
+    if (rebalance->draining_count == 0) {
+        answer(consumer, rd_kafka_incremental_unassign);
+    }
+}
+
+static void read_positions(struct berth_consumer *consumer) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    berth_kafka_positions_deinit(&rebalance->positions);
+    rebalance->positions.partitions = rebalance->partitions;
+    struct berth_error error;
+    rebalance->state = BERTH_REBALANCE_READING;
+    if (berth_kafka_job_start(&rebalance->job, &error) != BERTH_OK) {
+        consumer->callbacks.on_error(consumer->ctx, false, error.text);
+        wait_to_read_again(consumer);
+    }
+}
+
+/* In the job's thread: the loop doesn't look at the positions before it is done. */
+static void work_on_positions(void *ctx) {
+    struct berth_consumer *consumer = ctx;
+    berth_kafka_positions_read(&consumer->rebalance.positions);
+}
+
+static void on_positions(void *ctx) {
+    struct berth_consumer *consumer = ctx;
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    BERTH_ASSERT(rebalance->state == BERTH_REBALANCE_READING);
+    if (consumer->closing) {
+        answer(consumer, rd_kafka_incremental_assign);
+    } else if (worth_waiting(consumer)) {
+        wait_to_read_again(consumer);
+    } else {
+        gain(consumer);
+    }
+    event_active(consumer->control, EV_READ, 0);
+}
+
+/* Whether another reading may tell more. */
+static bool worth_waiting(const struct berth_consumer *consumer) {
+    const struct berth_rebalance *rebalance = &consumer->rebalance;
+    const struct berth_kafka_positions *positions = &rebalance->positions;
+    if (positions->err != RD_KAFKA_RESP_ERR_NO_ERROR || berth_kafka_positions_unstable(positions)) {
+        return true;
+    }
+    return positions->partial_err != RD_KAFKA_RESP_ERR_NO_ERROR &&
+           berth_clock_monotonic_ms() - rebalance->began_ms < PARTITION_TRIED_MS;
+}
+
+static void wait_to_read_again(struct berth_consumer *consumer) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    const struct berth_kafka_positions *positions = &rebalance->positions;
+    int64_t now_ms = berth_clock_monotonic_ms();
+    if (now_ms - rebalance->reported_ms >= REPORT_AFTER_MS) {
+        char text[BERTH_ERROR_BYTES_MAX];
+        rd_kafka_resp_err_t err =
+            positions->err != RD_KAFKA_RESP_ERR_NO_ERROR ? positions->err : positions->partial_err;
+        (void)snprintf(text, sizeof(text),
+                       "the offsets of %d assigned partitions can't be read for %" PRId64
+                       " s (%s); it is tried again and again",
+                       rebalance->partitions->cnt, (now_ms - rebalance->began_ms) / 1000,
+                       rd_kafka_err2str(err));
+        rebalance->reported_ms = now_ms;
+        consumer->callbacks.on_error(consumer->ctx, false, text);
+    }
+    int wait_ms = berth_kafka_positions_unstable(positions) ? RETRY_UNSTABLE_MS : RETRY_MS;
+    struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    int failed = event_add(rebalance->retry, &wait);
+    BERTH_ASSERT(failed == 0);
+    rebalance->state = BERTH_REBALANCE_WAITING;
+}
+
+static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd;
+    (void)what;
+    struct berth_consumer *consumer = ctx;
+    BERTH_ASSERT(consumer->rebalance.state == BERTH_REBALANCE_WAITING);
+    read_positions(consumer);
+}
+
+/* All positions are known: takes the partitions, then tells about them. */
+static void gain(struct berth_consumer *consumer) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    rd_kafka_topic_partition_list_t *list = rebalance->partitions;
+    for (int i = 0; i < list->cnt; i++) {
+        struct berth_kafka_position position =
+            berth_kafka_position_of(&rebalance->positions, i, consumer->start);
+        bool starts =
+            position.kind != BERTH_POSITION_BEYOND && position.kind != BERTH_POSITION_UNKNOWN;
+        (void)claim_slot(consumer, &list->elems[i], starts ? position.offset : -1);
+        /* What isn't started has no slot and is never read: any offset will do. */
+        list->elems[i].offset = starts ? position.offset : RD_KAFKA_OFFSET_END;
+    }
+    rd_kafka_error_t *error = rd_kafka_incremental_assign(consumer->handle, list);
+    if (error != NULL) {
+        /* The group took the assignment back meanwhile; it says so in its next event. */
+        consumer->callbacks.on_error(consumer->ctx, false, rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
+    consumer->joined = error == NULL;
+    for (int i = 0; i < list->cnt; i++) {
+        struct berth_kafka_position position =
+            berth_kafka_position_of(&rebalance->positions, i, consumer->start);
+        int slot = find_slot(consumer, list->elems[i].topic, list->elems[i].partition);
+        if (slot >= 0 && error != NULL) {
+            free_slot(&consumer->slots[slot]);
+        } else if (slot >= 0) {
+            tell_gained(consumer, slot, &list->elems[i], &position);
+        } else if (error == NULL) {
+            tell_not_started(consumer, &list->elems[i], &position);
+        }
+    }
+    finish(consumer);
+}
+
+/*
+ * Detaches the partition's queue, before anything is fetched for it: otherwise early records would
+ * land in the consumer's own queue. Then gives it a slot, unless it isn't to be started.
+ * Returns the slot's number; -1: none.
+ */
+static int claim_slot(struct berth_consumer *consumer, const rd_kafka_topic_partition_t *partition,
+                      int64_t start_offset) {
+    static atomic_uint_fast64_t last_epoch;
+    rd_kafka_queue_t *queue =
+        rd_kafka_queue_get_partition(consumer->handle, partition->topic, partition->partition);
+    BERTH_ASSERT(queue != NULL);
+    rd_kafka_queue_forward(queue, NULL);
+    uint32_t number = 0;
+    while (number < consumer->slots_count && consumer->slots[number].state != BERTH_SLOT_FREE) {
+        number++;
+    }
+    if (start_offset < 0 || number == consumer->slots_count) {
+        rd_kafka_queue_destroy(queue);
+        return -1;
+    }
+    rd_kafka_queue_io_event_enable(queue, consumer->records_fd, &(uint64_t){1}, sizeof(uint64_t));
+    struct berth_slot *slot = &consumer->slots[number];
+    *slot = (struct berth_slot){.state = BERTH_SLOT_HELD,
+                                .partition = partition->partition,
+                                .epoch = atomic_fetch_add(&last_epoch, 1) + 1,
+                                .last_offset = start_offset - 1,
+                                .queue = queue};
+    (void)snprintf(slot->topic, sizeof(slot->topic), "%s", partition->topic);
+    return (int)number;
+}
+
+static void tell_gained(struct berth_consumer *consumer, int slot_number,
+                        const rd_kafka_topic_partition_t *partition,
+                        const struct berth_kafka_position *position) {
+    /* librdkafka's metadata has a length, ours an end. */
+    char *metadata = calloc(1, position->metadata.len + 1);
+    if (metadata == NULL) {
+        free_slot(&consumer->slots[slot_number]);
+        consumer->callbacks.on_stopped(consumer->ctx, partition->topic, partition->partition,
+                                       "no memory is left for it: restart berthd");
+        return;
+    }
+    if (position->metadata.len > 0) {
+        memcpy(metadata, position->metadata.data, position->metadata.len);
+    }
+    struct berth_partition_info info = {.slot = (uint32_t)slot_number,
+                                        .topic = partition->topic,
+                                        .partition = partition->partition,
+                                        .epoch = consumer->slots[slot_number].epoch,
+                                        .start_offset = position->offset,
+                                        .committed_offset = position->committed_offset,
+                                        .committed = position->kind == BERTH_POSITION_COMMITTED,
+                                        .metadata = metadata};
+    consumer->callbacks.on_gained(consumer->ctx, &info);
+    free(metadata);
+}
+
+static void tell_not_started(struct berth_consumer *consumer,
+                             const rd_kafka_topic_partition_t *partition,
+                             const struct berth_kafka_position *position) {
+    char text[BERTH_ERROR_BYTES_MAX];
+    if (position->kind == BERTH_POSITION_BEYOND) {
+        (void)snprintf(
+            text, sizeof(text),
+            "the group committed offset %" PRId64 ", but the log ends at %" PRId64
+            ": was the topic made anew? Stop every worker, delete the group's offsets of "
+            "this topic, and start again",
+            position->committed_offset, position->log_end);
+    } else if (position->kind == BERTH_POSITION_UNKNOWN) {
+        (void)snprintf(text, sizeof(text),
+                       "its offsets can't be read (%s): repair that, then restart berthd",
+                       rd_kafka_err2str(position->err));
+    } else {
+        (void)snprintf(text, sizeof(text),
+                       "this worker takes %" PRIu32 " partitions at most: start more workers",
+                       consumer->slots_count);
+    }
+    consumer->callbacks.on_stopped(consumer->ctx, partition->topic, partition->partition, text);
+}
+
+static void tell_stopped(struct berth_consumer *consumer) {
+    for (uint32_t i = 0; i < consumer->slots_count; i++) {
+        struct berth_slot *slot = &consumer->slots[i];
+        if (slot->state != BERTH_SLOT_FREE && slot->stopped && !slot->stopped_told) {
+            slot->stopped_told = true;
+            char text[BERTH_ERROR_BYTES_MAX];
+            (void)snprintf(text, sizeof(text),
+                           "the record after offset %" PRId64
+                           " is gone from the log while it was read: restart berthd, which goes on "
+                           "at the log's start",
+                           slot->last_offset);
+            consumer->callbacks.on_stopped(consumer->ctx, slot->topic, slot->partition, text);
+        }
+    }
+}
+
+static void lose_revoked(struct berth_consumer *consumer) {
+    for (uint32_t i = 0; i < consumer->slots_count; i++) {
+        if (consumer->slots[i].state == BERTH_SLOT_REVOKED) {
+            free_slot(&consumer->slots[i]);
+            consumer->rebalance.draining_count--;
+            consumer->callbacks.on_lost(consumer->ctx, i);
+        }
+    }
+}
+
+static void lose_held(struct berth_consumer *consumer) {
+    for (uint32_t i = 0; i < consumer->slots_count; i++) {
+        if (consumer->slots[i].state == BERTH_SLOT_HELD) {
+            free_slot(&consumer->slots[i]);
+            consumer->callbacks.on_lost(consumer->ctx, i);
+        }
+    }
+}
+
+static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition) {
+    for (uint32_t i = 0; i < consumer->slots_count; i++) {
+        const struct berth_slot *slot = &consumer->slots[i];
+        if (slot->state != BERTH_SLOT_FREE && slot->partition == partition &&
+            strcmp(slot->topic, topic) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static void free_slot(struct berth_slot *slot) {
+    if (slot->untaken != NULL) {
+        rd_kafka_message_destroy(slot->untaken);
+    }
+    rd_kafka_queue_io_event_enable(slot->queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(slot->queue);
+    *slot = (struct berth_slot){.state = BERTH_SLOT_FREE};
+}
+
+/* Answers the rebalance under way; nothing is gained by it. */
+static void answer(struct berth_consumer *consumer,
+                   rd_kafka_error_t *(*call)(rd_kafka_t *,
+                                             const rd_kafka_topic_partition_list_t *)) {
+    rd_kafka_error_t *error = call(consumer->handle, consumer->rebalance.partitions);
+    if (error != NULL) {
+        /* While it closes or has lost its assignment the group doesn't need this answer. */
+        if (!consumer->closing) {
+            consumer->callbacks.on_error(consumer->ctx, false, rd_kafka_error_string(error));
+        }
+        rd_kafka_error_destroy(error);
+    }
+    finish(consumer);
+}
+
+static void finish(struct berth_consumer *consumer) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    BERTH_ASSERT(rebalance->draining_count == 0);
+    BERTH_ASSERT(!rebalance->job.running);
+    berth_kafka_positions_deinit(&rebalance->positions);
+    rd_kafka_event_destroy(rebalance->event);
+    rebalance->event = NULL;
+    rebalance->partitions = NULL;
+    rebalance->state = BERTH_REBALANCE_NONE;
+}

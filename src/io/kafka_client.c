@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kafka_client.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "berth/base/assert.h"
+#include "berth/base/log.h"
+#include "berth/io/clock.h"
+
+static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
+                           const char *text);
+static void *destroy_handle(void *ctx);
+static rd_kafka_resp_err_t take_committed(rd_kafka_event_t *event,
+                                          rd_kafka_topic_partition_list_t **ret_committed);
+
+enum berth_rc berth_kafka_handle_new(enum berth_kafka_kind kind, rd_kafka_conf_t *take_conf,
+                                     rd_kafka_t **ret_handle, struct berth_error *reterr) {
+    char text[BERTH_ERROR_BYTES_MAX];
+    bool writes = kind == BERTH_KAFKA_PUBLISHER || kind == BERTH_KAFKA_PRODUCER;
+    rd_kafka_conf_set_log_cb(take_conf, rdkafka_log_cb);
+    rd_kafka_t *handle =
+        rd_kafka_new(writes ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, take_conf, text, sizeof(text));
+    if (handle == NULL) {
+        bool about_input = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG;
+        rd_kafka_conf_destroy(take_conf); /* Taken by librdkafka only on success. */
+        berth_error_set(reterr, "[kafka]: %s", text);
+        return about_input ? BERTH_INVALID : BERTH_FAULT_LIBRARY;
+    }
+    *ret_handle = handle;
+    return BERTH_OK;
+}
+
+struct destruction {
+    rd_kafka_t *handle;
+    int flags;
+};
+
+bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_ms) {
+    if (take_handle == NULL) {
+        return true;
+    }
+    struct destruction *destruction = malloc(sizeof(*destruction));
+    pthread_t thread;
+    if (destruction != NULL) {
+        *destruction = (struct destruction){.handle = take_handle, .flags = flags};
+    }
+    if (destruction == NULL || pthread_create(&thread, NULL, destroy_handle, destruction) != 0) {
+        free(destruction);
+        rd_kafka_destroy_flags(take_handle, flags);
+        return true;
+    }
+    struct timespec until = berth_kafka_time_after_ms(timeout_ms);
+    if (pthread_timedjoin_np(thread, NULL, &until) == 0) {
+        return true;
+    }
+    (void)pthread_detach(thread);
+    berth_log(BERTH_LOG_WARNING, "kafka.destroy_hangs", "waited_ms=%d", timeout_ms);
+    return false;
+}
+
+rd_kafka_resp_err_t berth_kafka_committed(rd_kafka_t *handle, const char *group,
+                                          const rd_kafka_topic_partition_list_t *partitions,
+                                          int timeout_ms,
+                                          rd_kafka_topic_partition_list_t **ret_committed) {
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_ListConsumerGroupOffsets_t *request =
+        rd_kafka_ListConsumerGroupOffsets_new(group, partitions);
+    rd_kafka_error_t *refused = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
+    BERTH_ASSERT(refused == NULL);
+    char text[BERTH_ERROR_BYTES_MAX];
+    rd_kafka_resp_err_t err =
+        rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
+    BERTH_ASSERT(err == RD_KAFKA_RESP_ERR_NO_ERROR);
+
+    rd_kafka_ListConsumerGroupOffsets(handle, &request, 1, options, queue);
+    /* librdkafka answers in any case when its own time-out is over. */
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 1000);
+    err = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : take_committed(event, ret_committed);
+
+    rd_kafka_event_destroy(event);
+    rd_kafka_ListConsumerGroupOffsets_destroy(request);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return err;
+}
+
+void berth_kafka_log_ends(rd_kafka_t *handle, int64_t which, int timeout_ms,
+                          rd_kafka_topic_partition_list_t *partitions) {
+    int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
+    rd_kafka_topic_partition_list_sort(partitions, NULL, NULL);
+    int next = 0;
+    while (next < partitions->cnt) {
+        const char *topic = partitions->elems[next].topic;
+        rd_kafka_topic_partition_list_t *some = rd_kafka_topic_partition_list_new(8);
+        int first = next;
+        for (; next < partitions->cnt && strcmp(partitions->elems[next].topic, topic) == 0;
+             next++) {
+            /* The request's "timestamp" may also be one of the two logical offsets. */
+            rd_kafka_topic_partition_list_add(some, topic, partitions->elems[next].partition)
+                ->offset = which;
+        }
+        int64_t left_ms = until_ms - berth_clock_monotonic_ms();
+        rd_kafka_resp_err_t err = left_ms > 0
+                                      ? rd_kafka_offsets_for_times(handle, some, (int)left_ms)
+                                      : RD_KAFKA_RESP_ERR__TIMED_OUT;
+        for (int i = first; i < next; i++) {
+            rd_kafka_topic_partition_t *to = &partitions->elems[i];
+            const rd_kafka_topic_partition_t *from =
+                rd_kafka_topic_partition_list_find(some, topic, to->partition);
+            to->offset = from->offset;
+            to->err = err != RD_KAFKA_RESP_ERR_NO_ERROR ? err : from->err;
+            if (to->err == RD_KAFKA_RESP_ERR_NO_ERROR && to->offset < 0) {
+                to->err = RD_KAFKA_RESP_ERR__NO_OFFSET;
+            }
+        }
+        rd_kafka_topic_partition_list_destroy(some);
+    }
+}
+
+enum berth_rc berth_kafka_place_of(rd_kafka_t *handle, const char *topic, int timeout_ms,
+                                   struct berth_kafka_place *ret_place,
+                                   struct berth_error *reterr) {
+    struct berth_kafka_place place = {.partitions = 0};
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *wanted = rd_kafka_topic_new(handle, topic, NULL);
+    rd_kafka_resp_err_t err = wanted == NULL
+                                  ? rd_kafka_last_error()
+                                  : rd_kafka_metadata(handle, 0, wanted, &metadata, timeout_ms);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt > 0) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[0];
+        err = found->err;
+        place.partitions = found->partition_cnt;
+        place.replication_factor = found->partition_cnt > 0 ? found->partitions[0].replica_cnt : 0;
+    }
+    if (metadata != NULL) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+    if (wanted != NULL) {
+        rd_kafka_topic_destroy(wanted);
+    }
+    if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        place = (struct berth_kafka_place){.partitions = 0};
+    } else if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        berth_error_set(reterr, "topic %s: %s", topic, rd_kafka_err2str(err));
+        return BERTH_FAULT_LIBRARY;
+    }
+    *ret_place = place;
+    return BERTH_OK;
+}
+
+rd_kafka_headers_t *berth_kafka_headers_new(const struct berth_header *headers, size_t count) {
+    rd_kafka_headers_t *list = rd_kafka_headers_new(count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t err = rd_kafka_header_add(
+            list, headers[i].name, -1, headers[i].value.data, (ssize_t)headers[i].value.len);
+        if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_headers_destroy(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* In whatever thread of librdkafka has something to say; our log takes lines of any thread. */
+static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
+                           const char *text) {
+    (void)handle;
+    /* One [kafka] feeds all clients, so each is told properties that are for another: not worth a
+     * line (CONFWARN). */
+    enum berth_log_level ours = level <= 4 ? BERTH_LOG_WARNING : BERTH_LOG_DEBUG;
+    if (strcmp(facility, "CONFWARN") == 0) {
+        ours = BERTH_LOG_DEBUG;
+    }
+    berth_log(ours, "kafka.library", "facility=%s text=\"%s\"", facility, text);
+}
+
+static void *destroy_handle(void *ctx) {
+    struct destruction *destruction = ctx;
+    rd_kafka_destroy_flags(destruction->handle, destruction->flags);
+    free(destruction);
+    return NULL;
+}
+
+struct timespec berth_kafka_time_after_ms(int timeout_ms) {
+    int64_t at_ms = berth_clock_wall_ms() + timeout_ms;
+    return (struct timespec){.tv_sec = at_ms / 1000, .tv_nsec = (long)(at_ms % 1000) * 1000000};
+}
+
+static rd_kafka_resp_err_t take_committed(rd_kafka_event_t *event,
+                                          rd_kafka_topic_partition_list_t **ret_committed) {
+    rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+    const rd_kafka_ListConsumerGroupOffsets_result_t *result =
+        rd_kafka_event_ListConsumerGroupOffsets_result(event);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR || result == NULL) {
+        return err != RD_KAFKA_RESP_ERR_NO_ERROR ? err : RD_KAFKA_RESP_ERR__BAD_MSG;
+    }
+    size_t count = 0;
+    const rd_kafka_group_result_t **groups =
+        rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count);
+    if (count != 1) {
+        return RD_KAFKA_RESP_ERR__BAD_MSG;
+    }
+    const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
+    if (error != NULL) {
+        return rd_kafka_error_code(error);
+    }
+    *ret_committed =
+        rd_kafka_topic_partition_list_copy(rd_kafka_group_result_partitions(groups[0]));
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}

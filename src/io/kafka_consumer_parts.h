@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The consumer's inside, shared by kafka_consumer.c (events, start, end) and kafka_assignment.c
+ * (what is ours and what becomes of it).
+ */
+#ifndef BERTH_IO_KAFKA_CONSUMER_PARTS_H
+#define BERTH_IO_KAFKA_CONSUMER_PARTS_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "berth/core/limits.h"
+#include "berth/io/kafka_consumer.h"
+#include "kafka_job.h"
+#include "kafka_positions.h"
+
+struct event;
+
+/*
+ * A slot:
+ *
+ *   FREE --gained--> HELD --revoked--> REVOKED --given up or lost--> FREE
+ *                    HELD --lost-----> FREE
+ */
+enum berth_slot_state {
+    BERTH_SLOT_FREE,
+    BERTH_SLOT_HELD,
+    BERTH_SLOT_REVOKED,
+};
+
+struct berth_slot {
+    enum berth_slot_state state;
+    char topic[BERTH_TOPIC_BYTES];
+    int32_t partition;
+    uint64_t epoch;
+    int64_t last_offset; /* Handed out last; what isn't above it is dropped (kafka-notes 2.8). */
+    rd_kafka_queue_t *queue;
+    rd_kafka_message_t *untaken; /* Read, but there was no memory to hand it out. */
+    bool stopped;                /* Yields nothing more. */
+    bool stopped_told;
+};
+
+/*
+ * A rebalance: the one event of librdkafka that isn't answered yet. It sends no other until then.
+ *
+ *   NONE --assign--> READING --read--------> NONE       (gained, answered with incremental_assign)
+ *                    READING --not yet-----> WAITING    (undecided transaction, broker away)
+ *                    WAITING --retry time--> READING
+ *   NONE --revoke--> DRAINING --given up---> NONE       (answered with incremental_unassign)
+ *                    DRAINING --lost-------> NONE       (it took too long)
+ *   NONE --revoke, lost, or nothing in a slot--> NONE   (at once)
+ *   READING, WAITING --close---------------> NONE       (answered, nothing gained)
+ *
+ * Invariant: event is NULL in NONE and only there; draining_count counts the slots in REVOKED and
+ * is 0 except in DRAINING.
+ */
+enum berth_rebalance_state {
+    BERTH_REBALANCE_NONE,
+    BERTH_REBALANCE_READING,
+    BERTH_REBALANCE_WAITING,
+    BERTH_REBALANCE_DRAINING,
+};
+
+struct berth_rebalance {
+    enum berth_rebalance_state state;
+    rd_kafka_event_t *event;
+    rd_kafka_topic_partition_list_t *partitions; /* The event's. */
+    struct berth_kafka_positions positions;
+    struct berth_kafka_job job;
+    struct event *retry;
+    int64_t began_ms;
+    int64_t reported_ms; /* When a reading that doesn't succeed was last reported. */
+    uint32_t draining_count;
+};
+
+/* More than librdkafka ever sends before the first is answered: one. */
+#define BERTH_REBALANCES_WAITING_MAX 4
+
+struct berth_consumer {
+    rd_kafka_t *handle;
+    rd_kafka_queue_t *queue; /* Everything but records. */
+    char *group;
+    char **topics;
+    size_t topics_count;
+    enum berth_config_start start;
+    struct berth_consumer_callbacks callbacks;
+    void *ctx;
+
+    struct berth_slot *slots;
+    uint32_t slots_count;
+    struct berth_rebalance rebalance;
+    rd_kafka_event_t *waiting[BERTH_REBALANCES_WAITING_MAX]; /* Oldest first. */
+    size_t waiting_count;
+
+    int control_fd; /* librdkafka writes here when `queue` isn't empty any more, */
+    int records_fd; /* and here when a partition's queue isn't. */
+    struct event *control;
+    struct event *records;
+    struct event *tick;
+
+    bool joined;
+    bool closing;
+    bool close_refused; /* librdkafka is broken for good, so nothing more comes from it. */
+    bool closed;        /* on_closed was called. */
+};
+
+/* kafka_assignment.c; each is called from the loop, never from a public function. */
+
+BERTH_MUST_USE enum berth_rc berth_assignment_init(struct berth_consumer *consumer,
+                                                   struct event_base *base, uint32_t slots_count,
+                                                   struct berth_error *reterr);
+
+/* Before the handle is destroyed; nothing is called back. Waits for a reading that is under way:
+ * false if it takes longer, and the consumer can't be freed. */
+bool berth_assignment_deinit(struct berth_consumer *consumer, int timeout_ms);
+
+/* Takes a rebalance event over. */
+void berth_assignment_offer(struct berth_consumer *consumer, rd_kafka_event_t *take_event);
+
+/* Does what can be done now: reports, answers, goes on with the next event. */
+void berth_assignment_step(struct berth_consumer *consumer);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "berth/io/ledger.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "berth/io/clock.h"
+#include "berth/io/redis_client.h"
+#include "ledger_parts.h"
+
+/* Four times the largest STORE: with fewer bytes under way a frozen Redis can't make us grow. */
+#define PENDING_BYTES_MAX ((size_t)64 * 1024 * 1024)
+
+extern const char berth_script_claim[];
+extern const char berth_script_remember[];
+extern const char berth_script_store[];
+extern const char berth_script_renew[];
+
+/* One call under way. */
+struct ledger_call {
+    struct berth_ledger *ledger;
+    uint64_t call_id;
+    enum berth_ledger_call_kind kind;
+    size_t lanes; /* RENEW. */
+};
+
+/* ---- Answers ---- */
+
+/* Says the first refusal in a row: the reason matters, its repetition doesn't. */
+static void note_trouble(struct berth_ledger *ledger, const char *trouble) {
+    bool refused = trouble[0] != '\0';
+    if (refused && !ledger->refusing) {
+        char text[LEDGER_TROUBLE_BYTES + 64];
+        snprintf(text, sizeof(text), "Redis refuses to work on the ledger: %s", trouble);
+        ledger->on_warning(ledger->ctx, text);
+    }
+    ledger->refusing = refused;
+}
+
+static void call_answered(void *ctx, const struct redisReply *redis_reply) {
+    struct ledger_call *call = ctx;
+    struct berth_ledger *ledger = call->ledger;
+    if (!ledger->freeing) {
+        struct ledger_reply reply;
+        ledger_reply_read(redis_reply, call->kind, call->lanes, &reply);
+        if (redis_reply != NULL) {
+            note_trouble(ledger, reply.trouble);
+        }
+        ledger->on_answer(ledger->ctx, call->call_id, &reply.answer, reply.stored);
+        ledger_reply_deinit(&reply);
+    }
+    free(call);
+}
+
+enum berth_rc berth_ledger_submit(struct berth_ledger *ledger, uint64_t call_id,
+                                  const struct berth_ledger_call *call,
+                                  const struct berth_publication *publication) {
+    if (!berth_redis_client_ready(ledger->client)) {
+        return BERTH_BUSY;
+    }
+    enum berth_rc rc = ledger_request(ledger, call, publication);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    struct ledger_call *kept = malloc(sizeof(*kept));
+    if (kept == NULL) {
+        return BERTH_FAULT_MEMORY;
+    }
+    *kept = (struct ledger_call){.ledger = ledger, .call_id = call_id, .kind = call->kind};
+    if (call->kind == BERTH_LEDGER_RENEW) {
+        kept->lanes = call->renew.count;
+    }
+    rc = berth_redis_client_run(ledger->client, (size_t)call->kind, &ledger->args, call_answered,
+                                kept);
+    if (rc != BERTH_OK) {
+        free(kept);
+    }
+    return rc;
+}
+
+/* ---- State ---- */
+
+static void epoch_answered(void *ctx, const struct redisReply *reply) {
+    struct berth_ledger *ledger = ctx;
+    if (ledger->freeing) {
+        return;
+    }
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ledger->begun = false; /* Asked again at the next connect. */
+    }
+}
+
+/* A data set that has no epoch begins now (design 4.9). Only when this worker starts: one that
+ * disappears later must be noticed. */
+static void begin_epoch(struct berth_ledger *ledger) {
+    struct berth_redis_args *args = &ledger->args;
+    if (berth_redis_args_begin(args, 4, BERTH_LEDGER_PREFIX_BYTES + 32) != BERTH_OK) {
+        return;
+    }
+    berth_redis_args_text(args, "SET");
+    berth_redis_args_append(args, ledger->prefix);
+    berth_redis_args_append(args, "epoch");
+    berth_redis_args_close(args);
+    berth_redis_args_number(args, berth_clock_wall_ms());
+    berth_redis_args_text(args, "NX");
+    ledger->begun =
+        berth_redis_client_ask(ledger->client, args, epoch_answered, ledger) == BERTH_OK;
+}
+
+static void client_changed(void *ctx, bool ready, const char *why) {
+    struct berth_ledger *ledger = ctx;
+    if (ready && !ledger->begun) {
+        begin_epoch(ledger);
+    }
+    ledger->on_state(ledger->ctx, ready, why);
+}
+
+static void client_warned(void *ctx, const char *text) {
+    struct berth_ledger *ledger = ctx;
+    ledger->on_warning(ledger->ctx, text);
+}
+
+bool berth_ledger_available(const struct berth_ledger *ledger) {
+    return berth_redis_client_ready(ledger->client);
+}
+
+/* ---- Life ---- */
+
+/* Printable ASCII without blanks: what takes part in keys, and in values that are split at blanks
+ * and ends of lines. */
+static bool is_word(const char *text, size_t bytes_max) {
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] > '~') {
+            return false;
+        }
+    }
+    return len > 0 && len < bytes_max;
+}
+
+static enum berth_rc check(const struct berth_ledger_config *config, struct berth_error *reterr) {
+    if (!is_word(config->instance, BERTH_INSTANCE_BYTES)) {
+        berth_error_set(reterr, "the instance must be 1 to %d characters without blanks",
+                        BERTH_INSTANCE_BYTES - 1);
+        return BERTH_INVALID;
+    }
+    if (!is_word(config->incarnation, BERTH_UUID_BYTES) ||
+        strlen(config->incarnation) != BERTH_UUID_BYTES - 1) {
+        berth_error_set(reterr, "the incarnation must be a UUID");
+        return BERTH_INVALID;
+    }
+    if (!is_word(config->prefix, BERTH_LEDGER_PREFIX_BYTES)) {
+        berth_error_set(reterr, "the prefix of the keys must be 1 to %d characters without blanks",
+                        BERTH_LEDGER_PREFIX_BYTES - 1);
+        return BERTH_INVALID;
+    }
+    if (config->memory_ms <= 0 || config->tombstone_ms < config->memory_ms ||
+        config->timeout_ms <= 0) {
+        berth_error_set(reterr, "the ledger's times must be positive, and tombstones must be kept "
+                                "as long as outcomes");
+        return BERTH_INVALID;
+    }
+    return BERTH_OK;
+}
+
+static enum berth_rc make_client(struct berth_ledger *ledger,
+                                 const struct berth_ledger_config *config,
+                                 struct berth_error *reterr) {
+    static const struct berth_redis_script scripts[LEDGER_SCRIPTS] = {
+        [BERTH_LEDGER_CLAIM] = {"claim", berth_script_claim},
+        [BERTH_LEDGER_REMEMBER] = {"remember", berth_script_remember},
+        [BERTH_LEDGER_STORE] = {"store", berth_script_store},
+        [BERTH_LEDGER_RENEW] = {"renew", berth_script_renew},
+    };
+    struct berth_redis_client_config client = {
+        .base = config->base,
+        .host = config->host,
+        .port = config->port,
+        .nameserver = config->nameserver,
+        .username = config->username,
+        .password = config->password,
+        .database = config->database,
+        .scripts = scripts,
+        .scripts_count = LEDGER_SCRIPTS,
+        .timeout_ms = config->timeout_ms,
+        .pending_max = config->pending_max,
+        .pending_bytes_max = PENDING_BYTES_MAX,
+        .seed = config->seed,
+        .on_state = client_changed,
+        .on_warning = client_warned,
+        .ctx = ledger,
+    };
+    return berth_redis_client_new(&client, &ledger->client, reterr);
+}
+
+enum berth_rc berth_ledger_new(const struct berth_ledger_config *config,
+                               struct berth_ledger **ret_ledger, struct berth_error *reterr) {
+    enum berth_rc rc = check(config, reterr);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    struct berth_ledger *ledger = calloc(1, sizeof(*ledger));
+    if (ledger == NULL) {
+        berth_error_set(reterr, "out of memory");
+        return BERTH_FAULT_MEMORY;
+    }
+    *ledger = (struct berth_ledger){
+        .memory_ms = config->memory_ms,
+        .tombstone_ms = config->tombstone_ms,
+        .on_answer = config->on_answer,
+        .on_state = config->on_state,
+        .on_warning = config->on_warning,
+        .ctx = config->ctx,
+    };
+    berth_redis_args_init(&ledger->args);
+    snprintf(ledger->prefix, sizeof(ledger->prefix), "%s", config->prefix);
+    snprintf(ledger->worker, sizeof(ledger->worker), "%s %s ", config->instance,
+             config->incarnation);
+    rc = make_client(ledger, config, reterr);
+    if (rc != BERTH_OK) {
+        berth_ledger_free(ledger);
+        return rc;
+    }
+    *ret_ledger = ledger;
+    return BERTH_OK;
+}
+
+struct berth_ledger *berth_ledger_free(struct berth_ledger *ledger) {
+    if (ledger == NULL) {
+        return NULL;
+    }
+    ledger->freeing = true;
+    berth_redis_client_free(ledger->client);
+    berth_redis_args_deinit(&ledger->args);
+    free(ledger);
+    return NULL;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "ledger_parts.h"
+#include "space_fields.h"
+
+/* The elements of a script's reply, by position; each getter is false when the element isn't there
+ * or isn't what it should be. */
+
+static const redisReply *element(const redisReply *reply, size_t index) {
+    bool there = reply->type == REDIS_REPLY_ARRAY && index < reply->elements;
+    return there ? reply->element[index] : NULL;
+}
+
+static bool get_bytes(const redisReply *reply, size_t index, struct berth_bytes *ret_bytes) {
+    const redisReply *found = element(reply, index);
+    if (found == NULL || found->type != REDIS_REPLY_STRING) {
+        return false;
+    }
+    *ret_bytes = (struct berth_bytes){(const uint8_t *)found->str, found->len};
+    return true;
+}
+
+/* A number that Lua gave as one, or as the string that it was kept as. */
+static bool get_number(const redisReply *reply, size_t index, int64_t *ret_number) {
+    const redisReply *found = element(reply, index);
+    if (found != NULL && found->type == REDIS_REPLY_INTEGER) {
+        *ret_number = found->integer;
+        return true;
+    }
+    if (found == NULL || found->type != REDIS_REPLY_STRING || found->len == 0) {
+        return false;
+    }
+    char *end = NULL;
+    *ret_number = strtoll(found->str, &end, 10);
+    return *end == '\0';
+}
+
+static bool get_flag(const redisReply *reply, size_t index, bool *ret_flag) {
+    int64_t number = 0;
+    if (!get_number(reply, index, &number)) {
+        return false;
+    }
+    *ret_flag = number == 1;
+    return true;
+}
+
+static bool verdict_is(const redisReply *reply, const char *word) {
+    struct berth_bytes verdict;
+    return get_bytes(reply, 0, &verdict) && verdict.len == strlen(word) &&
+           memcmp(verdict.data, word, verdict.len) == 0;
+}
+
+/* Splits "<instance> <incarnation> <command id>". What isn't that is nobody we know: the waiter
+ * watches the mark all the same. */
+static void read_holder(struct berth_bytes text, struct berth_holder *ret_holder) {
+    *ret_holder = (struct berth_holder){0};
+    const size_t uuid_len = BERTH_UUID_BYTES - 1;
+    const size_t tail_len = 2 * (uuid_len + 1);
+    if (text.len <= tail_len || text.len - tail_len >= BERTH_INSTANCE_BYTES) {
+        return;
+    }
+    size_t instance_len = text.len - tail_len;
+    const uint8_t *tail = text.data + instance_len;
+    if (tail[0] != ' ' || tail[1 + uuid_len] != ' ') {
+        return;
+    }
+    memcpy(ret_holder->instance, text.data, instance_len);
+    memcpy(ret_holder->incarnation, tail + 1, uuid_len);
+    memcpy(ret_holder->command_id, tail + 1 + uuid_len + 1, uuid_len);
+}
+
+/* A space's state; nil is UNKNOWN. False: out of memory, or not a text. */
+static bool get_state(const redisReply *reply, size_t index, struct berth_space_state *ret_state) {
+    const redisReply *found = element(reply, index);
+    if (found == NULL) {
+        return false;
+    }
+    if (found->type == REDIS_REPLY_NIL) {
+        *ret_state = (struct berth_space_state){.knowledge = BERTH_SPACE_UNKNOWN};
+        return true;
+    }
+    return found->type == REDIS_REPLY_STRING &&
+           space_fields_parse(found->str, found->len, ret_state) == BERTH_OK;
+}
+
+static bool read_taken(const redisReply *reply, struct berth_claim_answer *claim) {
+    int64_t attempts = 0;
+    bool read = get_number(reply, 1, &claim->token) && get_number(reply, 2, &attempts) &&
+                get_number(reply, 3, &claim->received_at_ms) && get_flag(reply, 4, &claim->first);
+    if (!read || !get_state(reply, 5, &claim->before)) {
+        return false;
+    }
+    claim->verdict = BERTH_CLAIM_TAKEN;
+    claim->attempts = attempts > INT32_MAX ? INT32_MAX : (int)attempts;
+    claim->before_known = claim->before.knowledge != BERTH_SPACE_UNKNOWN;
+    struct berth_bytes state;
+    bool same = get_bytes(reply, 6, &state) && state.len == 1 && state.data[0] == '=';
+    return get_state(reply, same ? 5 : 6, &claim->state);
+}
+
+static bool read_claim(const redisReply *reply, struct ledger_reply *ret) {
+    struct berth_claim_answer *claim = &ret->answer.claim;
+    if (verdict_is(reply, "taken")) {
+        return read_taken(reply, claim);
+    }
+    if (verdict_is(reply, "stored")) {
+        claim->verdict = BERTH_CLAIM_STORED;
+        return get_flag(reply, 1, &claim->same_source) &&
+               get_flag(reply, 2, &claim->state_current) && get_bytes(reply, 3, &ret->stored);
+    }
+    if (verdict_is(reply, "held")) {
+        struct berth_bytes holder = {NULL, 0};
+        claim->verdict = BERTH_CLAIM_HELD;
+        bool read = get_bytes(reply, 1, &holder) && get_number(reply, 2, &claim->mark.token) &&
+                    get_number(reply, 3, &claim->mark.renewals);
+        read_holder(holder, &claim->holder);
+        return read;
+    }
+    claim->verdict = BERTH_CLAIM_REUSED;
+    if (verdict_is(reply, "too_old")) {
+        claim->verdict = BERTH_CLAIM_TOO_OLD;
+    } else if (verdict_is(reply, "in_future")) {
+        claim->verdict = BERTH_CLAIM_IN_FUTURE;
+    }
+    return claim->verdict != BERTH_CLAIM_REUSED || verdict_is(reply, "reused");
+}
+
+static bool read_store(const redisReply *reply, struct ledger_reply *ret) {
+    struct berth_ledger_answer *answer = &ret->answer;
+    if (verdict_is(reply, "already")) {
+        answer->store.verdict = BERTH_STORE_ALREADY;
+        return get_flag(reply, 1, &answer->store.same_source) &&
+               get_flag(reply, 2, &answer->store.state_current) &&
+               get_bytes(reply, 3, &ret->stored);
+    }
+    answer->store.verdict = BERTH_STORE_STORED;
+    if (verdict_is(reply, "held")) {
+        answer->store.verdict = BERTH_STORE_HELD;
+    } else if (verdict_is(reply, "gone")) {
+        answer->store.verdict = BERTH_STORE_GONE;
+    }
+    return answer->store.verdict != BERTH_STORE_STORED || verdict_is(reply, "stored");
+}
+
+static bool read_renew(const redisReply *reply, size_t lanes, struct ledger_reply *ret) {
+    if (reply->type != REDIS_REPLY_STRING || reply->len != lanes) {
+        return false;
+    }
+    ret->held = calloc(lanes, sizeof(*ret->held));
+    if (ret->held == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < lanes; i++) {
+        ret->held[i] = reply->str[i] == '1';
+    }
+    ret->answer.renew.held = ret->held;
+    ret->answer.renew.count = lanes;
+    return true;
+}
+
+static bool read_kind(const redisReply *reply, size_t lanes, struct ledger_reply *ret) {
+    switch (ret->answer.kind) {
+    case BERTH_LEDGER_CLAIM:
+        return read_claim(reply, ret);
+    case BERTH_LEDGER_REMEMBER:
+        ret->answer.remember.lost = verdict_is(reply, "lost");
+        return ret->answer.remember.lost || verdict_is(reply, "kept");
+    case BERTH_LEDGER_STORE:
+        return read_store(reply, ret);
+    case BERTH_LEDGER_RENEW:
+        return read_renew(reply, lanes, ret);
+    }
+    BERTH_UNREACHABLE("ledger call");
+}
+
+void ledger_reply_read(const struct redisReply *reply, enum berth_ledger_call_kind kind,
+                       size_t lanes, struct ledger_reply *ret_reply) {
+    *ret_reply = (struct ledger_reply){.answer.kind = kind};
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR && read_kind(reply, lanes, ret_reply)) {
+        return;
+    }
+    ledger_reply_deinit(ret_reply);
+    *ret_reply = (struct ledger_reply){.answer = {.kind = kind, .unavailable = true}};
+    if (reply != NULL) {
+        snprintf(ret_reply->trouble, sizeof(ret_reply->trouble), "%s",
+                 reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply that can't be understood");
+    }
+}
+
+void ledger_reply_deinit(struct ledger_reply *reply) {
+    if (reply->answer.kind == BERTH_LEDGER_CLAIM) {
+        space_fields_free(&reply->answer.claim.before);
+        space_fields_free(&reply->answer.claim.state);
+    }
+    free(reply->held);
+    reply->held = NULL;
+}

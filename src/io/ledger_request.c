@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "berth/base/assert.h"
+#include "berth/io/redis_client.h"
+#include "ledger_parts.h"
+#include "space_fields.h"
+
+/* Room for the words that are made here: the parts of a key and of a holder are bounded by their
+ * types, and no script takes more than five keys, a holder, a source and a dozen numbers. */
+#define NAME_TEXT   (BERTH_REGISTRY_BYTES + BERTH_SPACE_BYTES)
+#define KEY_TEXT    (BERTH_LEDGER_PREFIX_BYTES + NAME_TEXT + 32)
+#define HOLDER_TEXT (LEDGER_WORKER_BYTES + BERTH_UUID_BYTES)
+#define SOURCE_TEXT (BERTH_TOPIC_BYTES + 64)
+#define DIGEST_TEXT ((size_t)(2 * BERTH_DIGEST_BYTES))
+#define FIXED_TEXT                                                                                 \
+    (6 * KEY_TEXT + HOLDER_TEXT + SOURCE_TEXT + DIGEST_TEXT + NAME_TEXT +                          \
+     16 * BERTH_REDIS_NUMBER_BYTES)
+#define FIXED_WORDS 32
+
+static void add_space_name(struct berth_redis_args *args, const struct berth_command *command) {
+    berth_redis_args_append(args, command->registry);
+    berth_redis_args_append(args, "/");
+    berth_redis_args_append(args, command->space);
+    berth_redis_args_close(args);
+}
+
+static void add_space_key(struct berth_ledger *ledger, const struct berth_command *command) {
+    berth_redis_args_append(&ledger->args, ledger->prefix);
+    berth_redis_args_append(&ledger->args, "space:");
+    add_space_name(&ledger->args, command);
+}
+
+/* prefix + kind + name + suffix */
+static void add_key(struct berth_ledger *ledger, const char *kind, const char *name,
+                    const char *suffix) {
+    berth_redis_args_append(&ledger->args, ledger->prefix);
+    berth_redis_args_append(&ledger->args, kind);
+    berth_redis_args_append(&ledger->args, name);
+    berth_redis_args_append(&ledger->args, suffix);
+    berth_redis_args_close(&ledger->args);
+}
+
+static void add_holder(struct berth_ledger *ledger, const struct berth_command *command) {
+    berth_redis_args_append(&ledger->args, ledger->worker);
+    berth_redis_args_append(&ledger->args, command->id);
+    berth_redis_args_close(&ledger->args);
+}
+
+static void add_digest(struct berth_redis_args *args, const struct berth_command *command) {
+    static const char hex[] = "0123456789abcdef";
+    char text[DIGEST_TEXT];
+    for (size_t i = 0; i < BERTH_DIGEST_BYTES; i++) {
+        text[2 * i] = hex[command->digest[i] >> 4];
+        text[2 * i + 1] = hex[command->digest[i] & 15];
+    }
+    berth_redis_args_append_bytes(args, text, sizeof(text));
+    berth_redis_args_close(args);
+}
+
+static void add_source(struct berth_redis_args *args, const struct berth_source *source) {
+    berth_redis_args_append(args, source->topic);
+    berth_redis_args_append(args, " ");
+    berth_redis_args_append_number(args, source->partition);
+    berth_redis_args_append(args, " ");
+    berth_redis_args_append_number(args, source->offset);
+    berth_redis_args_close(args);
+}
+
+static const char *issued_word(enum berth_issued issued) {
+    switch (issued) {
+    case BERTH_ISSUED_FINE:
+        return "fine";
+    case BERTH_ISSUED_TOO_OLD:
+        return "too_old";
+    case BERTH_ISSUED_IN_FUTURE:
+        return "in_future";
+    }
+    BERTH_UNREACHABLE("issued");
+}
+
+static enum berth_rc claim(struct berth_ledger *ledger, const struct berth_claim_call *call) {
+    struct berth_redis_args *args = &ledger->args;
+    enum berth_rc rc = berth_redis_args_begin(args, FIXED_WORDS, FIXED_TEXT);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    berth_redis_client_script_words(args, 2);
+    add_space_key(ledger, call->command);
+    add_key(ledger, "command:", call->command->id, "");
+
+    add_holder(ledger, call->command);
+    add_digest(args, call->command);
+    add_source(args, call->source);
+    berth_redis_args_text(args, issued_word(call->issued));
+    berth_redis_args_flag(args, call->before_is_absent);
+    berth_redis_args_number(args, call->warm_since_ms);
+    berth_redis_args_number(args, call->now_wall_ms);
+    berth_redis_args_flag(args, call->repeated);
+    berth_redis_args_flag(args, call->take_over);
+    berth_redis_args_number(args, call->mark.token);
+    berth_redis_args_number(args, call->mark.renewals);
+    return BERTH_OK;
+}
+
+static enum berth_rc remember(struct berth_ledger *ledger,
+                              const struct berth_remember_call *call) {
+    struct berth_redis_args *args = &ledger->args;
+    size_t bindings = call->before->bindings_count;
+    enum berth_rc rc =
+        berth_redis_args_begin(args, FIXED_WORDS + SPACE_FIELDS_WORDS(bindings),
+                               FIXED_TEXT + SPACE_FIELDS_TEXT(bindings) +
+                                   SPACE_FIELDS_LINES(bindings));
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    berth_redis_client_script_words(args, 2);
+    add_space_key(ledger, call->command);
+    add_key(ledger, "command:", call->command->id, "");
+
+    add_holder(ledger, call->command);
+    berth_redis_args_number(args, call->token);
+    size_t fields = args->count;
+    space_fields_add(args, call->before, call->before->version);
+    space_fields_join(args, fields);
+    return BERTH_OK;
+}
+
+static const char *becomes_word(const struct berth_store_call *call) {
+    if (!call->write_state) {
+        return "cold";
+    }
+    BERTH_ASSERT(call->outcome->after.knowledge != BERTH_SPACE_UNKNOWN);
+    return call->outcome->after.knowledge == BERTH_SPACE_PRESENT ? "present" : "absent";
+}
+
+static enum berth_rc store(struct berth_ledger *ledger, const struct berth_store_call *call,
+                           const struct berth_publication *publication) {
+    BERTH_ASSERT(call->outcome->final);
+    BERTH_ASSERT(publication != NULL);
+    BERTH_ASSERT(publication->len > 0);
+    struct berth_redis_args *args = &ledger->args;
+    const struct berth_command *command = call->command;
+    size_t bindings = call->write_state ? call->outcome->after.bindings_count : 0;
+    enum berth_rc rc = berth_redis_args_begin(args, FIXED_WORDS + SPACE_FIELDS_WORDS(bindings),
+                                              FIXED_TEXT + SPACE_FIELDS_TEXT(bindings));
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    berth_redis_client_script_words(args, 5);
+    add_space_key(ledger, command);
+    add_key(ledger, "command:", command->id, "");
+    add_key(ledger, "registry:", command->registry, "");
+    add_key(ledger, "registry:", command->registry, ":public");
+    add_key(ledger, "sequence", "", "");
+
+    add_holder(ledger, command);
+    berth_redis_args_number(args, call->token);
+    add_digest(args, command);
+    add_source(args, call->source);
+    berth_redis_args_text(args, berth_outcome_kind_name(call->outcome->kind));
+    berth_redis_args_bytes(args, publication->data, publication->len);
+    berth_redis_args_number(args, ledger->memory_ms);
+    berth_redis_args_number(args, ledger->tombstone_ms);
+    berth_redis_args_text(args, becomes_word(call));
+    berth_redis_args_flag(args, call->free_lane);
+    add_space_name(args, command);
+    add_key(ledger, "workspace:", "", "");
+    if (call->write_state) {
+        space_fields_add(args, &call->outcome->after, call->token);
+    }
+    return BERTH_OK;
+}
+
+static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renewal *lanes,
+                           size_t count) {
+    BERTH_ASSERT(count > 0);
+    struct berth_redis_args *args = &ledger->args;
+    enum berth_rc rc =
+        berth_redis_args_begin(args, FIXED_WORDS + 3 * count,
+                               FIXED_TEXT + count * (KEY_TEXT + BERTH_REDIS_NUMBER_BYTES));
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    berth_redis_client_script_words(args, count);
+    for (size_t i = 0; i < count; i++) {
+        add_space_key(ledger, lanes[i].command);
+    }
+    berth_redis_args_text(args, ledger->worker);
+    for (size_t i = 0; i < count; i++) {
+        berth_redis_args_text(args, lanes[i].command->id);
+        berth_redis_args_number(args, lanes[i].token);
+    }
+    return BERTH_OK;
+}
+
+enum berth_rc ledger_request(struct berth_ledger *ledger, const struct berth_ledger_call *call,
+                             const struct berth_publication *publication) {
+    switch (call->kind) {
+    case BERTH_LEDGER_CLAIM:
+        return claim(ledger, &call->claim);
+    case BERTH_LEDGER_REMEMBER:
+        return remember(ledger, &call->remember);
+    case BERTH_LEDGER_STORE:
+        return store(ledger, &call->store, publication);
+    case BERTH_LEDGER_RENEW:
+        return renew(ledger, call->renew.lanes, call->renew.count);
+    }
+    BERTH_UNREACHABLE("ledger call");
+}

@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- CLAIM (design 4.2, 4.3, 4.7): the stored outcome of a command, or the lane of its space.
+--
+-- KEYS  1 space hash, 2 command hash
+-- ARGV  1 holder "<instance> <incarnation> <command id>", 2 digest, 3 source
+--       4 "fine", "too_old" or "in_future": how issued_at looks, for an id that isn't known
+--       5 "1": the claim's `before` is "absent" whatever is known here
+--       6 a present space is warm when it was verified at or after this (ms)
+--       7 now (ms): received_at of a first claim
+--       8 "1": the same call again, because no reply came
+--       9 "1": take the lane from another holder if it bears this mark: 10 token, 11 renewals
+--
+-- Replies
+--   taken, token, attempts, received_at, first, before, state
+--   stored, same source, state current, publication
+--   held, holder, token, renewals
+--   reused | too_old | in_future
+-- before and state are the space's fields and values, one a line; nil: not known; state "=": the same
+-- as before.
+--
+-- Numbers above 2^31 are kept as the strings they came as; a token is below 2^53, where a double is
+-- exact.
+
+local space, command = KEYS[1], KEYS[2]
+local holder, digest, source, issued = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local before_is_absent, warm_since, now = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7]
+local asked_again, take_over = ARGV[8] == '1', ARGV[9] == '1'
+
+local known_digest, known_source, kind, version, attempts, received_at, earlier, before = unpack(
+    redis.call('HMGET', command, 'digest', 'source', 'kind', 'version', 'attempts', 'received_at',
+        'earlier', 'before'))
+
+if known_digest and known_digest ~= digest then
+    return {'reused'}
+end
+
+-- A FAILED outcome is final for its own record only, so that a dead letter can be replayed.
+local failed_elsewhere = kind == 'FAILED' and known_source ~= source
+if kind and not failed_elsewhere then
+    local current = redis.call('HGET', space, 'version') == version
+    return {'stored', known_source == source and 1 or 0, current and 1 or 0,
+        redis.call('HGET', command, 'publication')}
+end
+if not known_digest and issued ~= 'fine' then
+    return {issued}
+end
+
+local lane_holder, token, renewals, space_version, state, verified_at = unpack(
+    redis.call('HMGET', space, 'holder', 'token', 'renewals', 'version', 'state', 'verified_at'))
+local own = lane_holder == holder
+if lane_holder and not own
+    and not (take_over and token == ARGV[10] and renewals == ARGV[11]) then
+    return {'held', lane_holder, token, renewals}
+end
+
+-- Only a call that is known to be a repetition counts as the claim that it repeats: any other claim
+-- under the same holder may follow one under which Harbor was asked.
+local repetition = own and asked_again and known_digest
+
+-- Whoever held the lane before may have changed Harbor since the space was last seen.
+if lane_holder and not repetition then
+    redis.call('HSET', space, 'verified_at', '0')
+    verified_at = '0'
+end
+local known = false
+if state then
+    known = table.concat(redis.call('HGETALL', space), '\n')
+end
+
+if own then
+    -- The lease is counted from this call on, so whoever watches the lane must see a new mark. The
+    -- token stays: a late copy of this call must not take the lane from the claim it belongs to.
+    redis.call('HINCRBY', space, 'renewals', 1)
+else
+    local clock = redis.call('TIME')
+    token = string.format('%.0f', math.max((tonumber(space_version) or 0) + 1,
+        (tonumber(token) or 0) + 1, clock[1] * 1000000 + clock[2]))
+    redis.call('HSET', space, 'token', token, 'holder', holder, 'renewals', '0')
+    if state ~= 'present' then
+        redis.call('PERSIST', space)
+    end
+end
+
+local fields = {}
+if failed_elsewhere or not known_digest then
+    -- A replayed dead letter is a new claim, but not the first one of its id.
+    earlier = failed_elsewhere and '1'
+    attempts, received_at, before = 1, now, false
+    redis.call('DEL', command)
+    fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now}
+    if earlier then
+        fields[#fields + 1] = 'earlier'
+        fields[#fields + 1] = earlier
+    end
+elseif not repetition then
+    attempts = attempts + 1
+    fields = {'source', source, 'attempts', attempts}
+end
+if not before then
+    if before_is_absent then
+        before = 'state\nabsent'
+    elseif state == 'present' and (tonumber(verified_at) or 0) >= warm_since then
+        before = known
+    end
+    if before then
+        fields[#fields + 1] = 'before'
+        fields[#fields + 1] = before
+    end
+end
+if #fields > 0 then
+    redis.call('HSET', command, unpack(fields))
+end
+
+local first = tonumber(attempts) == 1 and not earlier
+return {'taken', token, attempts, received_at, first and 1 or 0, before,
+    known == before and '=' or known}

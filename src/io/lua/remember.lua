@@ -1,0 +1,22 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- REMEMBER (design 4.2): writes down what a command met, once, before its first write to Harbor.
+--
+-- KEYS  1 space hash, 2 command hash
+-- ARGV  1 holder, 2 token, 3 before: the space's fields and values, one a line
+--
+-- Replies
+--   kept   `before` is remembered, by this call or by an earlier one (that one stays)
+--   lost   another holds the lane, or the claim is gone
+
+local space, command = KEYS[1], KEYS[2]
+
+local holder, token = unpack(redis.call('HMGET', space, 'holder', 'token'))
+if holder ~= ARGV[1] or token ~= ARGV[2] then
+    return {'lost'}
+end
+local digest, kind = unpack(redis.call('HMGET', command, 'digest', 'kind'))
+if not digest or kind then
+    return {'lost'}
+end
+redis.call('HSETNX', command, 'before', ARGV[3])
+return {'kept'}

@@ -1,0 +1,144 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- STORE (design 4.6): the outcome of a command, what its space has become, and the indexes, at once.
+--
+-- KEYS  1 space hash, 2 command hash, 3 set of the registry's spaces, 4 set of its public spaces,
+--       5 sequence
+-- ARGV  1 holder, 2 token, 3 digest, 4 source, 5 kind (SUCCEEDED, REJECTED, FAILED), 6 publication
+--       7 how long the outcome is kept, 8 how long a space that isn't present is (both ms)
+--       9 what the space becomes: "present", "absent" or "cold" (as it was, and cold)
+--       10 "1": free the lane, 11 "<registry>/<space>", 12 prefix of the sets of workspaces
+--       13 ... fields and values of a present or absent space
+-- The sets of workspaces are named by the bindings, and so are not among KEYS.
+--
+-- Replies
+--   stored   now, or by an earlier run of this call
+--   already, same source, state current, publication   another outcome was stored first
+--   held     another holds the lane, or has held it since
+--   gone     the claim isn't known here (any more)
+
+local space, command, registry, public, sequence = unpack(KEYS)
+local holder, token, digest, source, kind, publication = unpack(ARGV, 1, 6)
+local memory, tombstone, becomes, free = ARGV[7], ARGV[8], ARGV[9], ARGV[10] == '1'
+local member, workspaces = ARGV[11], ARGV[12]
+local FIELDS = 13
+
+local lane_holder, lane_token, state, visibility, space_version = unpack(
+    redis.call('HMGET', space, 'holder', 'token', 'state', 'visibility', 'version'))
+local ours = lane_holder == holder and lane_token == token
+
+local function let_go()
+    if ours and free then
+        redis.call('HDEL', space, 'holder', 'renewals')
+    end
+end
+
+local known_digest, known_kind, known_source, known_version = unpack(
+    redis.call('HMGET', command, 'digest', 'kind', 'source', 'version'))
+
+-- The same bytes are the same outcome: then this is a repetition whose first reply was lost. The
+-- space may have gone on since, so nothing is written again.
+if known_kind and (known_kind ~= 'FAILED' or known_source == source) then
+    local known = redis.call('HGET', command, 'publication')
+    let_go()
+    if known == publication and known_source == source then
+        return {'stored'}
+    end
+    return {'already', known_source == source and 1 or 0,
+        space_version == known_version and 1 or 0, known}
+end
+
+if not ours then
+    local taken_since = (tonumber(lane_token) or 0) > tonumber(token)
+    if taken_since or (lane_holder and lane_holder ~= holder) then
+        return {'held'}
+    end
+    return {'gone'}
+end
+if known_digest ~= digest then
+    return {'gone'}
+end
+
+-- The bindings that the space has now, by field name.
+local function bindings()
+    local bound = {}
+    if state then
+        for _, field in ipairs(redis.call('HKEYS', space)) do
+            if string.sub(field, 1, 8) == 'binding:' then
+                bound[field] = true
+            end
+        end
+    end
+    return bound
+end
+
+local function set_of(field)
+    return workspaces .. string.sub(field, 9)
+end
+
+local function become_present()
+    local bound, now_visibility = bindings(), false
+    for i = FIELDS, #ARGV, 2 do
+        local field = ARGV[i]
+        if field == 'visibility' then
+            now_visibility = ARGV[i + 1]
+        elseif bound[field] then
+            bound[field] = nil
+        elseif string.sub(field, 1, 8) == 'binding:' then
+            redis.call('SADD', set_of(field), member)
+        end
+    end
+    local unbound = {}
+    for field in pairs(bound) do
+        redis.call('SREM', set_of(field), member)
+        unbound[#unbound + 1] = field
+    end
+    if #unbound > 0 then
+        redis.call('HDEL', space, unpack(unbound))
+    end
+    redis.call('HSET', space, unpack(ARGV, FIELDS))
+    if state ~= 'present' then
+        redis.call('SADD', registry, member)
+    end
+    if state ~= 'present' or visibility ~= now_visibility then
+        redis.call(now_visibility == 'PUBLIC' and 'SADD' or 'SREM', public, member)
+    end
+end
+
+-- Leaves a tombstone: it says "absent", with a version, for a while.
+local function become_absent()
+    for field in pairs(bindings()) do
+        redis.call('SREM', set_of(field), member)
+    end
+    redis.call('SREM', registry, member)
+    redis.call('SREM', public, member)
+    local renewals = redis.call('HGET', space, 'renewals')
+    redis.call('DEL', space)
+    redis.call('HSET', space, 'token', token, 'holder', holder, 'renewals', renewals,
+        unpack(ARGV, FIELDS))
+    redis.call('PEXPIRE', space, tombstone)
+end
+
+local function become_cold()
+    if state then
+        redis.call('HSET', space, 'verified_at', '0')
+    end
+    if state ~= 'present' then
+        redis.call('PEXPIRE', space, tombstone)
+    end
+end
+
+if becomes == 'present' then
+    become_present()
+elseif becomes == 'absent' then
+    become_absent()
+else
+    become_cold()
+end
+-- `before` has done its work: the outcome says what it was.
+redis.call('HSET', command, 'source', source, 'kind', kind, 'version', token,
+    'publication', publication)
+redis.call('HDEL', command, 'before')
+redis.call('PEXPIRE', command, memory)
+redis.call('INCR', sequence)
+let_go()
+return {'stored'}

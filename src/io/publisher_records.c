@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "kafka_client.h"
+#include "publisher_parts.h"
+
+#define DESTROY_TIMEOUT_MS 2000
+
+static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
+                                 void *opaque);
+
+enum berth_rc berth_publisher_make_producer(struct berth_publisher *publisher,
+                                            struct berth_error *reterr) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(publisher->conf);
+    rd_kafka_conf_set_opaque(conf, publisher);
+    /* Without it a commit waits in steps of 10 ms (kafka-notes 2.1). */
+    rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
+    enum berth_rc rc =
+        berth_kafka_handle_new(BERTH_KAFKA_PUBLISHER, conf, &publisher->handle, reterr);
+    for (size_t i = 0; rc == BERTH_OK && i < publisher->topics_count; i++) {
+        /* Known from the start, or the first record of each topic waits for up to a second
+         * (kafka-notes 1.7). */
+        publisher->topics[i] =
+            rd_kafka_topic_new(publisher->handle, publisher->topic_names[i], NULL);
+        if (publisher->topics[i] == NULL) {
+            berth_error_set(reterr, "topic %s: %s", publisher->topic_names[i],
+                            rd_kafka_err2str(rd_kafka_last_error()));
+            berth_publisher_drop_producer(publisher);
+            rc = BERTH_INVALID;
+        }
+    }
+    return rc;
+}
+
+void berth_publisher_drop_producer(struct berth_publisher *publisher) {
+    for (size_t i = 0; i < publisher->topics_count; i++) {
+        if (publisher->topics[i] != NULL) {
+            rd_kafka_topic_destroy(publisher->topics[i]);
+            publisher->topics[i] = NULL;
+        }
+    }
+    (void)berth_kafka_handle_destroy(publisher->handle, 0, DESTROY_TIMEOUT_MS);
+    publisher->handle = NULL;
+}
+
+/* librdkafka copies the bytes (RD_KAFKA_MSG_F_COPY): a producer that has to be left behind may
+ * still look at them after the batch was told to be aborted. */
+rd_kafka_resp_err_t berth_publisher_produce(struct berth_publisher *publisher, size_t index) {
+    const struct berth_batch_record *record = &publisher->batch.records[index];
+    BERTH_ASSERT(record->topic < publisher->topics_count);
+    rd_kafka_headers_t *headers = berth_kafka_headers_new(record->headers, record->headers_count);
+    if (headers == NULL) {
+        return RD_KAFKA_RESP_ERR__FAIL;
+    }
+    union {
+        const uint8_t *ours;
+        void *theirs; /* Declared without const, and only read. */
+    } value = {.ours = record->value.data}, key = {.ours = record->key.data};
+    rd_kafka_resp_err_t err = rd_kafka_producev(
+        publisher->handle, RD_KAFKA_V_RKT(publisher->topics[record->topic]),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.theirs, record->key.len),
+        RD_KAFKA_V_VALUE(value.theirs, record->value.len), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_OPAQUE((void *)(intptr_t)index), RD_KAFKA_V_END);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_headers_destroy(headers); /* Taken only on success. */
+    }
+    return err;
+}
+
+rd_kafka_topic_partition_list_t *berth_batch_offsets(const struct berth_batch *batch) {
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)batch->offsets_count);
+    for (size_t i = 0; i < batch->offsets_count; i++) {
+        const struct berth_batch_offset *offset = &batch->offsets[i];
+        rd_kafka_topic_partition_t *entry =
+            rd_kafka_topic_partition_list_add(list, offset->topic, offset->partition);
+        entry->offset = offset->offset;
+        if (offset->metadata != NULL && offset->metadata[0] != '\0') {
+            entry->metadata = strdup(offset->metadata); /* Freed with the list. */
+            BERTH_ASSERT(entry->metadata != NULL);
+            entry->metadata_size = strlen(offset->metadata);
+        }
+    }
+    return list;
+}
+
+bool berth_batch_was_committed(const struct berth_batch *batch,
+                               const rd_kafka_topic_partition_list_t *committed,
+                               bool *ret_readable) {
+    bool all = true;
+    for (size_t i = 0; i < batch->offsets_count; i++) {
+        const struct berth_batch_offset *ours = &batch->offsets[i];
+        const rd_kafka_topic_partition_t *theirs =
+            rd_kafka_topic_partition_list_find(committed, ours->topic, ours->partition);
+        if (theirs == NULL || theirs->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            *ret_readable = false;
+            return false;
+        }
+        const char *metadata = ours->metadata == NULL ? "" : ours->metadata;
+        bool same = theirs->offset == ours->offset && theirs->metadata_size == strlen(metadata) &&
+                    (theirs->metadata_size == 0 ||
+                     memcmp(theirs->metadata, metadata, theirs->metadata_size) == 0);
+        all = all && (same || theirs->offset > ours->offset);
+    }
+    return all;
+}
+
+void berth_publisher_note(struct berth_publisher *publisher, rd_kafka_resp_err_t err,
+                          const char *text) {
+    if (publisher->failed_err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        publisher->failed_err = err;
+        (void)snprintf(publisher->text, sizeof(publisher->text), "%s", text);
+    }
+}
+
+/* In the publisher's thread, out of a commit, an abort or a poll. */
+static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
+                                 void *opaque) {
+    (void)handle;
+    struct berth_publisher *publisher = opaque;
+    bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+                  message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || purged) {
+        return;
+    }
+    if (publisher->failed_records == 0) {
+        char text[BERTH_ERROR_BYTES_MAX];
+        publisher->failed_record = (intptr_t)message->_private;
+        (void)snprintf(text, sizeof(text), "record %" PRIdPTR " of the batch, to %s: %s",
+                       (intptr_t)message->_private, rd_kafka_topic_name(message->rkt),
+                       rd_kafka_message_errstr(message));
+        publisher->failed_err = RD_KAFKA_RESP_ERR_NO_ERROR; /* More telling than what came of it. */
+        berth_publisher_note(publisher, message->err, text);
+    }
+    publisher->failed_records++;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <event2/event.h>
+#include <hiredis/adapters/libevent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "berth/io/clock.h"
+#include "redis_client_parts.h"
+#include "redis_resolve.h"
+
+/* Back-off between attempts: uniform in [MIN, ceiling), the ceiling doubles. A Redis that restarts
+ * is back within a second or two, so there is no point in waiting for much longer than that. */
+#define BACKOFF_MIN_MS     20
+#define BACKOFF_FIRST_MS   100
+#define BACKOFF_CEILING_MS 2000
+
+/* One command under way. */
+struct request {
+    struct berth_redis_client *client;
+    berth_redis_reply_fn fn;
+    void *ctx;
+    size_t script; /* REDIS_NO_SCRIPT: a plain command. */
+    bool again;    /* Sent a second time already, after NOSCRIPT. */
+    char *command; /* As sent. Kept only for scripts, which may have to be sent again. */
+    size_t command_len;
+};
+
+static void reply_cb(redisAsyncContext *connection, void *reply, void *privdata);
+
+/* ---- Phases ---- */
+
+static const bool moves[REDIS_PHASES][REDIS_PHASES] = {
+    [REDIS_DOWN] = {[REDIS_RESOLVING] = true},
+    [REDIS_RESOLVING] = {[REDIS_DOWN] = true, [REDIS_CONNECTING] = true},
+    [REDIS_CONNECTING] = {[REDIS_DOWN] = true, [REDIS_GREETING] = true},
+    [REDIS_GREETING] = {[REDIS_DOWN] = true, [REDIS_READY] = true},
+    [REDIS_READY] = {[REDIS_DOWN] = true},
+};
+
+static void move_to(struct berth_redis_client *client, enum redis_phase to) {
+    BERTH_ASSERT(moves[client->phase][to]);
+    client->phase = to;
+    bool connected = to == REDIS_CONNECTING || to == REDIS_GREETING || to == REDIS_READY;
+    BERTH_ASSERT((client->connection != NULL) == connected);
+    BERTH_ASSERT((client->resolve != NULL) == (to == REDIS_RESOLVING));
+}
+
+static void arm_timer(struct berth_redis_client *client, int64_t delay_ms) {
+    int64_t ms = delay_ms < 0 ? 0 : delay_ms;
+    struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+    int rc = evtimer_add(client->timer, &delay);
+    BERTH_ASSERT(rc == 0);
+}
+
+static void say(struct berth_redis_client *client, bool ready) {
+    bool changed = !client->said || ready != client->said_ready;
+    if (!changed && (ready || strcmp(client->why, client->said_why) == 0)) {
+        return;
+    }
+    client->said = true;
+    client->said_ready = ready;
+    memcpy(client->said_why, client->why, sizeof(client->why));
+    client->config.on_state(client->config.ctx, ready, client->said_why);
+}
+
+static void set_why(struct berth_redis_client *client, const char *text) {
+    snprintf(client->why, sizeof(client->why), "%s", text);
+}
+
+static int64_t backoff_ms(struct berth_redis_client *client) {
+    uint32_t doublings = client->failures < 8 ? client->failures : 8;
+    int64_t ceiling_ms = (int64_t)BACKOFF_FIRST_MS << doublings;
+    if (ceiling_ms > BACKOFF_CEILING_MS) {
+        ceiling_ms = BACKOFF_CEILING_MS;
+    }
+    return BACKOFF_MIN_MS + berth_random_below(&client->random, ceiling_ms);
+}
+
+/* The end of every way down: nothing is under way any more. */
+static void wait_and_try_again(struct berth_redis_client *client) {
+    BERTH_ASSERT(client->pending == 0);
+    if (client->freeing) {
+        return;
+    }
+    arm_timer(client, backoff_ms(client));
+    client->failures++;
+    say(client, false);
+}
+
+/* Leaves the connection to hiredis, which answers what is under way and then calls
+ * disconnected_cb(), if it was connected at all. */
+static redisAsyncContext *let_go(struct berth_redis_client *client) {
+    redisAsyncContext *connection = client->connection;
+    client->connection = NULL;
+    move_to(client, REDIS_DOWN);
+    return connection;
+}
+
+void redis_drop(struct berth_redis_client *client, const char *format, ...) {
+    if (client->phase == REDIS_DOWN) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(client->why, sizeof(client->why), format, arguments);
+    va_end(arguments);
+
+    bool connected = client->phase == REDIS_GREETING || client->phase == REDIS_READY;
+    if (client->phase == REDIS_RESOLVING) {
+        berth_redis_resolve_stop(client->resolve);
+        client->resolve = NULL;
+        move_to(client, REDIS_DOWN);
+    } else {
+        redisAsyncFree(let_go(client));
+    }
+    if (!connected) {
+        wait_and_try_again(client);
+    }
+}
+
+/* hiredis frees the connection after this, whoever ended it. */
+static void disconnected_cb(const redisAsyncContext *connection, int status) {
+    (void)status;
+    struct berth_redis_client *client = connection->data;
+    if (client->phase != REDIS_DOWN) {
+        set_why(client, connection->c.err != 0 ? connection->c.errstr : "connection closed");
+        (void)let_go(client);
+    }
+    wait_and_try_again(client);
+}
+
+/* hiredis frees the connection after this when it failed, without disconnected_cb(). */
+static void connected_cb(const redisAsyncContext *connection, int status) {
+    struct berth_redis_client *client = connection->data;
+    if (client->phase == REDIS_DOWN) {
+        return; /* Dropped while connecting: hiredis 1.x says so here. */
+    }
+    if (status != REDIS_OK) {
+        set_why(client, connection->c.errstr);
+        (void)let_go(client);
+        wait_and_try_again(client);
+        return;
+    }
+    move_to(client, REDIS_GREETING);
+    redis_greet(client);
+}
+
+static void connect_to(struct berth_redis_client *client, const char *address) {
+    redisAsyncContext *connection = redisAsyncConnect(address, client->config.port);
+    if (connection == NULL || connection->err != 0) {
+        set_why(client, connection == NULL ? "out of memory" : connection->errstr);
+        if (connection != NULL) {
+            redisAsyncFree(connection);
+        }
+        move_to(client, REDIS_DOWN);
+        wait_and_try_again(client);
+        return;
+    }
+    connection->data = client;
+    client->connection = connection;
+    move_to(client, REDIS_CONNECTING);
+    if (redisLibeventAttach(connection, client->config.base) != REDIS_OK) {
+        redis_drop(client, "out of memory");
+        return;
+    }
+    /* The loop must know the connection first: setting this one asks it for the write event. */
+    (void)redisAsyncSetConnectCallback(connection, connected_cb);
+    (void)redisAsyncSetDisconnectCallback(connection, disconnected_cb);
+}
+
+static void resolved(void *ctx, const char *address, const char *why) {
+    struct berth_redis_client *client = ctx;
+    char numeric[BERTH_REDIS_ADDRESS_BYTES];
+    if (address == NULL) {
+        redis_drop(client, "the name %s can't be resolved: %s", client->config.host, why);
+        return;
+    }
+    snprintf(numeric, sizeof(numeric), "%s", address);
+    berth_redis_resolve_stop(client->resolve);
+    client->resolve = NULL;
+    connect_to(client, numeric);
+}
+
+static void start(struct berth_redis_client *client) {
+    const struct berth_redis_client_config *config = &client->config;
+    client->resolve = berth_redis_resolve_start(config->base, config->host, config->nameserver,
+                                                client->failures, resolved, client);
+    if (client->resolve == NULL) {
+        set_why(client, "out of memory");
+        wait_and_try_again(client);
+        return;
+    }
+    move_to(client, REDIS_RESOLVING);
+    arm_timer(client, config->timeout_ms);
+}
+
+void redis_greeted(struct berth_redis_client *client) {
+    move_to(client, REDIS_READY);
+    client->failures = 0;
+    set_why(client, "");
+    say(client, true);
+}
+
+/* Redis has been silent since heard_ms although it was asked; or the timer was armed for a command
+ * that has been answered since. */
+static void watch_silence(struct berth_redis_client *client) {
+    if (client->pending == 0) {
+        return;
+    }
+    int64_t silent_ms = berth_clock_monotonic_ms() - client->heard_ms;
+    if (silent_ms < client->config.timeout_ms) {
+        arm_timer(client, client->config.timeout_ms - silent_ms);
+        return;
+    }
+    redis_drop(client, "no reply for %d ms", (int)client->config.timeout_ms);
+}
+
+static void timer_cb(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd;
+    (void)what;
+    struct berth_redis_client *client = ctx;
+    switch (client->phase) {
+    case REDIS_DOWN:
+        start(client);
+        break;
+    case REDIS_RESOLVING:
+        redis_drop(client, "the name %s can't be resolved: no answer", client->config.host);
+        break;
+    case REDIS_CONNECTING:
+        redis_drop(client, "no connection within %d ms", (int)client->config.timeout_ms);
+        break;
+    case REDIS_GREETING:
+    case REDIS_READY:
+        watch_silence(client);
+        break;
+    }
+}
+
+/* ---- Commands ---- */
+
+static void request_free(struct request *request) {
+    if (request->command != NULL) {
+        redisFreeCommand(request->command);
+    }
+    free(request);
+}
+
+/* Takes a request off the books; its answer is then given by the caller. */
+static void request_ended(struct request *request) {
+    struct berth_redis_client *client = request->client;
+    BERTH_ASSERT(client->pending > 0);
+    client->pending--;
+    client->pending_bytes -= request->command_len;
+}
+
+/* SCRIPT FLUSH, or a Redis restored beneath the connection: commands of one connection run in
+ * order, so the script is there when the repetition comes. */
+static bool load_and_repeat(struct request *request) {
+    struct berth_redis_client *client = request->client;
+    request->again = true;
+    redis_load_script(client, request->script);
+    return client->phase == REDIS_READY &&
+           redisAsyncFormattedCommand(client->connection, reply_cb, request, request->command,
+                                      request->command_len) == REDIS_OK;
+}
+
+static bool begins_with(const redisReply *reply, const char *word) {
+    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, word, strlen(word)) == 0;
+}
+
+/* It was demoted, or reads its data again: whatever is asked, it has to be looked at anew. */
+static bool is_unfit(const redisReply *reply) {
+    return begins_with(reply, "READONLY") || begins_with(reply, "LOADING");
+}
+
+static void reply_cb(redisAsyncContext *connection, void *reply_data, void *privdata) {
+    struct request *request = privdata;
+    struct berth_redis_client *client = request->client;
+    const redisReply *reply = reply_data;
+    if (reply != NULL) {
+        client->heard_ms = berth_clock_monotonic_ms();
+        if (request->script != REDIS_NO_SCRIPT && !request->again &&
+            begins_with(reply, "NOSCRIPT") && load_and_repeat(request)) {
+            return;
+        }
+    } else if (client->phase != REDIS_DOWN) {
+        /* The first of those that get no reply: from here on nothing is taken. */
+        set_why(client, connection->c.err != 0 ? connection->c.errstr : "connection closed");
+        (void)let_go(client);
+    }
+    bool unfit = reply != NULL && is_unfit(reply);
+    request_ended(request);
+    request->fn(request->ctx, unfit ? NULL : reply);
+    request_free(request);
+    if (unfit) {
+        redis_drop(client, "%s", reply->str);
+    }
+}
+
+bool redis_send(struct berth_redis_client *client, const struct berth_redis_args *args,
+                size_t script, berth_redis_reply_fn fn, void *ctx) {
+    struct request *request = calloc(1, sizeof(*request));
+    if (request == NULL) {
+        return false;
+    }
+    *request = (struct request){.client = client, .fn = fn, .ctx = ctx, .script = script};
+    long long len =
+        redisFormatCommandArgv(&request->command, (int)args->count, args->words, args->lens);
+    if (len < 0) {
+        request->command = NULL;
+        request_free(request);
+        return false;
+    }
+    request->command_len = (size_t)len;
+    if (redisAsyncFormattedCommand(client->connection, reply_cb, request, request->command,
+                                   request->command_len) != REDIS_OK) {
+        request_free(request);
+        return false;
+    }
+    if (script == REDIS_NO_SCRIPT) {
+        redisFreeCommand(request->command);
+        request->command = NULL;
+    }
+    if (client->pending == 0) {
+        client->heard_ms = berth_clock_monotonic_ms();
+    }
+    client->pending++;
+    client->pending_bytes += request->command_len;
+    if (!evtimer_pending(client->timer, NULL)) {
+        arm_timer(client, client->config.timeout_ms);
+    }
+    return true;
+}
+
+static enum berth_rc ask(struct berth_redis_client *client, const struct berth_redis_args *args,
+                         size_t script, berth_redis_reply_fn fn, void *ctx) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < args->count; i++) {
+        bytes += args->lens[i];
+    }
+    if (client->phase != REDIS_READY || client->pending >= client->config.pending_max ||
+        client->pending_bytes + bytes > client->config.pending_bytes_max) {
+        return BERTH_BUSY;
+    }
+    return redis_send(client, args, script, fn, ctx) ? BERTH_OK : BERTH_FAULT_MEMORY;
+}
+
+enum berth_rc berth_redis_client_ask(struct berth_redis_client *client,
+                                     const struct berth_redis_args *args, berth_redis_reply_fn fn,
+                                     void *ctx) {
+    return ask(client, args, REDIS_NO_SCRIPT, fn, ctx);
+}
+
+void berth_redis_client_script_words(struct berth_redis_args *args, size_t keys_count) {
+    BERTH_ASSERT(args->count == 0);
+    berth_redis_args_text(args, "EVALSHA");
+    berth_redis_args_text(args, "");
+    berth_redis_args_number(args, (int64_t)keys_count);
+}
+
+enum berth_rc berth_redis_client_run(struct berth_redis_client *client, size_t script,
+                                     struct berth_redis_args *args, berth_redis_reply_fn fn,
+                                     void *ctx) {
+    BERTH_ASSERT(script < client->config.scripts_count);
+    BERTH_ASSERT(args->count > BERTH_REDIS_SCRIPT_WORDS);
+    args->words[1] = client->sha[script];
+    args->lens[1] = REDIS_SHA_LEN;
+    return ask(client, args, script, fn, ctx);
+}
+
+/* ---- Life ---- */
+
+bool berth_redis_client_ready(const struct berth_redis_client *client) {
+    return client->phase == REDIS_READY;
+}
+
+/* Copies a text, or NULL. False: out of memory. */
+static bool copy_text(const char *text, char **ret_copy) {
+    if (text == NULL) {
+        *ret_copy = NULL;
+        return true;
+    }
+    *ret_copy = strdup(text);
+    return *ret_copy != NULL;
+}
+
+static bool copy_texts(struct berth_redis_client *client) {
+    struct berth_redis_client_config *config = &client->config;
+    bool copied = copy_text(config->host, &client->host) &&
+                  copy_text(config->nameserver, &client->nameserver) &&
+                  copy_text(config->username, &client->username) &&
+                  copy_text(config->password, &client->password);
+    config->host = client->host;
+    config->nameserver = client->nameserver;
+    config->username = client->username;
+    config->password = client->password;
+    return copied;
+}
+
+enum berth_rc berth_redis_client_new(const struct berth_redis_client_config *config,
+                                     struct berth_redis_client **ret_client,
+                                     struct berth_error *reterr) {
+    BERTH_ASSERT(config->scripts_count <= BERTH_REDIS_SCRIPTS_MAX);
+    BERTH_ASSERT(config->timeout_ms > 0);
+    struct berth_redis_client *client = calloc(1, sizeof(*client));
+    if (client == NULL) {
+        berth_error_set(reterr, "out of memory");
+        return BERTH_FAULT_MEMORY;
+    }
+    client->config = *config;
+    berth_redis_args_init(&client->args);
+    berth_random_init(&client->random, config->seed);
+    if (!copy_texts(client)) {
+        berth_redis_client_free(client);
+        berth_error_set(reterr, "out of memory");
+        return BERTH_FAULT_MEMORY;
+    }
+    client->timer = evtimer_new(config->base, timer_cb, client);
+    if (client->timer == NULL) {
+        berth_redis_client_free(client);
+        berth_error_set(reterr, "libevent has no timer left");
+        return BERTH_FAULT_LIBRARY;
+    }
+    arm_timer(client, 0);
+    *ret_client = client;
+    return BERTH_OK;
+}
+
+struct berth_redis_client *berth_redis_client_free(struct berth_redis_client *client) {
+    if (client == NULL) {
+        return NULL;
+    }
+    client->freeing = true;
+    redis_drop(client, "the program ends");
+    BERTH_ASSERT(client->pending == 0);
+    if (client->timer != NULL) {
+        event_free(client->timer);
+    }
+    berth_redis_args_deinit(&client->args);
+    if (client->password != NULL) {
+        explicit_bzero(client->password, strlen(client->password));
+    }
+    free(client->host);
+    free(client->nameserver);
+    free(client->username);
+    free(client->password);
+    free(client);
+    return NULL;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * berthd: reads its command line and configuration, then runs one worker until it is told to stop.
+ */
+#include <argp.h>
+#include <curl/curl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "berth/base/log.h"
+#include "berth/io/config.h"
+#include "worker.h"
+
+#define EXIT_USAGE 2
+
+const char *argp_program_version = "berthd " BERTH_VERSION;
+
+struct arguments {
+    const char *config_path;
+    bool test;
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'c':
+        arguments->config_path = argument;
+        return 0;
+    case 't':
+        arguments->test = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument '%s'", argument);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    {"config", 'c', "FILE", 0, "Configuration file (default " BERTH_CONFIG_DEFAULT_PATH ")", 0},
+    {"test", 't', NULL, 0, "Check the configuration, print what is in force, and exit", 0},
+    {0},
+};
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_option,
+    .doc = "Applies registry space commands from Kafka to Harbor, exactly as if once.\v"
+           "Signals: SIGTERM and SIGINT finish what is under way and stop; a second one stops at "
+           "once.\nExit status: 0 stopped as told, 1 could not go on, 2 bad command line or "
+           "configuration.",
+};
+
+static void print_report(const struct berth_config_report *report, const char *path) {
+    struct berth_buffer text;
+    berth_buffer_init(&text, 64 * 1024);
+    if (berth_config_report_write(report, path, &text) == BERTH_OK && text.len > 0) {
+        (void)fputs((const char *)text.data, stderr);
+    }
+    berth_buffer_deinit(&text);
+}
+
+static int print_configuration(const struct berth_config *config) {
+    struct berth_buffer text;
+    berth_buffer_init(&text, 1024 * 1024);
+    enum berth_rc rc = berth_config_write(config, &text);
+    if (rc == BERTH_OK) {
+        (void)fputs((const char *)text.data, stdout);
+        (void)fprintf(stderr, "%s: the configuration is fine\n", config->path);
+    }
+    berth_buffer_deinit(&text);
+    return rc == BERTH_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv) {
+    struct arguments arguments = {.config_path = BERTH_CONFIG_DEFAULT_PATH};
+    argp_err_exit_status = EXIT_USAGE;
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+
+    struct berth_config *config = NULL;
+    struct berth_config_report report;
+    enum berth_rc rc =
+        berth_config_load(arguments.config_path, BERTH_CONFIG_FOR_DAEMON, &config, &report);
+    print_report(&report, arguments.config_path);
+    if (rc != BERTH_OK) {
+        return EXIT_USAGE;
+    }
+    if (arguments.test) {
+        int status = print_configuration(config);
+        berth_config_free(config);
+        return status;
+    }
+
+    berth_log_setup((enum berth_log_level)config->log_level, getenv("JOURNAL_STREAM") != NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+    struct berth_error error = {{0}};
+    rc = berth_worker_run(config, &error);
+    if (rc != BERTH_OK) {
+        berth_log(BERTH_LOG_ERROR, "worker.stopped", "reason=\"%s\"", error.text);
+    }
+    curl_global_cleanup();
+    berth_config_free(config);
+    return rc == BERTH_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

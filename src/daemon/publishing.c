@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a PUBLISH effect to one Kafka transaction, and back.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "berth/base/log.h"
+#include "berth/codec/events.h"
+#include "berth/io/kafka_record.h"
+#include "worker_parts.h"
+
+/* A batch in which a record was too large for its topic is made again, its culprit so much smaller.
+ */
+#define SHRUNK 8
+
+static const char *lasting_topic(const struct worker *worker, const char *topic);
+static void add_item(struct worker *worker, const struct berth_publish_item *item);
+static void prepare(struct worker *worker, const struct berth_publish_item *item);
+static void add_record(struct worker *worker, uint32_t slot,
+                       const struct berth_event_record *record);
+static void add_dead_letter(struct worker *worker, uint32_t slot,
+                            const struct berth_event_record *record);
+static void must(struct worker *worker, enum berth_rc rc);
+
+void worker_publish(struct worker *worker, const struct berth_effect *effect) {
+    struct outbox *outbox = &worker->outbox;
+    outbox_clear(outbox);
+    for (size_t i = 0; i < effect->publish.items_count; i++) {
+        add_item(worker, &effect->publish.items[i]);
+    }
+    for (size_t i = 0; i < effect->publish.offsets_count; i++) {
+        const struct berth_publish_offset *offset = &effect->publish.offsets[i];
+        must(worker, outbox_add_offset(outbox, &(struct berth_batch_offset){
+                                                   .topic = lasting_topic(worker, offset->topic),
+                                                   .partition = offset->number,
+                                                   .offset = offset->offset}));
+    }
+    outbox_seal(outbox);
+
+    /* The group's generation is taken at this very moment, again at each new try (design 5). */
+    struct berth_group_metadata *metadata = NULL;
+    must(worker, berth_consumer_group_metadata(worker->consumer, &metadata));
+    if (worker->failed) {
+        berth_group_metadata_free(metadata);
+        return;
+    }
+    enum berth_rc rc =
+        berth_publisher_submit(worker->publisher, &(struct berth_batch){
+                                                      .id = ++worker->batch_number,
+                                                      .records = outbox->records,
+                                                      .records_count = outbox->count,
+                                                      .offsets = outbox->offsets,
+                                                      .offsets_count = outbox->offsets_count,
+                                                      .take_group_metadata = metadata,
+                                                  });
+    if (rc != BERTH_OK) {
+        berth_group_metadata_free(metadata);
+        worker_fail(worker, "the publisher takes no batch (%s)", berth_rc_name(rc));
+    }
+}
+
+/* The engine's text goes with its partition, which may be lost while the transaction is under way.
+ */
+static const char *lasting_topic(const struct worker *worker, const char *topic) {
+    for (size_t i = 0; i < worker->config->registries_count; i++) {
+        if (strcmp(worker->config->registries[i].command_topic, topic) == 0) {
+            return worker->config->registries[i].command_topic;
+        }
+    }
+    BERTH_UNREACHABLE("only configured topics are subscribed to");
+}
+
+void worker_published(void *ctx, const struct berth_batch_result *result) {
+    struct worker *worker = ctx;
+    if (result->outcome == BERTH_BATCH_FENCED) {
+        worker_fail(worker,
+                    "another process publishes as this instance (%s); give each worker an instance "
+                    "of its own",
+                    result->text);
+        return;
+    }
+    bool committed = result->outcome == BERTH_BATCH_COMMITTED;
+    if (!committed) {
+        berth_log(BERTH_LOG_WARNING, "transaction.aborted",
+                  "batch=%" PRIu64 " why=%s reason=\"%s\"", result->id,
+                  berth_batch_outcome_name(result->outcome), result->text);
+        if (result->culprit >= 0) {
+            uint32_t slot = worker->outbox.slots[result->culprit];
+            berth_slot_at(&worker->slots, slot)->too_large = true;
+        }
+    }
+    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_TRANSACTION,
+                                              .transaction = {.committed = committed}});
+}
+
+void worker_make_publication(struct worker *worker, uint32_t slot,
+                             const struct berth_command *command, const struct berth_source *source,
+                             uint32_t registry, int64_t version,
+                             const struct berth_outcome *outcome) {
+    struct berth_slot *kept = berth_slot_at(&worker->slots, slot);
+    bool known = registry < worker->config->registries_count;
+    struct berth_event_context context = {
+        .command = command,
+        .source = source,
+        .deployment = worker->config->deployment,
+        .registry_uid = known ? worker->config->registries[registry].uid : "",
+        .group = worker->config->group,
+        .version = version,
+        .record_time_ms = berth_record_time_ms(kept->record),
+    };
+    size_t limit = worker->record_bytes_max[BERTH_RECORD_RESULT];
+    berth_publication_deinit(&kept->publication);
+    must(worker, berth_publication_make(worker->codec, &context, outcome,
+                                        kept->too_large ? limit / SHRUNK : limit,
+                                        &kept->publication, &worker->error));
+}
+
+/* ---- One item ---- */
+
+static void add_item(struct worker *worker, const struct berth_publish_item *item) {
+    prepare(worker, item);
+    struct berth_publication *publication = &berth_slot_at(&worker->slots, item->slot)->publication;
+    struct berth_publication_reader reader;
+    enum berth_rc rc = berth_publication_open(
+        (struct berth_bytes){.data = publication->data, .len = publication->len}, &reader);
+    struct berth_event_record record;
+    while (rc == BERTH_OK && (rc = berth_publication_next(&reader, &record)) == BERTH_OK) {
+        if (record.kind == BERTH_RECORD_SPACE && item->form == BERTH_PUBLISH_STORED_QUIETLY) {
+            continue;
+        }
+        add_record(worker, item->slot, &record);
+    }
+    must(worker, rc == BERTH_END ? BERTH_OK : rc);
+}
+
+/* Makes the slot's publication what its form asks for, where it isn't yet. */
+static void prepare(struct worker *worker, const struct berth_publish_item *item) {
+    struct berth_slot *slot = berth_slot_at(&worker->slots, item->slot);
+    switch (item->form) {
+    case BERTH_PUBLISH_MADE:
+    case BERTH_PUBLISH_STORED:
+    case BERTH_PUBLISH_STORED_QUIETLY:
+        break;
+    case BERTH_PUBLISH_DIRECT:
+        worker_make_publication(worker, item->slot, item->command, item->source, item->registry, 0,
+                                item->outcome);
+        break;
+    case BERTH_PUBLISH_REPLAY: {
+        if (slot->replayed) {
+            break; /* For a batch that was aborted. */
+        }
+        struct berth_publication replay = {0};
+        must(worker, berth_publication_replay(worker->codec,
+                                              (struct berth_bytes){.data = slot->publication.data,
+                                                                   .len = slot->publication.len},
+                                              item->source, &replay, &worker->error));
+        berth_publication_deinit(&slot->publication);
+        slot->publication = replay;
+        slot->replayed = true;
+        break;
+    }
+    }
+}
+
+static void add_record(struct worker *worker, uint32_t slot,
+                       const struct berth_event_record *record) {
+    if (record->kind == BERTH_RECORD_DEAD_LETTER) {
+        add_dead_letter(worker, slot, record);
+        return;
+    }
+    struct berth_bytes value = record->has_value ? record->value : (struct berth_bytes){0};
+    must(worker, outbox_add(&worker->outbox, slot, (size_t)record->kind, record->key, value));
+    must(worker, outbox_add_headers(&worker->outbox, record->headers, record->headers_count));
+}
+
+/* The original's key, value and headers, and beside them why it is here. */
+static void add_dead_letter(struct worker *worker, uint32_t slot,
+                            const struct berth_event_record *record) {
+    static const char omitted[] = "too large to be published";
+    static const struct berth_header omitted_header = {
+        .name = "berth-dlq-omitted",
+        .value = {.data = (const uint8_t *)omitted, .len = sizeof(omitted) - 1}};
+
+    const struct berth_slot *kept = berth_slot_at(&worker->slots, slot);
+    size_t headers_count;
+    const struct berth_header *headers = berth_record_headers(kept->record, &headers_count);
+    struct berth_bytes key = berth_record_key(kept->record);
+    struct berth_bytes value = berth_record_value(kept->record);
+    size_t bytes = key.len + value.len;
+    for (size_t i = 0; i < headers_count; i++) {
+        bytes += strlen(headers[i].name) + headers[i].value.len;
+    }
+    size_t limit = worker->record_bytes_max[BERTH_RECORD_DEAD_LETTER];
+    bool omit = bytes > limit || kept->too_large;
+    if (omit) {
+        /* The coordinates in our own headers still lead to the original. */
+        value = (struct berth_bytes){0};
+        headers_count = 0;
+        key = key.len > limit / SHRUNK ? (struct berth_bytes){0} : key;
+    }
+    struct outbox *outbox = &worker->outbox;
+    must(worker, outbox_add(outbox, slot, BERTH_RECORD_DEAD_LETTER, key, value));
+    must(worker, outbox_add_headers(outbox, headers, headers_count));
+    must(worker, outbox_add_headers(outbox, record->headers, record->headers_count));
+    if (omit) {
+        must(worker, outbox_add_headers(outbox, &omitted_header, 1));
+    }
+}
+
+/* Without memory, or with damaged bytes in the ledger, nothing right can be published: the worker
+ * ends, and what is under way is found again by the next one. */
+static void must(struct worker *worker, enum berth_rc rc) {
+    if (rc != BERTH_OK) {
+        worker_fail(worker, "what is to be published can't be made: %s %s", berth_rc_name(rc),
+                    worker->error.text);
+    }
+}

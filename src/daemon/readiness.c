@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /livez and /readyz say.
+ */
+#include "berth/base/buffer.h"
+#include "berth/io/clock.h"
+#include "worker_parts.h"
+
+/* A transaction that is under way for so long will not end by itself: librdkafka's own time-outs
+ * are far below, and its calls were once seen to hang (kafka-notes 0). */
+#define PUBLISHER_STUCK_MS (10 * 60 * 1000)
+
+static void say(struct berth_buffer *reasons, const char *what, const char *why) {
+    /* What doesn't fit is left out: one reason is enough not to be ready. */
+    enum berth_rc rc = berth_buffer_printf(reasons, "%s: %s\n", what, why);
+    (void)rc;
+}
+
+void worker_live(void *ctx, struct berth_buffer *reasons) {
+    const struct worker *worker = ctx;
+    if (berth_publisher_busy_ms(worker->publisher, berth_clock_monotonic_ms()) >
+        PUBLISHER_STUCK_MS) {
+        say(reasons, "kafka publisher", "its transaction hangs; start the process anew");
+    }
+}
+
+void worker_ready(void *ctx, struct berth_buffer *reasons) {
+    const struct worker *worker = ctx;
+    if (worker->stopping) {
+        say(reasons, "stopping", "finishing what is under way");
+    }
+    if (!worker->redis_available) {
+        say(reasons, "redis", worker->redis_why);
+    }
+    if (worker->topics_why[0] != '\0') {
+        say(reasons, "kafka topics", worker->topics_why);
+    }
+    if (worker->consumer == NULL || !berth_consumer_joined(worker->consumer)) {
+        say(reasons, "kafka consumer", "not a member of its group yet");
+    }
+    if (!berth_publisher_ready(worker->publisher)) {
+        say(reasons, "kafka publisher", "its transactional id is not acquired yet");
+    }
+}

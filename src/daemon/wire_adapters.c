@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The adapters and their callbacks: each turns what it is told into an event for the engine.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "berth/base/log.h"
+#include "berth/core/plan.h"
+#include "berth/io/clock.h"
+#include "wiring.h"
+#include "worker_parts.h"
+
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+/* How long the process waits for librdkafka's threads when it ends. */
+#define STOP_MS 3000
+
+static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *reterr);
+static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *reterr);
+static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *reterr);
+
+enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
+    const struct berth_admin_checks checks = {
+        .live = worker_live, .ready = worker_ready, .ctx = worker};
+    enum berth_rc rc = berth_admin_http_new(worker->base, worker->config->admin_listen, &checks,
+                                            &worker->admin, reterr);
+    if (rc == BERTH_OK) {
+        rc = wire_harbor(worker, reterr);
+    }
+    if (rc == BERTH_OK) {
+        rc = wire_ledger(worker, reterr);
+    }
+    if (rc == BERTH_OK) {
+        rc = wire_topics_check(worker, reterr);
+    }
+    if (rc == BERTH_OK) {
+        rc = wire_publisher(worker, reterr);
+    }
+    return rc;
+}
+
+void unwire_adapters(struct worker *worker) {
+    unwire_topics_check(worker);
+    /* The publisher first: its batch borrows what the slots hold. If it hangs, the process must end
+     * with everything as it is (the caller does). */
+    if (worker->publisher != NULL && !berth_publisher_free(worker->publisher, STOP_MS)) {
+        berth_log(BERTH_LOG_ERROR, "publisher.hangs", "remedy=\"none needed: ending without it\"");
+        _Exit(EXIT_FAILURE);
+    }
+    berth_slots_deinit(&worker->slots);
+    worker->consumer = berth_consumer_free(worker->consumer, STOP_MS);
+    worker->harbor = berth_harbor_client_free(worker->harbor);
+    worker->ledger = berth_ledger_free(worker->ledger);
+    worker->admin = berth_admin_http_free(worker->admin);
+}
+
+/* ---- Harbor ---- */
+
+static void harbor_answered(void *ctx, uint64_t call_id, const struct berth_harbor_call *call,
+                            const struct berth_harbor_answer *answer) {
+    worker_step(
+        ctx, &(struct berth_event){.kind = BERTH_EVENT_HARBOR,
+                                   .harbor = {.call_id = call_id, .call = call, .answer = answer}});
+}
+
+static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *reterr) {
+    const struct berth_config *config = worker->config;
+    struct berth_harbor_registry_config *registries =
+        calloc(config->registries_count, sizeof(*registries));
+    if (registries == NULL) {
+        berth_error_set(reterr, "no memory");
+        return BERTH_FAULT_MEMORY;
+    }
+    worker->harbor_registries = registries;
+    for (size_t i = 0; i < config->registries_count; i++) {
+        const struct berth_config_registry *registry = &config->registries[i];
+        registries[i] = (struct berth_harbor_registry_config){
+            .name = registry->name,
+            .uid = registry->uid,
+            .url = registry->url,
+            .username = registry->username,
+            .password = registry->password.text,
+            .ca_file = registry->ca_file,
+            .limit = (size_t)registry->limit,
+            /* All that the engine may have under way: submitting never fails for want of room. */
+            .queue_max = (size_t)worker_lanes_max(registry) * BERTH_PLAN_CALLS_MAX,
+            .connect_timeout_ms = (int)registry->connect_timeout_ms,
+            .request_timeout_ms = (int)registry->request_timeout_ms,
+            .echo_waived = registry->waive_request_id_echo,
+        };
+    }
+    const struct berth_harbor_client_config client = {
+        .base = worker->base,
+        .deployment = config->deployment,
+        .registries = registries,
+        .registries_count = config->registries_count,
+        .master_key = {.data = (const uint8_t *)config->master_key.text,
+                       .len = config->master_key.len},
+        .on_answer = harbor_answered,
+        .ctx = worker,
+    };
+    return berth_harbor_client_new(&client, &worker->harbor, reterr);
+}
+
+/* ---- The ledger ---- */
+
+static void ledger_answered(void *ctx, uint64_t call_id, const struct berth_ledger_answer *answer,
+                            struct berth_bytes stored) {
+    struct worker *worker = ctx;
+    if (stored.len > 0) {
+        /* Only claims and stores bring bytes, and their call is their slot. */
+        enum berth_rc rc =
+            berth_slot_keep(berth_slot_at(&worker->slots, (uint32_t)call_id), stored);
+        if (rc != BERTH_OK) {
+            worker_fail(worker, "no memory for a stored outcome");
+            return;
+        }
+    }
+    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_LEDGER,
+                                              .ledger = {.call_id = call_id, .answer = answer}});
+}
+
+static void ledger_state(void *ctx, bool available, const char *why) {
+    struct worker *worker = ctx;
+    berth_log(available ? BERTH_LOG_INFO : BERTH_LOG_WARNING,
+              available ? "redis.available" : "redis.unavailable", "reason=\"%s\"", why);
+    worker->redis_available = available;
+    (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "%s", why);
+}
+
+static void ledger_warning(void *ctx, const char *text) {
+    (void)ctx;
+    berth_log(BERTH_LOG_WARNING, "redis.warning", "reason=\"%s\"", text);
+}
+
+static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *reterr) {
+    const struct berth_config *config = worker->config;
+    char host[256];
+    const char *colon = strrchr(config->redis.address, ':');
+    BERTH_ASSERT(colon != NULL); /* The configuration's table says so. */
+    (void)snprintf(host, sizeof(host), "%.*s", (int)(colon - config->redis.address),
+                   config->redis.address);
+    (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "not connected yet");
+
+    const struct berth_ledger_config ledger = {
+        .base = worker->base,
+        .host = host,
+        .port = (uint16_t)strtoul(colon + 1, NULL, 10),
+        .username = config->redis.username,
+        .password = config->redis.password.text,
+        .database = config->redis.database,
+        .prefix = config->redis.prefix,
+        .instance = config->instance,
+        .incarnation = worker->incarnation,
+        .memory_ms = config->ledger_days * DAY_MS,
+        .tombstone_ms = config->ledger_days * DAY_MS,
+        .timeout_ms = config->redis.timeout_ms,
+        .pending_max = worker->engine_config.commands_max + 1,
+        .seed = worker->engine_config.seed,
+        .on_answer = ledger_answered,
+        .on_state = ledger_state,
+        .on_warning = ledger_warning,
+        .ctx = worker,
+    };
+    return berth_ledger_new(&ledger, &worker->ledger, reterr);
+}
+
+/* ---- The publisher ---- */
+
+static void publisher_trouble(void *ctx, const char *text) {
+    (void)ctx;
+    berth_log(BERTH_LOG_WARNING, "publisher.trouble", "reason=\"%s\"", text);
+}
+
+static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *reterr) {
+    const struct berth_config *config = worker->config;
+    char transactional_id[512];
+    (void)snprintf(transactional_id, sizeof(transactional_id), "%s-%s", config->group,
+                   config->instance);
+    const struct berth_publisher_options options = {
+        .properties = worker->kafka_properties,
+        .group = config->group,
+        .transactional_id = transactional_id,
+        .topics = worker->topics,
+        .topics_count = BERTH_RECORD_KINDS,
+        .on_done = worker_published,
+        .on_trouble = publisher_trouble,
+        .ctx = worker,
+    };
+    return berth_publisher_new(worker->base, &options, &worker->publisher, reterr);
+}
+
+/* ---- The consumer ---- */
+
+static void gained(void *ctx, const struct berth_partition_info *info) {
+    struct worker *worker = ctx;
+    worker->partitions[info->slot] = true;
+    worker->records_waiting = true;
+    worker->topics_why[0] = '\0';
+    berth_log(BERTH_LOG_INFO, "partition.gained", "topic=%s partition=%d offset=%lld epoch=%llu",
+              info->topic, info->partition, (long long)info->start_offset,
+              (unsigned long long)info->epoch);
+    if (!info->committed && info->committed_offset >= 0) {
+        berth_log(BERTH_LOG_ERROR, "partition.records_lost",
+                  "topic=%s partition=%d lost=%lld reason=\"the topic's retention removed records "
+                  "before they were read; raise it\"",
+                  info->topic, info->partition,
+                  (long long)(info->start_offset - info->committed_offset));
+    }
+    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
+                                              .partition = {.partition = info->slot,
+                                                            .topic = info->topic,
+                                                            .number = info->partition,
+                                                            .start_offset = info->start_offset,
+                                                            .commit_start = !info->committed}});
+}
+
+static void revoked(void *ctx, uint32_t slot) {
+    berth_log(BERTH_LOG_INFO, "partition.revoked", "slot=%u", slot);
+    worker_step(ctx, &(struct berth_event){.kind = BERTH_EVENT_PARTITION_REVOKED,
+                                           .partition = {.partition = slot}});
+}
+
+static void lost(void *ctx, uint32_t slot) {
+    struct worker *worker = ctx;
+    berth_log(BERTH_LOG_WARNING, "partition.lost", "slot=%u", slot);
+    worker->partitions[slot] = false;
+    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_PARTITION_LOST,
+                                              .partition = {.partition = slot}});
+}
+
+static void records(void *ctx) {
+    struct worker *worker = ctx;
+    worker->records_waiting = true;
+}
+
+static void stopped(void *ctx, const char *topic, int32_t partition, const char *text) {
+    (void)ctx;
+    berth_log(BERTH_LOG_ERROR, "partition.stopped", "topic=%s partition=%d reason=\"%s\"", topic,
+              partition, text);
+}
+
+static void topic_missing(void *ctx, const char *topic) {
+    struct worker *worker = ctx;
+    (void)snprintf(worker->topics_why, sizeof(worker->topics_why), "topic %s is missing", topic);
+    berth_log(BERTH_LOG_ERROR, "topic.missing",
+              "topic=%s remedy=\"make it: berth -c %s topics --create\"", topic,
+              worker->config->path);
+}
+
+static void consumer_error(void *ctx, bool fatal, const char *text) {
+    if (fatal) {
+        worker_fail(ctx, "Kafka consumer: %s", text);
+        return;
+    }
+    berth_log(BERTH_LOG_WARNING, "consumer.trouble", "reason=\"%s\"", text);
+}
+
+static void closed(void *ctx) {
+    struct worker *worker = ctx;
+    worker->done = true;
+}
+
+enum berth_rc wire_consumer(struct worker *worker, struct berth_error *reterr) {
+    const struct berth_config *config = worker->config;
+    const struct berth_consumer_options options = {
+        .properties = worker->kafka_properties,
+        .group = config->group,
+        .instance = config->static_membership ? config->instance : NULL,
+        .topics = worker->topics + BERTH_RECORD_KINDS,
+        .topics_count = worker->topics_count - BERTH_RECORD_KINDS,
+        .start = (enum berth_config_start)config->start,
+        .partitions_max = BERTH_ENGINE_PARTITIONS_MAX,
+        .callbacks = {.on_gained = gained,
+                      .on_revoked = revoked,
+                      .on_lost = lost,
+                      .on_records = records,
+                      .on_stopped = stopped,
+                      .on_topic_missing = topic_missing,
+                      .on_error = consumer_error,
+                      .on_closed = closed},
+        .ctx = worker,
+    };
+    return berth_consumer_new(worker->base, &options, &worker->consumer, reterr);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "berth/base/assert.h"
+#include "berth/base/log.h"
+#include "berth/io/clock.h"
+#include "berth/io/kafka_record.h"
+#include "instance_lock.h"
+#include "wiring.h"
+#include "worker_parts.h"
+
+/* Records taken in per turn, so that a flood of them doesn't keep everything else waiting. */
+#define TAKE_PER_TURN_MAX 256
+/* How long leaving the group may take before the process ends anyway. */
+#define CLOSE_MS 5000
+/* How often the publisher's thread is looked at, and how long it may be busy unremarked. */
+#define WATCH_MS          1000
+#define PUBLISHER_SLOW_MS 10000
+
+static enum berth_rc start(struct worker *worker, struct berth_error *reterr);
+static enum berth_rc make_timers(struct worker *worker, struct berth_error *reterr);
+static void stop(struct worker *worker);
+static void arm_next_deadline(struct worker *worker);
+static void answer_refused_calls(struct worker *worker);
+static void take_records(struct worker *worker);
+static bool take_from(struct worker *worker, uint32_t partition, int *left);
+static void step_record(struct worker *worker, uint32_t partition,
+                        struct berth_record *take_record);
+
+enum berth_rc berth_worker_run(const struct berth_config *config, struct berth_error *reterr) {
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL) {
+        berth_error_set(reterr, "no memory");
+        return BERTH_FAULT_MEMORY;
+    }
+    worker->config = config;
+    worker->lock_fd = -1;
+    enum berth_rc rc = start(worker, reterr);
+    if (rc == BERTH_OK) {
+        berth_log(BERTH_LOG_INFO, "worker.started", "version=%s instance=%s incarnation=%s",
+                  BERTH_VERSION, config->instance, worker->incarnation);
+    }
+    while (rc == BERTH_OK && !worker->done) {
+        take_records(worker);
+        answer_refused_calls(worker);
+        arm_next_deadline(worker);
+        if (event_base_loop(worker->base, EVLOOP_ONCE) < 0) {
+            worker_fail(worker, "libevent's loop failed");
+        }
+    }
+    if (rc == BERTH_OK && worker->failed) {
+        berth_error_set(reterr, "%s", worker->error.text);
+        rc = BERTH_FAULT_LIBRARY;
+    }
+    stop(worker);
+    free(worker);
+    if (rc == BERTH_OK) {
+        berth_log(BERTH_LOG_INFO, "worker.stopped", "instance=%s", config->instance);
+    }
+    return rc;
+}
+
+/* ---- Life ---- */
+
+static enum berth_rc start(struct worker *worker, struct berth_error *reterr) {
+    const struct berth_config *config = worker->config;
+    enum berth_rc rc =
+        berth_instance_lock(config->state_dir, config->instance, &worker->lock_fd, reterr);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    worker->base = event_base_new();
+    if (worker->base == NULL) {
+        berth_error_set(reterr, "libevent can't make a loop");
+        return BERTH_FAULT_LIBRARY;
+    }
+    rc = make_timers(worker, reterr);
+    if (rc == BERTH_OK) {
+        rc = wire_engine(worker, reterr);
+    }
+    if (rc == BERTH_OK) {
+        rc = wire_adapters(worker, reterr);
+    }
+    return rc;
+}
+
+static void stop(struct worker *worker) {
+    unwire_adapters(worker);
+    unwire_engine(worker);
+    struct event *const events[] = {worker->term_event, worker->int_event, worker->wake_event,
+                                    worker->drain_event, worker->watch_event};
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        if (events[i] != NULL) {
+            event_free(events[i]);
+        }
+    }
+    if (worker->base != NULL) {
+        event_base_free(worker->base);
+    }
+    if (worker->lock_fd >= 0) {
+        (void)close(worker->lock_fd);
+    }
+}
+
+static struct timeval interval(int64_t ms) {
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+static void told_to_stop_cb(evutil_socket_t signal_number, short what, void *ctx) {
+    (void)what;
+    struct worker *worker = ctx;
+    if (worker->stopping) {
+        berth_log(BERTH_LOG_WARNING, "worker.stopping_at_once", "signal=%d", (int)signal_number);
+        worker->done = true;
+        return;
+    }
+    berth_log(BERTH_LOG_INFO, "worker.draining", "signal=%d timeout_ms=%lld", (int)signal_number,
+              (long long)worker->config->drain_timeout_ms);
+    worker->stopping = true;
+    struct timeval bound = interval(worker->config->drain_timeout_ms);
+    (void)event_add(worker->drain_event, &bound);
+    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_DRAIN});
+}
+
+static void drain_ended_cb(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd;
+    (void)what;
+    struct worker *worker = ctx;
+    if (!worker->closing) {
+        struct berth_engine_figures figures;
+        berth_engine_figures(worker->engine, &figures);
+        berth_log(BERTH_LOG_WARNING, "worker.drain_timed_out", "left=%u worked_on=%u",
+                  figures.taken_in, figures.worked_on);
+        berth_engine_notice_left(worker->engine);
+        worker_perform_effects(worker);
+    }
+    worker->done = true;
+}
+
+static void wake_cb(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd;
+    (void)what;
+    worker_step(ctx, &(struct berth_event){.kind = BERTH_EVENT_TIME});
+}
+
+static void watch_cb(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd;
+    (void)what;
+    struct worker *worker = ctx;
+    int64_t busy_ms = berth_publisher_busy_ms(worker->publisher, berth_clock_monotonic_ms());
+    bool slow = busy_ms > PUBLISHER_SLOW_MS;
+    if (slow && !worker->publisher_slow_told) {
+        berth_log(BERTH_LOG_WARNING, "publisher.slow", "busy_ms=%lld", (long long)busy_ms);
+    }
+    worker->publisher_slow_told = slow;
+}
+
+static enum berth_rc make_timers(struct worker *worker, struct berth_error *reterr) {
+    worker->term_event = evsignal_new(worker->base, SIGTERM, told_to_stop_cb, worker);
+    worker->int_event = evsignal_new(worker->base, SIGINT, told_to_stop_cb, worker);
+    worker->wake_event = evtimer_new(worker->base, wake_cb, worker);
+    worker->drain_event = evtimer_new(worker->base, drain_ended_cb, worker);
+    worker->watch_event = event_new(worker->base, -1, EV_PERSIST, watch_cb, worker);
+    if (worker->term_event == NULL || worker->int_event == NULL || worker->wake_event == NULL ||
+        worker->drain_event == NULL || worker->watch_event == NULL) {
+        berth_error_set(reterr, "no memory for the loop's timers");
+        return BERTH_FAULT_MEMORY;
+    }
+    struct timeval watch = interval(WATCH_MS);
+    (void)event_add(worker->term_event, NULL);
+    (void)event_add(worker->int_event, NULL);
+    (void)event_add(worker->watch_event, &watch);
+    return BERTH_OK;
+}
+
+void worker_fail(struct worker *worker, const char *format, ...) {
+    if (!worker->failed) {
+        va_list arguments;
+        va_start(arguments, format);
+        (void)vsnprintf(worker->error.text, sizeof(worker->error.text), format, arguments);
+        va_end(arguments);
+    }
+    worker->failed = true;
+    worker->done = true;
+}
+
+void worker_close(struct worker *worker) {
+    if (worker->closing) {
+        return;
+    }
+    worker->closing = true;
+    struct timeval bound = interval(CLOSE_MS);
+    (void)event_add(worker->drain_event, &bound);
+    if (worker->consumer == NULL) {
+        worker->done = true; /* The topics were never there. */
+        return;
+    }
+    berth_consumer_close(worker->consumer);
+}
+
+/* ---- Turns ---- */
+
+void worker_step(struct worker *worker, struct berth_event *event) {
+    event->now_ms = berth_clock_monotonic_ms();
+    event->wall_ms = berth_clock_wall_ms();
+    enum berth_rc rc = berth_engine_step(worker->engine, event);
+    BERTH_ASSERT(rc == BERTH_OK);
+    worker_perform_effects(worker);
+}
+
+static void arm_next_deadline(struct worker *worker) {
+    int64_t at_ms = berth_engine_wake_at_ms(worker->engine);
+    bool at_once = worker->records_waiting || worker->refused_count > 0;
+    if (at_ms == INT64_MAX && !at_once) {
+        (void)event_del(worker->wake_event);
+        return;
+    }
+    int64_t delay_ms = at_ms - berth_clock_monotonic_ms();
+    if (delay_ms < 0 || at_once) {
+        delay_ms = 0;
+    }
+    struct timeval delay = interval(delay_ms);
+    (void)event_add(worker->wake_event, &delay);
+}
+
+/* Calls that the ledger didn't take: to the engine they are calls that Redis didn't answer. */
+static void answer_refused_calls(struct worker *worker) {
+    size_t count = worker->refused_count;
+    worker->refused_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct refused_call call = worker->refused[i];
+        struct berth_ledger_answer answer = {.kind = call.kind, .unavailable = true};
+        worker_step(worker,
+                    &(struct berth_event){.kind = BERTH_EVENT_LEDGER,
+                                          .ledger = {.call_id = call.call_id, .answer = &answer}});
+    }
+}
+
+/* Takes from each partition in turn while the engine has room; what is left is taken next turn. */
+static void take_records(struct worker *worker) {
+    if (!worker->records_waiting && !worker->records_held_back) {
+        return;
+    }
+    bool more = false;
+    int left = TAKE_PER_TURN_MAX;
+    for (uint32_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
+        if (worker->partitions[i] && take_from(worker, i, &left)) {
+            more = true;
+        }
+    }
+    worker->records_waiting = more && left == 0;
+    worker->records_held_back = more && left > 0;
+}
+
+/* True when there may be more. */
+static bool take_from(struct worker *worker, uint32_t partition, int *left) {
+    while (worker->partitions[partition] && berth_engine_can_take(worker->engine, partition)) {
+        if (*left == 0) {
+            return true;
+        }
+        struct berth_record *record;
+        enum berth_rc rc = berth_consumer_take(worker->consumer, partition, &record);
+        if (rc == BERTH_END) {
+            return false;
+        }
+        if (rc != BERTH_OK) {
+            return true;
+        }
+        (*left)--;
+        step_record(worker, partition, record);
+    }
+    return worker->partitions[partition];
+}
+
+static void step_record(struct worker *worker, uint32_t partition,
+                        struct berth_record *take_record) {
+    struct berth_bytes key = berth_record_key(take_record);
+    size_t headers_count;
+    const struct berth_header *headers = berth_record_headers(take_record, &headers_count);
+    struct berth_decoded decoded;
+    berth_codec_decode_command(worker->codec, berth_record_value(take_record), headers,
+                               headers_count, &decoded);
+    struct berth_event event = {
+        .kind = BERTH_EVENT_RECORD,
+        .record = {.partition = partition,
+                   .offset = berth_record_offset(take_record),
+                   .key = key.data,
+                   .key_len = key.len,
+                   .command = &decoded.command,
+                   .reason = decoded.is_command ? NULL : decoded.reason,
+                   .text = decoded.text},
+    };
+    worker->taking = take_record;
+    worker_step(worker, &event);
+    BERTH_ASSERT(worker->taking == NULL);
+    berth_decoded_deinit(&decoded);
+}

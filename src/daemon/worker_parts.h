@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's insides, shared by its files.
+ */
+#ifndef BERTH_DAEMON_WORKER_PARTS_H
+#define BERTH_DAEMON_WORKER_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "berth/base/pool.h"
+#include "berth/codec/codec.h"
+#include "berth/core/engine.h"
+#include "berth/io/admin_http.h"
+#include "berth/io/config.h"
+#include "berth/io/harbor_client.h"
+#include "berth/io/kafka_consumer.h"
+#include "berth/io/kafka_topics.h"
+#include "berth/io/ledger.h"
+#include "berth/io/publisher.h"
+#include "outbox.h"
+#include "slots.h"
+
+struct event;
+struct event_base;
+
+/* A ledger call that could not be submitted: it is answered as unavailable after the turn. */
+struct refused_call {
+    uint64_t call_id;
+    enum berth_ledger_call_kind kind;
+};
+
+struct worker {
+    const struct berth_config *config;
+    int lock_fd;
+    char incarnation[BERTH_UUID_BYTES];
+    char key_id[BERTH_KEY_ID_BYTES];
+
+    struct event_base *base;
+    struct event *term_event;
+    struct event *int_event;
+    struct event *wake_event;  /* The engine's next deadline. */
+    struct event *drain_event; /* The end of the drain's time. */
+    struct event *watch_event; /* Looks after the publisher's thread. */
+
+    struct berth_codec *codec;
+    struct berth_pool pool;
+    struct berth_engine_registry *engine_registries;
+    struct berth_engine_config engine_config;
+    struct berth_engine *engine;
+    struct berth_slots slots;
+
+    struct berth_harbor_registry_config *harbor_registries;
+    struct berth_harbor_client *harbor;
+    struct berth_ledger *ledger;
+    struct berth_publisher *publisher;
+    struct berth_consumer *consumer;
+    struct berth_admin_http *admin;
+
+    bool partitions[BERTH_ENGINE_PARTITIONS_MAX]; /* Gained and not given up or lost. */
+    bool records_waiting;        /* Some partition may have records: take them next turn. */
+    bool records_held_back;      /* ... but the engine has no room: look after each turn. */
+    struct berth_record *taking; /* The record that is being stepped. */
+
+    struct refused_call *refused; /* commands_max + 1 */
+    size_t refused_count;
+
+    struct outbox outbox;
+    uint64_t batch_number;
+
+    bool redis_available;
+    char redis_why[256];
+    /* The topics: the outputs by enum berth_record_kind, then the command topics. */
+    const char *topics[BERTH_RECORD_KINDS + BERTH_CONFIG_REGISTRIES_MAX];
+    size_t topics_count;
+    struct berth_kafka_properties kafka_properties;
+    struct berth_topics_check *topics_check;
+    struct event *topics_event;
+    char topics_why[512]; /* What is wrong with them; empty: they are fine. */
+    size_t record_bytes_max[BERTH_RECORD_KINDS];
+    bool publisher_slow_told;
+
+    bool stopping; /* Told to stop: draining, then closing. */
+    bool closing;
+    bool done;
+    bool failed;
+    struct berth_error error; /* Why it failed. */
+};
+
+/* ---- worker.c ---- */
+
+/* Steps an event at the present time and performs every effect that comes of it. */
+void worker_step(struct worker *worker, struct berth_event *event);
+/* The worker can't go on: it stops, berthd exits with status 1 and this reason. */
+void worker_fail(struct worker *worker, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Everything is settled or given up: leaves the group and ends. */
+void worker_close(struct worker *worker);
+
+/* How many commands of a registry are worked on side by side. */
+uint32_t worker_lanes_max(const struct berth_config_registry *registry);
+
+/* ---- effects.c ---- */
+
+void worker_perform_effects(struct worker *worker);
+
+/* ---- publishing.c ---- */
+
+/* Hands one transaction to the publisher. */
+void worker_publish(struct worker *worker, const struct berth_effect *effect);
+/* The publisher's answer. */
+void worker_published(void *ctx, const struct berth_batch_result *result);
+/* Makes the bytes that are stored and published for an outcome, into its slot. */
+void worker_make_publication(struct worker *worker, uint32_t slot,
+                             const struct berth_command *command, const struct berth_source *source,
+                             uint32_t registry, int64_t version,
+                             const struct berth_outcome *outcome);
+
+/* ---- readiness.c ---- */
+
+/* What keeps the worker from living or from being ready, a line each; nothing when it is well. */
+void worker_live(void *ctx, struct berth_buffer *reasons);
+void worker_ready(void *ctx, struct berth_buffer *reasons);
+
+#endif

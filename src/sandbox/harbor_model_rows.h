@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model's rows and indexes: what harbor_model.c, harbor_access.c, harbor_projects.c,
+ * harbor_quotas.c and harbor_robots.c share, and nobody else includes.
+ *
+ * A row begins with the read-only view that is handed out, so a view leads back to its row.
+ */
+#ifndef BERTH_SANDBOX_HARBOR_MODEL_ROWS_H
+#define BERTH_SANDBOX_HARBOR_MODEL_ROWS_H
+
+#include <uthash.h>
+
+#include "harbor_ids.h"
+#include "harbor_model.h"
+
+struct user_row {
+    struct berth_model_user view;
+    char *password;
+};
+
+struct repository_row {
+    char *name;
+    UT_hash_handle hh; /* In its project, by name. */
+};
+
+struct robot_row {
+    struct berth_model_robot view;
+    char *secret;
+    struct robot_row *prev, *next; /* In the list of its project, or of the system robots. */
+    UT_hash_handle hh;             /* By stored name. */
+};
+
+struct project_row {
+    struct berth_model_project view;
+    struct robot_row *robots;
+    struct repository_row *repositories;
+    UT_hash_handle hh; /* By name; live projects only. */
+};
+
+struct berth_model {
+    char *robot_name_prefix;
+    bool read_only;
+    struct user_row users[BERTH_MODEL_USERS_MAX];
+    size_t user_count;
+    struct berth_ids projects;          /* Rows of live projects. */
+    struct project_row *project_names;
+    struct berth_ids quotas;            /* The row of the project that each belongs to. */
+    struct berth_ids robots;
+    /*
+     * Stored names are unique over all robots, although Harbor's key is (name, project id): a
+     * project robot's name carries its project's, and robots vanish with their project.
+     */
+    struct robot_row *robot_names;
+    struct robot_row *system_robots;
+    int64_t system_robot_count;
+};
+
+struct berth_model_verdict berth_model_ok(int status);
+
+/* An error verdict; the status follows from the code (src/lib/http/error.go). */
+struct berth_model_verdict berth_model_error(const char *code, const char *format, ...)
+    BERTH_PRINTF(2, 3);
+
+static inline bool berth_model_is_ok(const struct berth_model_verdict *verdict) {
+    return verdict->status < 300;
+}
+
+/* 200, 401 for anonymous callers, 403 "forbidden" for others without the right. */
+struct berth_model_verdict berth_model_require(const struct berth_model_caller *caller,
+                                               const struct berth_model_project *project,
+                                               const char *resource, const char *action);
+
+/* The same for the system's rights: the 403 says only who asked, as Harbor does. */
+struct berth_model_verdict berth_model_require_system(const struct berth_model *model,
+                                                      const struct berth_model_caller *caller,
+                                                      const char *resource, const char *action);
+
+/* 200, or 400 with Harbor's words for a limit that is none, after the prefix. */
+struct berth_model_verdict berth_model_check_storage(int64_t bytes, const char *prefix);
+
+struct project_row *berth_model_project_by_name(const struct berth_model *model, const char *name);
+struct project_row *berth_model_project_by_id(const struct berth_model *model, int64_t id);
+
+/* Removes a robot from every index and frees it. */
+void berth_model_drop_robot(struct berth_model *model, struct robot_row *robot);
+
+/* Frees a project that is in no index any more. */
+void berth_model_free_project(struct project_row *project);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harbor_rules.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Actions of one resource, in one line each; PoliciesMap and NolimitProvider in rbac/const.go. */
+struct resource_actions {
+    const char *resource;
+    const char *actions[6];
+};
+
+static const struct resource_actions PROJECT_RIGHTS[] = {
+    {"log", {"list"}},
+    {"project", {"read", "delete", "update"}},
+    {"metadata", {"read", "create", "delete", "list", "update"}},
+    {"repository", {"read", "update", "delete", "list", "pull", "push"}},
+    {"artifact", {"read", "create", "list", "delete"}},
+    {"scan", {"create", "read", "stop"}},
+    {"sbom", {"create", "stop", "read"}},
+    {"tag", {"create", "list", "delete"}},
+    {"accessory", {"list"}},
+    {"artifact-addition", {"read"}},
+    {"artifact-label", {"create", "delete"}},
+    {"scanner", {"create", "read"}},
+    {"preheat-policy", {"read", "create", "delete", "list", "update"}},
+    {"immutable-tag", {"create", "delete", "list", "update"}},
+    {"notification-policy", {"read", "create", "delete", "list", "update"}},
+    {"tag-retention", {"read", "create", "delete", "list", "update"}},
+    {"label", {"read", "create", "delete", "list", "update"}},
+    {"quota", {"read"}},
+    {"robot", {"create", "read", "list", "delete"}},
+    {"export-cve", {"create", "read"}},
+    {"member", {"create", "read", "update", "list", "delete"}},
+};
+
+static const struct resource_actions SYSTEM_RIGHTS[] = {
+    {"audit-log", {"list"}},
+    {"preheat-instance", {"read", "create", "delete", "list", "update"}},
+    {"project", {"list", "create"}},
+    {"replication-policy", {"read", "create", "delete", "list", "update"}},
+    {"replication", {"read", "create", "list"}},
+    {"replication-adapter", {"list"}},
+    {"registry", {"read", "create", "delete", "list", "update"}},
+    {"scan-all", {"read", "update", "stop", "create"}},
+    {"system-volumes", {"read"}},
+    {"garbage-collection", {"read", "create", "list", "update", "stop"}},
+    {"purge-audit", {"read", "create", "list", "update", "stop"}},
+    {"jobservice-monitor", {"list", "stop"}},
+    {"scanner", {"read", "create", "delete", "list", "update"}},
+    {"label", {"read", "create", "delete", "update"}},
+    {"security-hub", {"read", "list"}},
+    {"catalog", {"read"}},
+    {"quota", {"read", "list", "update"}},
+    {"robot", {"create", "read", "list", "delete"}},
+    {"user", {"create", "read", "update", "list", "delete"}},
+    {"ldap-user", {"create", "list"}},
+    {"user-group", {"create", "read", "update", "list", "delete"}},
+};
+
+static bool letter_or_digit(char c);
+static bool right_listed(const struct resource_actions *rights, size_t count, const char *resource,
+                         const char *action);
+
+bool berth_rules_name_legal(const char *name) {
+    bool after_separator = true; /* The start wants a letter or a digit too. */
+    for (const char *at = name; *at != '\0'; at++) {
+        if (letter_or_digit(*at)) {
+            after_separator = false;
+        } else if (strchr("._-", *at) != NULL && !after_separator) {
+            after_separator = true;
+        } else {
+            return false;
+        }
+    }
+    return !after_separator;
+}
+
+bool berth_rules_secret_legal(const char *secret) {
+    bool lower = false;
+    bool upper = false;
+    bool digit = false;
+    for (const char *at = secret; *at != '\0'; at++) {
+        lower = lower || (*at >= 'a' && *at <= 'z');
+        upper = upper || (*at >= 'A' && *at <= 'Z');
+        digit = digit || (*at >= '0' && *at <= '9');
+    }
+    size_t len = strlen(secret);
+    return len >= BERTH_RULES_SECRET_BYTES_MIN && len <= BERTH_RULES_SECRET_BYTES_MAX && lower &&
+           upper && digit;
+}
+
+bool berth_rules_duration_legal(int64_t days) {
+    return days == -1 || (days > 0 && days < INT32_MAX);
+}
+
+bool berth_rules_storage_legal(int64_t bytes) {
+    return bytes == BERTH_RULES_UNLIMITED || (bytes > 0 && bytes <= BERTH_RULES_STORAGE_BYTES_MAX);
+}
+
+bool berth_rules_project_right(const char *resource, const char *action) {
+    return right_listed(PROJECT_RIGHTS, COUNT_OF(PROJECT_RIGHTS), resource, action);
+}
+
+bool berth_rules_system_right(const char *resource, const char *action) {
+    return right_listed(SYSTEM_RIGHTS, COUNT_OF(SYSTEM_RIGHTS), resource, action);
+}
+
+bool berth_rules_truth(const char *text) {
+    return strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+}
+
+static bool letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool right_listed(const struct resource_actions *rights, size_t count, const char *resource,
+                         const char *action) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rights[i].resource, resource) != 0) {
+            continue;
+        }
+        for (size_t j = 0; j < COUNT_OF(rights[i].actions) && rights[i].actions[j] != NULL; j++) {
+            if (strcmp(rights[i].actions[j], action) == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return false;
+}

@@ -71,7 +71,8 @@ static bool earlier(const struct berth_deadline *a, const struct berth_deadline 
     return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
 }
 
-static void place(struct berth_deadlines *deadlines, size_t index, struct berth_deadline *deadline) {
+static void place(struct berth_deadlines *deadlines, size_t index,
+                  struct berth_deadline *deadline) {
     deadlines->heap[index] = deadline;
     deadline->slot = index + 1;
 }

@@ -65,8 +65,7 @@ static size_t write_prefix(char *line, size_t capacity, enum berth_log_level lev
         (void)gmtime_r(&now.tv_sec, &parts);
         char day[32];
         (void)strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &parts);
-        len = snprintf(line, capacity, "%s.%03ldZ %-7s ", day, now.tv_nsec / 1000000,
-                       names[level]);
+        len = snprintf(line, capacity, "%s.%03ldZ %-7s ", day, now.tv_nsec / 1000000, names[level]);
     }
     BERTH_ASSERT(len > 0);
     return (size_t)len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Buffer: bytes that grow up to a bound. The content is always followed by a NUL that is not counted,
- * so that text can be read as a C string.
+ * Buffer: bytes that grow up to a bound. The content is always followed by a NUL that is not
+ * counted, so that text can be read as a C string.
  */
 #ifndef BERTH_BASE_BUFFER_H
 #define BERTH_BASE_BUFFER_H

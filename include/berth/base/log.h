@@ -6,8 +6,8 @@
  * value that may hold blanks is written between double quotes by the caller's format. Control
  * characters and bytes outside UTF-8 are written as \xNN, and a line is cut at
  * BERTH_LOG_LINE_BYTES_MAX, so that nothing from outside can forge or flood a line.
- * A failure is logged once, by the layer that decides what to do about it. Core and codec never log.
- * Bodies and secrets are never logged.
+ * A failure is logged once, by the layer that decides what to do about it. Core and codec never
+ * log. Bodies and secrets are never logged.
  */
 #ifndef BERTH_BASE_LOG_H
 #define BERTH_BASE_LOG_H

@@ -2,9 +2,9 @@
 /*
  * Pool: memory with a bound.
  *
- * The engine takes all its memory from one pool, so that its whole appetite is one number. Work that
- * must not run dry half-way reserves what it may need before it starts: berth_pool_reserve() takes
- * bytes out of what is free without allocating, and berth_pool_unreserve() gives them back.
+ * The engine takes all its memory from one pool, so that its whole appetite is one number. Work
+ * that must not run dry half-way reserves what it may need before it starts: berth_pool_reserve()
+ * takes bytes out of what is free without allocating, and berth_pool_unreserve() gives them back.
  * Single-threaded.
  * Invariant: used_bytes + reserved_bytes <= limit_bytes, unless a reservation is being consumed.
  */

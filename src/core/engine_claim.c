@@ -64,6 +64,7 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
             command->type == BERTH_CREATE_SPACE && command->if_exists == BERTH_IF_EXISTS_FAIL,
         .warm_since_ms = engine->wall_ms - engine->config->cold_after_ms,
         .now_wall_ms = engine->wall_ms,
+        .repeated = item->claim_unanswered,
         .take_over = item->take_over,
         .mark = item->mark,
     };
@@ -139,6 +140,7 @@ void claim_answered(struct berth_engine *engine, struct item *item,
         return;
     }
     item->ledger_failures = 0;
+    item->claim_unanswered = false;
     switch (answer->kind) {
     case BERTH_LEDGER_CLAIM:
         on_claim(engine, item, &answer->claim);
@@ -160,6 +162,7 @@ static void on_unavailable(struct berth_engine *engine, struct item *item) {
         on_lost(engine, item);
         return;
     }
+    item->claim_unanswered = item->state == ITEM_CLAIMING;
     int64_t pause_ms = engine_backoff_ms(engine, LEDGER_PAUSE_FIRST_MS, LEDGER_PAUSE_MAX_MS,
                                          item->ledger_failures);
     item->ledger_failures++;

@@ -93,7 +93,8 @@ struct item {
     bool lost;       /* It was taken away while calls were under way: claim again after them. */
     bool waits_for_lease; /* Nothing is asked of Harbor before the renewal. */
     int64_t token;
-    int64_t asked_ms; /* When the ledger call under way was made. */
+    int64_t asked_ms;      /* When the ledger call under way was made. */
+    bool claim_unanswered; /* The CLAIM before got no reply: the next one repeats it. */
     int64_t lease_end_ms;
     int attempts;
     int64_t received_wall_ms;

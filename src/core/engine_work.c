@@ -29,7 +29,7 @@ void work_start(struct berth_engine *engine, struct item *item,
     const struct berth_engine_registry *registry = &engine->config->registries[item->registry];
     struct berth_plan_registry plan_registry = {
         .index = item->registry, .account = registry->account, .dedicated = registry->dedicated};
-    bool cold = claim->attempts > 1 || item->take_over ||
+    bool cold = !claim->first || item->take_over ||
                 claim->state.knowledge == BERTH_SPACE_UNKNOWN ||
                 claim->state.verified_at_ms < engine->wall_ms - engine->config->cold_after_ms;
 
@@ -37,7 +37,7 @@ void work_start(struct berth_engine *engine, struct item *item,
     item->work = berth_pool_alloc(engine->pool, sizeof(*item->work));
     berth_work_init(item->work, &item->command, &plan_registry, &engine->plan_settings,
                     engine->pool);
-    berth_work_claimed(item->work, claim->attempts == 1, claim->before_known, &claim->before,
+    berth_work_claimed(item->work, claim->first, claim->before_known, &claim->before,
                        &claim->state, cold);
     item->burned = 0;
     item->failures = 0;

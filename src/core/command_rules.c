@@ -7,18 +7,18 @@
 #include "berth/core/codes.h"
 #include "text.h"
 
-#define UUID_CHARACTERS 36
+#define UUID_CHARACTERS        36
 #define HARBOR_QUOTA_BYTES_MAX ((int64_t)1 << 50) /* 1024 TiB (harbor-contract 1.3). */
 
-#define NAME_RULE                                                                                  \
-    "lower-case letters and digits in groups joined by single '.', '_' or '-', at most 190 "       \
-    "characters in all"
+/* A name that is refused is echoed as far as this. */
+#define NAME_IN_SENTENCE_BYTES 64
 
 static bool check_names(const struct berth_command *command, const char *topic, const void *key,
                         size_t key_len, const struct berth_rules *rules, size_t *ret_registry,
                         struct berth_refusal *ret_refusal);
 static bool check_fields(const struct berth_command *command, const struct berth_rules *rules,
                          struct berth_refusal *ret_refusal);
+static bool refuse_name(const struct berth_command *command, struct berth_refusal *ret_refusal);
 static bool find_registry(const struct berth_command *command, const struct berth_rules *rules,
                           size_t *ret_registry, struct berth_refusal *ret_refusal);
 static bool check_key(const struct berth_command *command, const void *key, size_t key_len,
@@ -29,15 +29,14 @@ static bool check_delete(const struct berth_command *command, const struct berth
                          struct berth_refusal *ret_refusal);
 static bool check_workspaces(const struct berth_command *command,
                              struct berth_refusal *ret_refusal);
-static bool refuse(struct berth_refusal *refusal, const char *code, ...)
-    __attribute__((sentinel));
+static bool refuse(struct berth_refusal *refusal, const char *code, ...) __attribute__((sentinel));
 static bool is_name_character(char c);
 static bool is_hex_digit(char c);
 
 bool berth_command_check(const struct berth_command *command, const char *topic, const void *key,
                          size_t key_len, const struct berth_rules *rules, size_t *ret_registry,
                          struct berth_refusal *ret_refusal) {
-    size_t registry;
+    size_t registry = 0;
     if (!check_names(command, topic, key, key_len, rules, &registry, ret_refusal) ||
         !check_fields(command, rules, ret_refusal)) {
         return false;
@@ -52,7 +51,8 @@ static bool check_names(const struct berth_command *command, const char *topic, 
     if (!berth_uuid_legal(command->id)) {
         return refuse(ret_refusal, BERTH_CODE_COMMAND_ID_INVALID,
                       "command_id must be a UUID, such as "
-                      "2f0c3f6e-8f2b-4d0c-9a53-0d6f3f0c7b1a.", NULL);
+                      "2f0c3f6e-8f2b-4d0c-9a53-0d6f3f0c7b1a.",
+                      NULL);
     }
     if (!find_registry(command, rules, ret_registry, ret_refusal)) {
         return false;
@@ -64,11 +64,21 @@ static bool check_names(const struct berth_command *command, const char *topic, 
     }
     if (!berth_harbor_name_legal(command->space) ||
         strlen(command->space) > BERTH_SPACE_NAME_BYTES_MAX) {
-        return refuse(ret_refusal, BERTH_CODE_SPACE_NAME_INVALID,
-                      "A space's name is made of " NAME_RULE ": choose another than '",
-                      command->space, "'.", NULL);
+        return refuse_name(command, ret_refusal);
     }
     return check_key(command, key, key_len, ret_refusal);
+}
+
+static bool refuse_name(const struct berth_command *command, struct berth_refusal *ret_refusal) {
+    char name[NAME_IN_SENTENCE_BYTES + 1];
+    struct text text;
+    text_init(&text, name, sizeof(name));
+    text_add_short(&text, command->space, NAME_IN_SENTENCE_BYTES);
+    return refuse(ret_refusal, BERTH_CODE_SPACE_NAME_INVALID, "'", name,
+                  "' can't be the name of a space, which is made of lower-case letters and digits "
+                  "in groups joined by single '.', '_' or '-', at most 190 characters in all: "
+                  "choose another.",
+                  NULL);
 }
 
 static bool find_registry(const struct berth_command *command, const struct berth_rules *rules,
@@ -87,13 +97,14 @@ static bool find_registry(const struct berth_command *command, const struct bert
     text_add(&text, "' is configured; there is: ");
     for (size_t i = 0; i < rules->registries_count; i++) {
         const char *name = rules->registry_names[i];
-        if (strlen(name) + sizeof(", ...") > text_room(&text)) {
+        if (strlen(name) + sizeof(", , ....") > text_room(&text)) {
             text_add(&text, ", ...");
             break;
         }
         text_add(&text, i > 0 ? ", " : "");
         text_add(&text, name);
     }
+    text_add(&text, ".");
     return false;
 }
 
@@ -132,7 +143,8 @@ static bool check_quota(const struct berth_command *command, struct berth_refusa
         (quota < 1 || quota > HARBOR_QUOTA_BYTES_MAX)) {
         return refuse(ret_refusal, BERTH_CODE_QUOTA_INVALID,
                       "quota_bytes must be -1 (unlimited) or from 1 to 1125899906842624 (1024 "
-                      "TiB).", NULL);
+                      "TiB).",
+                      NULL);
     }
     return true;
 }
@@ -151,7 +163,8 @@ static bool check_delete(const struct berth_command *command, const struct berth
         if (strcmp(rules->protected_spaces[i], command->space) == 0) {
             return refuse(ret_refusal, BERTH_CODE_SPACE_PROTECTED, "Space ", command->space,
                           " is protected from deletion: take it out of protected_spaces in berth's "
-                          "configuration first.", NULL);
+                          "configuration first.",
+                          NULL);
         }
     }
     return true;
@@ -166,7 +179,8 @@ static bool check_workspaces(const struct berth_command *command,
     /* An empty set is a wish only where the whole set is given. */
     if (command->workspaces_count == 0 && command->type != BERTH_SET_WORKSPACE_BINDINGS) {
         return refuse(ret_refusal, BERTH_CODE_COMMAND_WORKSPACES_EMPTY,
-                      berth_command_type_name(command->type), " needs at least one workspace.", NULL);
+                      berth_command_type_name(command->type), " needs at least one workspace.",
+                      NULL);
     }
     for (size_t i = 0; i < command->workspaces_count; i++) {
         const char *id = command->workspaces[i].id;

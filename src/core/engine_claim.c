@@ -35,6 +35,9 @@ static void on_store(struct berth_engine *engine, struct item *item,
                      const struct berth_ledger_answer *answer);
 static void on_lost(struct berth_engine *engine, struct item *item);
 static enum berth_publish_form stored_form(bool same_source, bool state_current);
+static void take_renewals_in(struct berth_engine *engine,
+                             const struct berth_ledger_answer *answer);
+static bool somebody_waits_for_lease(const struct berth_engine *engine);
 
 /* ---- Asking ---- */
 
@@ -105,6 +108,7 @@ void claim_store(struct berth_engine *engine, struct item *item) {
         .token = item->token,
         .outcome = item->outcome,
         .write_state = told,
+        .still_warm = item->outcome->kind == BERTH_REJECTED && item->free_lane,
         .free_lane = item->free_lane,
     };
 }
@@ -244,6 +248,9 @@ static void on_held(struct berth_engine *engine, struct item *item,
     int64_t left_ms = item->mark_since_ms + patience_ms - engine->now_ms;
     item->take_over = left_ms <= 0;
     item_move(engine, item, ITEM_WAITING);
+    if (!intake_may_wait(engine, item)) {
+        return;
+    }
     if (item->take_over) {
         claim_ask(engine, item);
     } else {
@@ -347,16 +354,23 @@ void claim_renew(struct berth_engine *engine) {
     if (engine->renewing || engine->lanes_held == 0) {
         return;
     }
+    /* With copies of the commands: an item may be released before the effect is performed. */
+    size_t per_lane = sizeof(struct berth_renewal) + sizeof(struct berth_command);
     void *attached;
-    struct berth_effect *effect = engine_effect_with(
-        engine, BERTH_EFFECT_LEDGER, engine->lanes_held * sizeof(struct berth_renewal), &attached);
+    struct berth_effect *effect = engine_effect_with(engine, BERTH_EFFECT_LEDGER,
+                                                     engine->lanes_held * per_lane, &attached);
     struct berth_renewal *lanes = attached;
+    struct berth_command *commands = (struct berth_command *)(lanes + engine->lanes_held);
     engine->renew_count = 0;
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         struct item *item = engine->slots[slot];
         if (item != NULL && item->holds_lane) {
+            struct berth_command *command = &commands[engine->renew_count];
+            *command = item->command;
+            command->workspaces = NULL;
+            command->workspaces_count = 0;
             lanes[engine->renew_count] = (struct berth_renewal){
-                .command = &item->command, .token = item->token, .slot = slot};
+                .command = command, .token = item->token, .slot = slot};
             engine->renew_slots[engine->renew_count] = slot;
             engine->renew_tokens[engine->renew_count] = item->token;
             engine->renew_count++;
@@ -374,13 +388,38 @@ void claim_renew(struct berth_engine *engine) {
 
 void claim_renewed(struct berth_engine *engine, const struct berth_ledger_answer *answer) {
     BERTH_ASSERT(engine->renewing);
+    if (!answer->unavailable) {
+        take_renewals_in(engine, answer);
+    }
     engine->renewing = false;
-    if (answer->unavailable) {
-        if (engine->lanes_held > 0) {
-            engine_arm(engine, &engine->renew_timer, RENEW_AGAIN_MS);
-        }
+    if (engine->lanes_held == 0) {
         return;
     }
+    if (answer->unavailable) {
+        engine_arm(engine, &engine->renew_timer, RENEW_AGAIN_MS);
+    } else if (somebody_waits_for_lease(engine)) {
+        claim_renew(engine);
+    } else if (!berth_deadline_armed(&engine->renew_timer.deadline)) {
+        /* It fired while this answer was under way. */
+        engine_arm(engine, &engine->renew_timer, engine->config->renew_ms);
+    }
+}
+
+/* A lane that was taken after the renewal was asked isn't in it, and one that was asked too long ago
+ * is no good any more. */
+static bool somebody_waits_for_lease(const struct berth_engine *engine) {
+    for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
+        const struct item *item = engine->slots[slot];
+        if (item != NULL && item->waits_for_lease) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The renewal still counts as under way: nobody who goes on here may start another one. */
+static void take_renewals_in(struct berth_engine *engine,
+                             const struct berth_ledger_answer *answer) {
     BERTH_ASSERT(answer->renew.count == engine->renew_count);
     for (uint32_t i = 0; i < engine->renew_count; i++) {
         struct item *item = engine->slots[engine->renew_slots[i]];

@@ -20,6 +20,8 @@ static void copy_command(struct berth_engine *engine, struct item *item,
 static void decide_or_join(struct berth_engine *engine, struct item *item,
                            const struct berth_engine_record *record);
 static void wind_down(struct berth_engine *engine, struct partition *partition);
+static void drop_tail(struct berth_engine *engine, struct partition *partition,
+                      enum item_state state);
 static bool has_begun_nothing(const struct item *item);
 static void orphan_all(struct berth_engine *engine, struct partition *partition);
 static void close_partition(struct berth_engine *engine, struct partition *partition);
@@ -57,7 +59,11 @@ void intake_revoked(struct berth_engine *engine, uint32_t number) {
 }
 
 void intake_lost(struct berth_engine *engine, uint32_t number) {
-    struct partition *partition = partition_at(engine, number);
+    BERTH_ASSERT(number < BERTH_ENGINE_PARTITIONS_MAX);
+    struct partition *partition = &engine->partitions[number];
+    if (partition->state == PARTITION_FREE) {
+        return; /* The bound of its revocation came in this very step: it was given up before. */
+    }
     orphan_all(engine, partition);
     close_partition(engine, partition);
     intake_check_finished(engine, NULL);
@@ -99,16 +105,20 @@ void intake_check_finished(struct berth_engine *engine, struct partition *partit
 bool berth_engine_can_take(const struct berth_engine *engine, uint32_t number) {
     BERTH_ASSERT(number < BERTH_ENGINE_PARTITIONS_MAX);
     const struct partition *partition = &engine->partitions[number];
-    return partition->state == PARTITION_OPEN &&
+    bool start_committed =
+        !partition->commit_start && !(partition->in_batch && partition->batch_start);
+    /* While nobody works, what one needs for working stays free: nobody would give it back. */
+    size_t kept_bytes = engine->worked_on == 0 ? BERTH_ENGINE_WORK_BYTES : 0;
+    return partition->state == PARTITION_OPEN && start_committed &&
            partition->window_count < engine->config->window_max && engine->free_slots_count > 0 &&
-           berth_pool_free_bytes(engine->pool) >= RECORD_BYTES_MAX;
+           berth_pool_free_bytes(engine->pool) >= RECORD_BYTES_MAX + kept_bytes;
 }
 
 enum berth_rc intake_record(struct berth_engine *engine, const struct berth_engine_record *record) {
-    struct partition *partition = partition_at(engine, record->partition);
     if (!berth_engine_can_take(engine, record->partition)) {
         return BERTH_BUSY;
     }
+    struct partition *partition = partition_at(engine, record->partition);
     struct item *last = TAILQ_LAST(&partition->window, item_list);
     BERTH_ASSERT(last == NULL || record->offset > last->source.offset);
 
@@ -174,16 +184,42 @@ static void decide_or_join(struct berth_engine *engine, struct item *item,
  */
 static void wind_down(struct berth_engine *engine, struct partition *partition) {
     partition->state = PARTITION_WINDING_DOWN;
+    /* Those that wait for their turn go first: else the place of another would start them. */
+    drop_tail(engine, partition, ITEM_QUEUED);
+    drop_tail(engine, partition, ITEM_WAITING);
+}
+
+/* Drops the items of this state from the tail of the window in which nothing has begun. */
+static void drop_tail(struct berth_engine *engine, struct partition *partition,
+                      enum item_state state) {
     struct item *item = TAILQ_LAST(&partition->window, item_list);
     while (item != NULL && has_begun_nothing(item)) {
         struct item *before = TAILQ_PREV(item, item_list, in_window);
-        if (engine->draining) {
-            engine_notice(engine, item, "command.left", "state=queued");
-            engine->left++;
+        if (item->state == state) {
+            if (engine->draining) {
+                engine_notice(engine, item, "command.left", "state=queued");
+                engine->left++;
+            }
+            item_release(engine, item);
         }
-        item_release(engine, item);
         item = before;
     }
+}
+
+bool intake_may_wait(struct berth_engine *engine, struct item *item) {
+    BERTH_ASSERT(item->state == ITEM_WAITING);
+    uint32_t slot = item->slot;
+    struct partition *partition = item->partition;
+    if (partition == NULL) {
+        item_release(engine, item);
+    } else if (partition->state == PARTITION_WINDING_DOWN) {
+        wind_down(engine, partition);
+    }
+    if (engine->slots[slot] == item) {
+        return true;
+    }
+    intake_check_finished(engine, partition);
+    return false;
 }
 
 static bool has_begun_nothing(const struct item *item) {
@@ -194,11 +230,18 @@ static bool has_begun_nothing(const struct item *item) {
  * in the transaction under way stays until that is decided. */
 static void orphan_all(struct berth_engine *engine, struct partition *partition) {
     struct item *item;
-    struct item *next;
-    for (item = TAILQ_FIRST(&partition->window); item != NULL; item = next) {
-        next = TAILQ_NEXT(item, in_window);
+    struct item *before;
+    /* From the end, and those that wait for their turn first: else the place of another would start
+     * them. */
+    for (item = TAILQ_LAST(&partition->window, item_list); item != NULL; item = before) {
+        before = TAILQ_PREV(item, item_list, in_window);
         engine->left += item->state != ITEM_PUBLISHING;
-        if (has_begun_nothing(item) || item->state == ITEM_READY) {
+        if (item->state == ITEM_QUEUED) {
+            item_release(engine, item);
+        }
+    }
+    while ((item = TAILQ_FIRST(&partition->window)) != NULL) {
+        if (item->state == ITEM_WAITING || item->state == ITEM_READY) {
             item_release(engine, item);
             continue;
         }

@@ -242,6 +242,9 @@ void intake_revoked(struct berth_engine *engine, uint32_t number);
 void intake_lost(struct berth_engine *engine, uint32_t number);
 enum berth_rc intake_record(struct berth_engine *engine, const struct berth_engine_record *record);
 void intake_drain(struct berth_engine *engine);
+/* A lane was found held by another. False: the item's partition is gone or winding down, nothing
+ * waits for the item's answer, and it was released. */
+bool intake_may_wait(struct berth_engine *engine, struct item *item);
 /* The bound of a revocation has come: whatever is left becomes an orphan. */
 void intake_revoke_bound(struct berth_engine *engine, struct partition *partition);
 /* Tells what became possible after an item left a window: giving up, being drained. */

@@ -70,10 +70,6 @@ void publish_gather(struct berth_engine *engine) {
         partition->in_batch = true;
         partition->batch_start = partition->commit_start;
         partition->commit_start = false;
-        publish_consider(engine, partition);
-        if (partition->publishable) {
-            break; /* Its rest did not fit: the batch is full, and each partition is in it once. */
-        }
     }
     put_batch_together(engine, items, offsets);
 }

@@ -29,7 +29,9 @@ void work_start(struct berth_engine *engine, struct item *item,
     const struct berth_engine_registry *registry = &engine->config->registries[item->registry];
     struct berth_plan_registry plan_registry = {
         .index = item->registry, .account = registry->account, .dedicated = registry->dedicated};
-    bool cold = !claim->first || item->take_over ||
+    /* Redis may have lost a claim under which this worker asked Harbor. */
+    bool first_claim = claim->first && item->calls_made == 0;
+    bool cold = !first_claim || item->take_over ||
                 claim->state.knowledge == BERTH_SPACE_UNKNOWN ||
                 claim->state.verified_at_ms < engine->wall_ms - engine->config->cold_after_ms;
 
@@ -37,7 +39,7 @@ void work_start(struct berth_engine *engine, struct item *item,
     item->work = berth_pool_alloc(engine->pool, sizeof(*item->work));
     berth_work_init(item->work, &item->command, &plan_registry, &engine->plan_settings,
                     engine->pool);
-    berth_work_claimed(item->work, claim->first, claim->before_known, &claim->before,
+    berth_work_claimed(item->work, first_claim, claim->before_known, &claim->before,
                        &claim->state, cold);
     item->burned = 0;
     item->failures = 0;
@@ -224,7 +226,7 @@ static void give_up(struct berth_engine *engine, struct item *item, bool state_u
         snprintf(message, sizeof(message),
                  "Registry '%s' could not do it after %u attempts in %lld s (%s); the command is "
                  "in the dead letters, replay it or send it again when the registry is well.%s",
-                 item->command.registry, item->burned + 1,
+                 item->command.registry, item->burned,
                  (long long)((engine->wall_ms - item->received_wall_ms) / 1000), item->last_error,
                  state_unknown ? " What is there now could not be read." : "");
     BERTH_ASSERT(len > 0); /* Cut where it is too long. */
@@ -247,13 +249,13 @@ static void decided(struct berth_engine *engine, struct item *item, bool free_la
     claim_store(engine, item);
 }
 
-/* Who changed the space and when; what Harbor itself just said counts as verified now. */
+/* Who changed the space and when; what was compared as a whole counts as verified now. */
 static void stamp_states(struct berth_engine *engine, struct item *item) {
     struct berth_space_state *after = &item->outcome->after;
     if (after->knowledge == BERTH_SPACE_UNKNOWN) {
         return;
     }
-    if (item->work->project_fresh) {
+    if (item->outcome->verified) {
         after->verified_at_ms = engine->wall_ms;
     }
     if (item->outcome->changed) {

@@ -33,16 +33,11 @@ const char *berth_harbor_call_name(enum berth_harbor_call_kind kind) {
 
 const char *berth_harbor_verdict_name(enum berth_harbor_verdict verdict) {
     static const char *const names[BERTH_HARBOR_VERDICTS] = {
-        [BERTH_HARBOR_DONE] = "done",
-        [BERTH_HARBOR_CONFLICT] = "conflict",
-        [BERTH_HARBOR_ABSENT] = "absent",
-        [BERTH_HARBOR_NOT_EMPTY] = "not empty",
-        [BERTH_HARBOR_INVALID] = "invalid",
-        [BERTH_HARBOR_UNAUTHENTICATED] = "unauthenticated",
-        [BERTH_HARBOR_FORBIDDEN] = "forbidden",
-        [BERTH_HARBOR_READ_ONLY] = "read-only",
-        [BERTH_HARBOR_BUSY] = "busy",
-        [BERTH_HARBOR_NOT_SENT] = "not sent",
+        [BERTH_HARBOR_DONE] = "done",           [BERTH_HARBOR_CONFLICT] = "conflict",
+        [BERTH_HARBOR_ABSENT] = "absent",       [BERTH_HARBOR_NOT_EMPTY] = "not empty",
+        [BERTH_HARBOR_INVALID] = "invalid",     [BERTH_HARBOR_UNAUTHENTICATED] = "unauthenticated",
+        [BERTH_HARBOR_FORBIDDEN] = "forbidden", [BERTH_HARBOR_READ_ONLY] = "read-only",
+        [BERTH_HARBOR_BUSY] = "busy",           [BERTH_HARBOR_NOT_SENT] = "not sent",
         [BERTH_HARBOR_UNKNOWN] = "unknown",
     };
     BERTH_ASSERT((unsigned)verdict < BERTH_HARBOR_VERDICTS);

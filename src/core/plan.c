@@ -94,8 +94,8 @@ static void start_warm(struct berth_work *work) {
 
 /*
  * A warm space is read all the same: for deletion (is it empty?), for adoption (what is there?) and
- * when only the cache says that a visibility is already so. Who asks for "private" is to be told that
- * it is, not that it was an hour ago.
+ * when only the cache says that a visibility is already so. Who asks for "private" is to be told
+ * that it is, not that it was an hour ago.
  */
 static bool wants_fresh_project(const struct berth_command *command,
                                 const struct berth_space_state *state) {
@@ -297,7 +297,8 @@ static enum berth_observed take_in(struct berth_work *work, const struct berth_h
     BERTH_UNREACHABLE("a verdict is one of those");
 }
 
-/* What the call can't have been told, or was told without the id that it is about, is not believed. */
+/* What the call can't have been told, or was told without the id that it is about, is not believed.
+ */
 static enum berth_harbor_verdict trusted_verdict(const struct berth_harbor_call *call,
                                                  const struct berth_harbor_answer *answer) {
     enum berth_harbor_verdict verdict = answer->verdict;
@@ -311,8 +312,8 @@ static enum berth_harbor_verdict trusted_verdict(const struct berth_harbor_call 
                        call->kind == BERTH_HARBOR_GET_PROJECT_NAME ||
                        call->kind == BERTH_HARBOR_GET_PROJECT_ID;
         bool robot = call->kind == BERTH_HARBOR_CREATE_ROBOT;
-        bool other = call->kind == BERTH_HARBOR_GET_PROJECT_ID &&
-                     answer->project_id != call->project_id;
+        bool other =
+            call->kind == BERTH_HARBOR_GET_PROJECT_ID && answer->project_id != call->project_id;
         if ((project && answer->project_id <= 0) || (robot && answer->robot_id <= 0) || other) {
             return BERTH_HARBOR_UNKNOWN;
         }
@@ -322,7 +323,8 @@ static enum berth_harbor_verdict trusted_verdict(const struct berth_harbor_call 
 
 /*
  * Harbor says that the request will never work. Of one binding: that one is refused, the others go
- * on. A read says nothing about the command, so there it is the registry that isn't well: try again.
+ * on. A read says nothing about the command, so there it is the registry that isn't well: try
+ * again.
  */
 static enum berth_observed refused(struct berth_work *work, const struct berth_harbor_call *call,
                                    const struct berth_harbor_answer *answer) {
@@ -332,7 +334,7 @@ static enum berth_observed refused(struct berth_work *work, const struct berth_h
     plan_keep_words(work, answer);
     struct berth_plan_item *item = plan_items_find(work, call->workspace);
     if (item != NULL) {
-        item->refusal = BERTH_REFUSAL_HARBOR;
+        item->refusal = BERTH_REFUSAL_WORKSPACE_HARBOR;
     } else {
         plan_refuse(work, BERTH_REFUSAL_HARBOR);
     }

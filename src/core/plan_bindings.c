@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BindWorkspace, UnbindWorkspace, SetWorkspaceBindings: each workspace is a small plan of its own,
- * and they run side by side. What is to be unbound goes first: it takes rights away, and it keeps the
- * number of bindings within its bound.
+ * and they run side by side. What is to be unbound goes first: it takes rights away, and it keeps
+ * the number of bindings within its bound.
  *
  *   not bound --POST--> robot without a known secret --PATCH--> bound
  *   disabled  --PUT---> robot without a known secret
@@ -14,8 +14,8 @@
 #include "plan_parts.h"
 #include "text.h"
 
-/* With a complete list and no robot of ours in it, so many 409s mean that a robot is in the way which
- * the list doesn't show. */
+/* With a complete list and no robot of ours in it, so many 409s mean that a robot is in the way
+ * which the list doesn't show. */
 #define CONFLICTS_MAX 2
 
 static bool too_many(const struct berth_work *work);
@@ -46,7 +46,8 @@ void plan_bindings(struct berth_work *work, struct plan_calls *calls) {
     }
 }
 
-/* Whether there would be more bindings than a space may have, once all that is asked for is done. */
+/* Whether there would be more bindings than a space may have, once all that is asked for is done.
+ */
 static bool too_many(const struct berth_work *work) {
     size_t count = work->now.bindings_count;
     for (size_t i = 0; i < work->items_count; i++) {
@@ -64,7 +65,8 @@ static bool too_many(const struct berth_work *work) {
     return count > BERTH_SPACE_BINDINGS_MAX;
 }
 
-/* Asks for what the items that are (not) wanted lack. True: there is nothing left to do for them. */
+/* Asks for what the items that are (not) wanted lack. True: there is nothing left to do for them.
+ */
 static bool ask_for_items(struct berth_work *work, bool wanted, struct plan_calls *calls) {
     bool done = true;
     for (size_t i = 0; i < work->items_count; i++) {
@@ -106,7 +108,7 @@ static void ask_to_bind(struct berth_work *work, struct berth_plan_item *item,
                         const struct berth_binding *binding, struct plan_calls *calls) {
     if (binding == NULL) {
         if (item->foreign || item->conflicts >= CONFLICTS_MAX) {
-            item->refusal = BERTH_REFUSAL_FOREIGN_ROBOT;
+            item->refusal = BERTH_REFUSAL_WORKSPACE_FOREIGN_ROBOT;
         } else {
             (void)item_call(work, item, NULL, BERTH_HARBOR_CREATE_ROBOT, calls);
         }
@@ -115,7 +117,7 @@ static void ask_to_bind(struct berth_work *work, struct berth_plan_item *item,
             (void)item_call(work, item, binding, BERTH_HARBOR_ENABLE_ROBOT, calls);
         } else {
             /* Whoever sends the whole set doesn't necessarily mean what a human switched off. */
-            item->refusal = BERTH_REFUSAL_DISABLED;
+            item->refusal = BERTH_REFUSAL_WORKSPACE_DISABLED;
         }
     } else if (strcmp(binding->key_id, work->settings->key_id) != 0) {
         (void)item_call(work, item, binding, BERTH_HARBOR_SET_SECRET, calls);

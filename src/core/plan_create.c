@@ -7,7 +7,6 @@
 #include "text.h"
 
 static void ask_create(struct berth_work *work, struct plan_calls *calls);
-static bool judge(struct berth_work *work);
 static bool proved_own(const struct berth_work *work);
 static void set_created(struct berth_work *work);
 static enum berth_visibility visibility_of_new(const struct berth_command *command);
@@ -17,42 +16,34 @@ void plan_create(struct berth_work *work, struct plan_calls *calls) {
         ask_create(work, calls);
         return;
     }
-    if (!judge(work)) {
+    bool own = plan_create_owns(work);
+    if (!own && work->command->if_exists == BERTH_IF_EXISTS_FAIL) {
+        /* Somebody is recorded as its creator, and it is not this command; or nobody is. */
+        plan_refuse(work, work->now.created_by[0] != '\0' ? BERTH_REFUSAL_ALREADY_EXISTS
+                                                          : BERTH_REFUSAL_CREATE_UNPROVED);
         return;
     }
-    bool own = work->created_id == work->now.project_id;
-    plan_converge_project(
-        work, own ? visibility_of_new(work->command) : work->command->visibility, calls);
+    plan_converge_project(work, own ? visibility_of_new(work->command) : work->command->visibility,
+                          calls);
 }
 
 static void ask_create(struct berth_work *work, struct plan_calls *calls) {
     struct berth_harbor_call *call = plan_call(work, calls, BERTH_HARBOR_CREATE_PROJECT);
     call->project_id = 0;
     call->visibility = visibility_of_new(work->command);
-    call->quota_bytes =
-        work->command->quota_given ? work->command->quota_bytes : BERTH_QUOTA_UNSET;
+    call->quota_bytes = work->command->quota_given ? work->command->quota_bytes : BERTH_QUOTA_UNSET;
 }
 
 static enum berth_visibility visibility_of_new(const struct berth_command *command) {
     return command->visibility == BERTH_VISIBILITY_UNSET ? BERTH_PRIVATE : command->visibility;
 }
 
-/* The project is there: is it of this command's making? False: that, or adoption, is refused. */
-static bool judge(struct berth_work *work) {
-    if (work->created_id == work->now.project_id) {
-        return true;
-    }
-    if (work->create_unknown && proved_own(work)) {
+bool plan_create_owns(struct berth_work *work) {
+    BERTH_ASSERT(work->now.knowledge == BERTH_SPACE_PRESENT);
+    if (work->created_id != work->now.project_id && work->create_unknown && proved_own(work)) {
         set_created(work);
-        return true;
     }
-    if (work->command->if_exists == BERTH_IF_EXISTS_ADOPT) {
-        return true;
-    }
-    /* Somebody is recorded as its creator, and it is not this command. */
-    bool others = work->now.created_by[0] != '\0';
-    plan_refuse(work, others ? BERTH_REFUSAL_ALREADY_EXISTS : BERTH_REFUSAL_CREATE_UNPROVED);
-    return false;
+    return work->created_id == work->now.project_id;
 }
 
 /*

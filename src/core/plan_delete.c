@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DeleteSpace: one request by id that takes the robots with it, after everything that forbids it was
- * looked at (design 4.11). */
+/* DeleteSpace: one request by id that takes the robots with it, after everything that forbids it
+ * was looked at (design 4.11). */
 #include <string.h>
 
 #include "plan_parts.h"

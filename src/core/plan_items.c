@@ -7,8 +7,7 @@
 #include "plan_parts.h"
 #include "text.h"
 
-static size_t count_uncovered(const struct berth_work *work,
-                              const struct berth_space_state *state);
+static size_t count_uncovered(const struct berth_work *work, const struct berth_space_state *state);
 static struct berth_plan_item unwanted_item(struct berth_work *work, const char *workspace);
 
 bool plan_has_items(const struct berth_command *command) {
@@ -63,8 +62,8 @@ void plan_items_cover(struct berth_work *work, const struct berth_space_state *s
             binding++;
         }
         bool take_old = binding == state->bindings_count ||
-                        (old < work->items_count &&
-                         strcmp(work->items[old].workspace, state->bindings[binding].workspace) < 0);
+                        (old < work->items_count && strcmp(work->items[old].workspace,
+                                                           state->bindings[binding].workspace) < 0);
         items[i] = take_old ? work->items[old++]
                             : unwanted_item(work, state->bindings[binding++].workspace);
     }

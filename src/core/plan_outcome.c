@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a work to its outcome: what happened, compared with what the command met. */
-#include <stdint.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
@@ -26,8 +25,6 @@ static void tell_item(const struct berth_work *work, const struct berth_plan_ite
                       const char *code, struct berth_binding_change *ret_change);
 static void tell_deleted_bindings(struct berth_work *work, struct berth_outcome *outcome);
 static void move_state(struct berth_space_state *target, struct berth_space_state *source);
-static const char *name_in_command(const struct berth_work *work, size_t index);
-static const char *name_before(const struct berth_work *work, size_t index);
 
 void plan_finish(struct berth_work *work, struct berth_outcome *ret_outcome) {
     BERTH_ASSERT(!work->write_unknown);
@@ -48,7 +45,12 @@ void berth_work_give_up(struct berth_work *work, const char *code, const char *m
     begin(work, ret_outcome, BERTH_FAILED);
     text_set(ret_outcome->code, sizeof(ret_outcome->code), code, NULL);
     text_set(ret_outcome->message, sizeof(ret_outcome->message), message, NULL);
-    conclude(work, !state_unknown && is_told(work), code, ret_outcome);
+    bool told = !state_unknown && is_told(work);
+    if (told && work->command->type == BERTH_CREATE_SPACE &&
+        work->now.knowledge == BERTH_SPACE_PRESENT) {
+        (void)plan_create_owns(work); /* So that its dead letter can be replayed. */
+    }
+    conclude(work, told, code, ret_outcome);
 }
 
 static void begin(const struct berth_work *work, struct berth_outcome *outcome,
@@ -80,28 +82,22 @@ static void say_success(const struct berth_work *work, struct berth_outcome *out
     };
     const struct berth_command *command = work->command;
     const char *code = texts[command->type].code;
-    bool adopted = command->type == BERTH_CREATE_SPACE &&
-                   work->created_id != work->now.project_id;
-    text_set(outcome->code, sizeof(outcome->code), adopted ? BERTH_CODE_SPACE_ADOPTED : code,
-             NULL);
+    bool adopted = command->type == BERTH_CREATE_SPACE && work->created_id != work->now.project_id;
+    text_set(outcome->code, sizeof(outcome->code), adopted ? BERTH_CODE_SPACE_ADOPTED : code, NULL);
     text_set(outcome->message, sizeof(outcome->message), texts[command->type].toast, NULL);
 
-    char names[BERTH_DETAIL_VALUE_BYTES];
-    bool deletes = command->type == BERTH_DELETE_SPACE;
-    size_t count = deletes ? work->before.bindings_count : command->workspaces_count;
-    if (count > 0) {
-        plan_join_names(work, deletes ? name_before : name_in_command, count, SIZE_MAX, names,
-                        sizeof(names));
-        plan_detail(outcome, "workspaces", names);
-        plan_detail_number(outcome, "workspaces_count", (int64_t)count);
+    bool binds = plan_has_items(command) && command->type != BERTH_UNBIND_WORKSPACE &&
+                 command->workspaces_count > 0;
+    if (command->type == BERTH_DELETE_SPACE) {
+        plan_detail_bindings(outcome, &work->before);
+    } else {
+        plan_detail_workspaces(outcome, command);
     }
-    if (plan_has_items(command) && command->type != BERTH_UNBIND_WORKSPACE && count > 0 &&
-        work->now.visibility == BERTH_PUBLIC) {
+    if (binds && work->now.visibility == BERTH_PUBLIC) {
         plan_detail(outcome, "effect", "none_while_public");
     }
-    if ((deletes || adopted) && work->foreign_robots > 0) {
-        plan_detail_number(outcome, "foreign_robots", (int64_t)work->foreign_robots);
-        plan_detail(outcome, "foreign_robot", work->foreign_example);
+    if ((command->type == BERTH_DELETE_SPACE || adopted) && work->foreign_robots > 0) {
+        plan_detail_foreign(outcome, work);
     }
 }
 
@@ -140,14 +136,18 @@ static bool is_told(const struct berth_work *work) {
     BERTH_UNREACHABLE("knowledge is one of those");
 }
 
-/* The space turned out to be somebody else's, so the assumption that it was absent was wrong. */
+/* The space turned out to be somebody else's: CreateSpace's assumption that it was absent was
+ * wrong, and what is there is not this command's change. */
 static bool was_somebody_elses(const struct berth_work *work) {
-    return work->refusal == BERTH_REFUSAL_ALREADY_EXISTS ||
-           work->refusal == BERTH_REFUSAL_CREATE_UNPROVED;
+    bool only_create = work->command->type == BERTH_CREATE_SPACE &&
+                       work->command->if_exists == BERTH_IF_EXISTS_FAIL;
+    bool found =
+        work->now.knowledge == BERTH_SPACE_PRESENT && work->created_id != work->now.project_id;
+    return only_create && (work->create_conflict || found);
 }
 
-/* What others changed in Harbor meanwhile is not this command's change, as far as can be told: without
- * a write of its own, in this claim or possibly in an earlier one, it changed nothing. */
+/* What others changed in Harbor meanwhile is not this command's change, as far as can be told:
+ * without a write of its own, in this claim or possibly in an earlier one, it changed nothing. */
 static bool has_changed(const struct berth_work *work, bool told) {
     if (was_somebody_elses(work) || !work->before_known) {
         return false;
@@ -170,8 +170,7 @@ static bool differs(const struct berth_work *work) {
     /* An unknown quota differs from nothing, unless this command was to set it. */
     bool quota_known = before->quota_bytes != BERTH_QUOTA_UNSET || work->command->quota_given;
     return before->project_id != now->project_id || before->visibility != now->visibility ||
-           (quota_known && before->quota_bytes != now->quota_bytes) ||
-           bindings_differ(before, now);
+           (quota_known && before->quota_bytes != now->quota_bytes) || bindings_differ(before, now);
 }
 
 /* A secret that was set anew is no difference; another robot is, or one that was switched on. */
@@ -191,13 +190,12 @@ static bool bindings_differ(const struct berth_space_state *a, const struct bert
 }
 
 /*
- * Whether the topic of spaces says something else than what is there. What is there is compared with
- * what Redis knows, which is what was published last. When Redis knows nothing, the topic may still
- * hold an old record: a deleted space gets its tombstone then, too.
+ * Whether the topic of spaces says something else than what is there. What is there is compared
+ * with what Redis knows, which is what was published last. When Redis knows nothing, the topic may
+ * still hold an old record: a deleted space gets its tombstone then, too.
  */
 static bool is_news(const struct berth_work *work) {
-    if (work->now.knowledge == BERTH_SPACE_ABSENT &&
-        work->known.knowledge == BERTH_SPACE_UNKNOWN) {
+    if (work->now.knowledge == BERTH_SPACE_ABSENT && work->known.knowledge == BERTH_SPACE_UNKNOWN) {
         return work->command->type == BERTH_DELETE_SPACE;
     }
     return !berth_space_state_equal(&work->now, &work->known);
@@ -236,8 +234,7 @@ static void tell_item(const struct berth_work *work, const struct berth_plan_ite
     } else if (!item->wanted && was != NULL) {
         ret_change->kind = BERTH_BINDING_UNBOUND;
         ret_change->code = BERTH_CODE_WORKSPACE_UNBOUND;
-    } else if (item->wanted &&
-               (was == NULL || was->robot_id != is->robot_id || was->disabled)) {
+    } else if (item->wanted && (was == NULL || was->robot_id != is->robot_id || was->disabled)) {
         ret_change->kind = BERTH_BINDING_BOUND;
         ret_change->code = BERTH_CODE_WORKSPACE_BOUND;
     } else {
@@ -266,46 +263,4 @@ static void tell_deleted_bindings(struct berth_work *work, struct berth_outcome 
 static void move_state(struct berth_space_state *target, struct berth_space_state *source) {
     *target = *source;
     berth_space_state_init(source);
-}
-
-/* ---- Details ---- */
-
-void plan_detail(struct berth_outcome *outcome, const char *name, const char *value) {
-    BERTH_ASSERT(outcome->details_count < BERTH_DETAILS_MAX);
-    struct berth_detail *detail = &outcome->details[outcome->details_count++];
-    text_set(detail->name, sizeof(detail->name), name, NULL);
-    text_set(detail->value, sizeof(detail->value), value, NULL);
-}
-
-void plan_detail_number(struct berth_outcome *outcome, const char *name, int64_t value) {
-    char digits[TEXT_NUMBER_BYTES];
-    plan_detail(outcome, name, text_number(value, digits));
-}
-
-void plan_join_names(const struct berth_work *work, plan_name_fn *name_at, size_t count,
-                     size_t names_max, char *target, size_t size) {
-    static const char separator[] = ", ";
-    const size_t rest_bytes = sizeof(" and 1000 more");
-    struct text text;
-    text_init(&text, target, size);
-    for (size_t i = 0; i < count; i++) {
-        const char *name = name_at(work, i);
-        bool fits = strlen(separator) + strlen(name) + rest_bytes <= text_room(&text);
-        if (i == names_max || !fits) {
-            text_add(&text, " and ");
-            text_add_number(&text, (int64_t)(count - i));
-            text_add(&text, " more");
-            return;
-        }
-        text_add(&text, i > 0 ? separator : "");
-        text_add(&text, name);
-    }
-}
-
-static const char *name_in_command(const struct berth_work *work, size_t index) {
-    return work->command->workspaces[index].id;
-}
-
-static const char *name_before(const struct berth_work *work, size_t index) {
-    return work->before.bindings[index].workspace;
 }

@@ -10,7 +10,8 @@
  *   plan_bindings.c  BindWorkspace, UnbindWorkspace, SetWorkspaceBindings
  *   plan_items.c     the workspaces of a binding command
  *   plan_outcome.c   from the finished work to its outcome
- *   plan_refusals.c  the table of refusals: codes, sentences with the remedy, details
+ *   plan_refusals.c  the table of refusals: codes, sentences with the remedy
+ *   plan_details.c   the details of an outcome, and sentences made from them
  *
  * Each command has one plan function, which looks at what is known and asks for what differs. It is
  * called only when everything that it needs is known and `before` is remembered; if it neither asks
@@ -58,8 +59,8 @@ void plan_read(struct berth_work *work, struct plan_calls *calls);
 void plan_forget_project(struct berth_work *work, bool by_id);
 void plan_forget_robots(struct berth_work *work);
 
-/* The same, because an answer contradicts what was known of the project. Once that is plain progress;
- * a registry that goes on contradicting itself burns attempts. */
+/* The same, because an answer contradicts what was known of the project. Once that is plain
+ * progress; a registry that goes on contradicting itself burns attempts. */
 enum berth_observed plan_doubt_project(struct berth_work *work, bool by_id);
 
 /* The space is known to be absent, or to be this project: a different one than before has nothing
@@ -80,6 +81,9 @@ enum berth_observed plan_robots_answered(struct berth_work *work,
 /* ---- plan_create.c ---- */
 
 void plan_create(struct berth_work *work, struct plan_calls *calls);
+
+/* The space is there: whether it is of this command's making, which is recorded in it then. */
+bool plan_create_owns(struct berth_work *work);
 enum berth_observed plan_create_answered(struct berth_work *work,
                                          const struct berth_harbor_call *call,
                                          const struct berth_harbor_answer *answer);
@@ -148,16 +152,22 @@ struct berth_plan_item *plan_items_find(const struct berth_work *work, const cha
 /* The outcome of a work that is done or refused. */
 void plan_finish(struct berth_work *work, struct berth_outcome *ret_outcome);
 
+/* ---- plan_details.c ---- */
+
 /* Adds a detail; there is room for BERTH_DETAILS_MAX of them (asserted). */
 void plan_detail(struct berth_outcome *outcome, const char *name, const char *value);
 void plan_detail_number(struct berth_outcome *outcome, const char *name, int64_t value);
 
-/* One of the sets of workspaces that are told of by name. */
-typedef const char *plan_name_fn(const struct berth_work *work, size_t index);
+/* The details "workspaces", as many names as fit, and "workspaces_count". */
+void plan_detail_bindings(struct berth_outcome *outcome, const struct berth_space_state *state);
+void plan_detail_workspaces(struct berth_outcome *outcome, const struct berth_command *command);
 
-/* "a, b and 3 more" into target[size]: at most names_max names, and as many as fit. */
-void plan_join_names(const struct berth_work *work, plan_name_fn *name_at, size_t count,
-                     size_t names_max, char *target, size_t size);
+/* The details "foreign_robots", a number, and "foreign_robot", the name of one. */
+void plan_detail_foreign(struct berth_outcome *outcome, const struct berth_work *work);
+
+/* Writes the message: the sentence with each {name} replaced by that detail, shortened if need be.
+ */
+void plan_say(struct berth_outcome *outcome, const char *sentence);
 
 /* ---- plan_refusals.c ---- */
 

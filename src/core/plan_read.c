@@ -51,8 +51,8 @@ void plan_read(struct berth_work *work, struct plan_calls *calls) {
  * ignores it in silence from some accounts and with some settings (harbor-contract 1.3). */
 static bool must_know_quota(const struct berth_work *work) {
     const struct berth_command *command = work->command;
-    bool sets_quota = command->quota_given && (command->type == BERTH_CREATE_SPACE ||
-                                               command->type == BERTH_UPDATE_SPACE);
+    bool sets_quota = command->quota_given &&
+                      (command->type == BERTH_CREATE_SPACE || command->type == BERTH_UPDATE_SPACE);
     return sets_quota && !work->quota_fresh;
 }
 
@@ -115,8 +115,8 @@ static void take_hints(struct berth_work *work) {
         const struct berth_binding *was = &work->before.bindings[i];
         struct berth_binding *hint = berth_space_state_find(&work->now, was->workspace);
         if (was->disabled && hint != NULL) {
-            /* Should it be enabled now, an earlier claim did so, and nobody knows its secret: Harbor
-             * writes a stale one when it enables a robot (harbor-contract 2.7). */
+            /* Should it be enabled now, an earlier claim did so, and nobody knows its secret:
+             * Harbor writes a stale one when it enables a robot (harbor-contract 2.7). */
             hint->key_id[0] = '\0';
         }
     }
@@ -161,8 +161,7 @@ enum berth_observed plan_quota_answered(struct berth_work *work,
     }
     /* Redis didn't know the quota when `before` was taken from there. Nothing was written yet, so
      * this is what the command met. */
-    bool met = work->first_claim && !work->wrote &&
-               work->before.project_id == work->now.project_id;
+    bool met = work->first_claim && !work->wrote && work->before.project_id == work->now.project_id;
     if (met && work->before.quota_bytes == BERTH_QUOTA_UNSET) {
         work->before.quota_bytes = work->now.quota_bytes;
     }
@@ -198,7 +197,8 @@ enum berth_observed plan_robots_answered(struct berth_work *work,
         return BERTH_OBSERVED_PROGRESS;
     }
     if (answer->robots_count < BERTH_HARBOR_PAGE_SIZE) {
-        work->robots_page = 0; /* Less than it says: the list is changing, or the answer is wrong. */
+        work->robots_page =
+            0; /* Less than it says: the list is changing, or the answer is wrong. */
         return BERTH_OBSERVED_RETRY;
     }
     if (call->page >= PAGES_MAX) {
@@ -234,8 +234,8 @@ static void note_foreign(struct berth_work *work, const struct berth_harbor_robo
     plan_items_mark_foreign(work, robot->name);
 }
 
-/* Harbor doesn't tell with which key a secret was made. What is remembered counts for the same robot
- * as long as nobody switched it off: switching it on again writes its secret anew. */
+/* Harbor doesn't tell with which key a secret was made. What is remembered counts for the same
+ * robot as long as nobody switched it off: switching it on again writes its secret anew. */
 static const char *remembered_key_id(const struct berth_work *work,
                                      const struct berth_harbor_robot *robot) {
     const struct berth_binding *hint = berth_space_state_find(&work->now, robot->workspace);

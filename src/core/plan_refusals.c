@@ -1,56 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Refusals: what each is called, what people are told, and what to do about it. */
-#include <stdint.h>
-
 #include "berth/base/assert.h"
 #include "berth/core/codes.h"
 #include "plan_parts.h"
 #include "text.h"
 
-/* How many names a sentence spells out. */
-#define NAMES_IN_SENTENCE    3
-#define NAMES_SENTENCE_BYTES 160
-
-/* Writes the sentence and adds details. item: the refused one, or NULL for a refusal of the whole. */
-typedef void explain_fn(const struct berth_work *work, const struct berth_plan_item *item,
+/* Adds the details that the sentence, or its translation, needs besides registry and space, and for
+ * a workspace's refusal the workspace. */
+typedef void details_fn(const struct berth_work *work, const struct berth_plan_item *item,
                         struct berth_outcome *outcome);
 
-static explain_fn explain_already_exists;
-static explain_fn explain_create_unproved;
-static explain_fn explain_not_found;
-static explain_fn explain_replaced;
-static explain_fn explain_protected;
-static explain_fn explain_bound;
-static explain_fn explain_not_empty;
-static explain_fn explain_foreign_robots;
-static explain_fn explain_too_many_robots;
-static explain_fn explain_too_many_bindings;
-static explain_fn explain_quota_unsupported;
-static explain_fn explain_harbor;
-static explain_fn explain_foreign_robot;
-static explain_fn explain_disabled;
-static const char *name_bound(const struct berth_work *work, size_t index);
-static void say(struct berth_outcome *outcome, ...) __attribute__((sentinel));
+static details_fn tell_owner;
+static details_fn tell_project;
+static details_fn tell_bindings;
+static details_fn tell_repositories;
+static details_fn tell_foreign_robots;
+static details_fn tell_bindings_count;
+static details_fn tell_harbors_words;
+static details_fn tell_robot_name;
 
+/* {name} stands for the detail of that name. */
 static const struct {
     const char *code;
-    explain_fn *explain;
+    const char *sentence;
+    details_fn *tell; /* NULL: nothing more. */
 } REFUSALS[BERTH_REFUSALS] = {
-    [BERTH_REFUSAL_ALREADY_EXISTS] = {BERTH_CODE_SPACE_ALREADY_EXISTS, explain_already_exists},
-    [BERTH_REFUSAL_CREATE_UNPROVED] = {BERTH_CODE_SPACE_CREATE_UNPROVED, explain_create_unproved},
-    [BERTH_REFUSAL_NOT_FOUND] = {BERTH_CODE_SPACE_NOT_FOUND, explain_not_found},
-    [BERTH_REFUSAL_REPLACED] = {BERTH_CODE_SPACE_REPLACED, explain_replaced},
-    [BERTH_REFUSAL_PROTECTED] = {BERTH_CODE_SPACE_PROTECTED, explain_protected},
-    [BERTH_REFUSAL_BOUND] = {BERTH_CODE_SPACE_BOUND, explain_bound},
-    [BERTH_REFUSAL_NOT_EMPTY] = {BERTH_CODE_SPACE_NOT_EMPTY, explain_not_empty},
-    [BERTH_REFUSAL_FOREIGN_ROBOTS] = {BERTH_CODE_SPACE_FOREIGN_ROBOTS, explain_foreign_robots},
-    [BERTH_REFUSAL_TOO_MANY_ROBOTS] = {BERTH_CODE_SPACE_TOO_MANY_ROBOTS, explain_too_many_robots},
-    [BERTH_REFUSAL_TOO_MANY_BINDINGS] = {BERTH_CODE_SPACE_TOO_MANY_BINDINGS,
-                                         explain_too_many_bindings},
-    [BERTH_REFUSAL_QUOTA_UNSUPPORTED] = {BERTH_CODE_QUOTA_UNSUPPORTED, explain_quota_unsupported},
-    [BERTH_REFUSAL_HARBOR] = {BERTH_CODE_HARBOR_REFUSED, explain_harbor},
-    [BERTH_REFUSAL_FOREIGN_ROBOT] = {BERTH_CODE_BINDING_FOREIGN_ROBOT, explain_foreign_robot},
-    [BERTH_REFUSAL_DISABLED] = {BERTH_CODE_BINDING_DISABLED, explain_disabled},
+    [BERTH_REFUSAL_ALREADY_EXISTS] =
+        {BERTH_CODE_SPACE_ALREADY_EXISTS,
+         "Space '{space}' already exists in registry '{registry}': choose another name, or send it "
+         "with if_exists ADOPT to take it over.",
+         NULL},
+    [BERTH_REFUSAL_CREATE_UNPROVED] =
+        {BERTH_CODE_SPACE_CREATE_UNPROVED,
+         "Space '{space}' exists in registry '{registry}', and whether this command or somebody "
+         "else created it can't be proved: send it with if_exists ADOPT to take it over.",
+         tell_owner},
+    [BERTH_REFUSAL_NOT_FOUND] =
+        {BERTH_CODE_SPACE_NOT_FOUND,
+         "Space '{space}' does not exist in registry '{registry}': create it first.", NULL},
+    [BERTH_REFUSAL_REPLACED] =
+        {BERTH_CODE_SPACE_REPLACED,
+         "The space that this command was sent for is gone, and another project in registry "
+         "'{registry}' is called '{space}' now: if that is to go too, send a new command.",
+         tell_project},
+    [BERTH_REFUSAL_PROTECTED] =
+        {BERTH_CODE_SPACE_PROTECTED,
+         "Space '{space}' is protected from deletion by berth's configuration.", NULL},
+    [BERTH_REFUSAL_BOUND] =
+        {BERTH_CODE_SPACE_BOUND,
+         "Space '{space}' is still bound to {workspaces}: unbind first, or delete it with unbind.",
+         tell_bindings},
+    [BERTH_REFUSAL_NOT_EMPTY] =
+        {BERTH_CODE_SPACE_NOT_EMPTY,
+         "Space '{space}' is not empty (repositories: {repositories}): delete its repositories in "
+         "Harbor first.",
+         tell_repositories},
+    [BERTH_REFUSAL_FOREIGN_ROBOTS] =
+        {BERTH_CODE_SPACE_FOREIGN_ROBOTS,
+         "Space '{space}' has robot accounts that are not berth's (number: {foreign_robots}, such "
+         "as '{foreign_robot}'): delete them in Harbor first, or delete the space with unbind.",
+         tell_foreign_robots},
+    [BERTH_REFUSAL_TOO_MANY_ROBOTS] =
+        {BERTH_CODE_SPACE_TOO_MANY_ROBOTS,
+         "Space '{space}' has more robot accounts than berth can handle (1,000 bindings, 10,000 in "
+         "all): delete some in Harbor first.",
+         NULL},
+    [BERTH_REFUSAL_TOO_MANY_BINDINGS] =
+        {BERTH_CODE_SPACE_TOO_MANY_BINDINGS,
+         "A space takes at most 1,000 bindings, and '{space}' already has {bindings}: unbind some "
+         "first, or send fewer workspaces.",
+         tell_bindings_count},
+    [BERTH_REFUSAL_QUOTA_UNSUPPORTED] =
+        {BERTH_CODE_QUOTA_UNSUPPORTED,
+         "Registry '{registry}' keeps no quota for space '{space}': switch on project quotas in "
+         "Harbor, or send the command without quota_bytes.",
+         NULL},
+    [BERTH_REFUSAL_CREATED_WITHOUT_QUOTA] =
+        {BERTH_CODE_QUOTA_UNSUPPORTED,
+         "Space '{space}' was created, but without its quota, because registry '{registry}' keeps "
+         "none: switch on project quotas in Harbor and send UpdateSpace, or leave it so.",
+         NULL},
+    [BERTH_REFUSAL_HARBOR] =
+        {BERTH_CODE_HARBOR_REFUSED,
+         "Harbor refuses this for space '{space}' ({harbor}); it will not work as it was sent.",
+         tell_harbors_words},
+    [BERTH_REFUSAL_WORKSPACE_HARBOR] =
+        {BERTH_CODE_HARBOR_REFUSED,
+         "Harbor refuses workspace '{workspace}' for space '{space}' ({harbor}); it will not work "
+         "as it was sent.",
+         tell_harbors_words},
+    [BERTH_REFUSAL_WORKSPACE_FOREIGN_ROBOT] =
+        {BERTH_CODE_BINDING_FOREIGN_ROBOT,
+         "Workspace '{workspace}' can't be bound to space '{space}': the robot account "
+         "'{foreign_robot}' there is not berth's; delete it in Harbor, then send a new command.",
+         tell_robot_name},
+    [BERTH_REFUSAL_WORKSPACE_DISABLED] =
+        {BERTH_CODE_BINDING_DISABLED,
+         "The robot account of workspace '{workspace}' for space '{space}' was disabled in Harbor: "
+         "to enable it again, send BindWorkspace for that workspace.",
+         NULL},
 };
 
 const char *plan_refusal_code(enum berth_plan_refusal refusal) {
@@ -76,167 +124,63 @@ void plan_explain_refusal(const struct berth_work *work, struct berth_outcome *o
         refusal = item->refusal;
         plan_detail(outcome, "workspace", item->workspace);
     }
+    if (REFUSALS[refusal].tell != NULL) {
+        REFUSALS[refusal].tell(work, item, outcome);
+    }
     text_set(outcome->code, sizeof(outcome->code), REFUSALS[refusal].code, NULL);
-    REFUSALS[refusal].explain(work, item, outcome);
+    plan_say(outcome, REFUSALS[refusal].sentence);
 }
 
-static void explain_already_exists(const struct berth_work *work,
-                                   const struct berth_plan_item *item,
-                                   struct berth_outcome *outcome) {
-    (void)item;
-    say(outcome, "Space '", work->command->space, "' already exists in registry '",
-        work->command->registry,
-        "': choose another name, or send it with if_exists ADOPT to take it over.", NULL);
-}
-
-static void explain_create_unproved(const struct berth_work *work,
-                                    const struct berth_plan_item *item,
-                                    struct berth_outcome *outcome) {
+static void tell_owner(const struct berth_work *work, const struct berth_plan_item *item,
+                       struct berth_outcome *outcome) {
     (void)item;
     plan_detail(outcome, "owner", work->owner);
-    say(outcome, "Space '", work->command->space, "' exists in registry '",
-        work->command->registry,
-        "', and whether this command or somebody else created it can't be proved: send it with "
-        "if_exists ADOPT to take it over.",
-        NULL);
 }
 
-static void explain_not_found(const struct berth_work *work, const struct berth_plan_item *item,
-                              struct berth_outcome *outcome) {
-    (void)item;
-    say(outcome, "Space '", work->command->space, "' does not exist in registry '",
-        work->command->registry, "': create it first.", NULL);
-}
-
-static void explain_replaced(const struct berth_work *work, const struct berth_plan_item *item,
-                             struct berth_outcome *outcome) {
+static void tell_project(const struct berth_work *work, const struct berth_plan_item *item,
+                         struct berth_outcome *outcome) {
     (void)item;
     plan_detail_number(outcome, "project_id", work->now.project_id);
-    say(outcome, "The space that this command was sent for is gone, and another project is called '",
-        work->command->space, "' now: if that is to be deleted too, send the command again.", NULL);
 }
 
-static void explain_protected(const struct berth_work *work, const struct berth_plan_item *item,
-                              struct berth_outcome *outcome) {
-    (void)item;
-    say(outcome, "Space '", work->command->space,
-        "' is protected from deletion by berth's configuration.", NULL);
-}
-
-static void explain_bound(const struct berth_work *work, const struct berth_plan_item *item,
+static void tell_bindings(const struct berth_work *work, const struct berth_plan_item *item,
                           struct berth_outcome *outcome) {
     (void)item;
-    size_t count = work->now.bindings_count;
-    char names[BERTH_DETAIL_VALUE_BYTES];
-    plan_join_names(work, name_bound, count, SIZE_MAX, names, sizeof(names));
-    plan_detail(outcome, "workspaces", names);
-    plan_detail_number(outcome, "workspaces_count", (int64_t)count);
-
-    char few[NAMES_SENTENCE_BYTES];
-    plan_join_names(work, name_bound, count, NAMES_IN_SENTENCE, few, sizeof(few));
-    say(outcome, "Space '", work->command->space, "' is still bound to ", few,
-        ": unbind first, or delete it with unbind.", NULL);
+    plan_detail_bindings(outcome, &work->now);
 }
 
-static void explain_not_empty(const struct berth_work *work, const struct berth_plan_item *item,
+static void tell_repositories(const struct berth_work *work, const struct berth_plan_item *item,
                               struct berth_outcome *outcome) {
     (void)item;
-    if (work->repositories == 0) {
-        say(outcome, "Harbor says that space '", work->command->space,
-            "' still holds repositories: delete them there first.", NULL);
-        return;
-    }
-    char digits[TEXT_NUMBER_BYTES];
-    plan_detail_number(outcome, "repositories", work->repositories);
-    say(outcome, "Space '", work->command->space, "' still holds ",
-        text_number(work->repositories, digits),
-        text_plural(work->repositories, " repository: delete it", " repositories: delete them"),
-        " in Harbor first.", NULL);
-}
-
-static void explain_foreign_robots(const struct berth_work *work,
-                                   const struct berth_plan_item *item,
-                                   struct berth_outcome *outcome) {
-    (void)item;
-    int64_t count = (int64_t)work->foreign_robots;
-    char digits[TEXT_NUMBER_BYTES];
-    plan_detail_number(outcome, "foreign_robots", count);
-    plan_detail(outcome, "foreign_robot", work->foreign_example);
-    say(outcome, "Space '", work->command->space, "' has ", text_number(count, digits),
-        text_plural(count, " robot account that is not berth's ('",
-                    " robot accounts that are not berth's (such as '"),
-        work->foreign_example, "'): delete it in Harbor first, or delete the space with unbind.",
-        NULL);
-}
-
-static void explain_too_many_robots(const struct berth_work *work,
-                                    const struct berth_plan_item *item,
-                                    struct berth_outcome *outcome) {
-    (void)item;
-    say(outcome, "Space '", work->command->space,
-        "' has more robot accounts than berth can handle (1,000 bindings, 10,000 in all): delete "
-        "some in Harbor first.",
-        NULL);
-}
-
-static void explain_too_many_bindings(const struct berth_work *work,
-                                      const struct berth_plan_item *item,
-                                      struct berth_outcome *outcome) {
-    (void)item;
-    char digits[TEXT_NUMBER_BYTES];
-    say(outcome, "A space takes at most 1,000 bindings, and '", work->command->space,
-        "' already has ", text_number((int64_t)work->now.bindings_count, digits),
-        ": unbind some first, or send fewer workspaces.", NULL);
-}
-
-static void explain_quota_unsupported(const struct berth_work *work,
-                                      const struct berth_plan_item *item,
-                                      struct berth_outcome *outcome) {
-    (void)item;
-    bool created = work->created_id != 0 && work->created_id == work->now.project_id;
-    say(outcome, "Registry '", work->command->registry, "' keeps no quota for space '",
-        work->command->space, created ? "', which was created without one" : "'",
-        ": switch on project quotas in Harbor, or send the command without quota_bytes.", NULL);
-}
-
-static void explain_harbor(const struct berth_work *work, const struct berth_plan_item *item,
-                           struct berth_outcome *outcome) {
-    plan_detail(outcome, "harbor", work->harbor_words);
-    const char *words = work->harbor_words[0] != '\0' ? work->harbor_words : "no reason given";
-    if (item != NULL) {
-        say(outcome, "Harbor refuses workspace '", item->workspace, "' for space '",
-            work->command->space, "' (", words, "): it has to be sent differently.", NULL);
+    if (work->repositories > 0) {
+        plan_detail_number(outcome, "repositories", work->repositories);
     } else {
-        say(outcome, "Harbor refuses this for space '", work->command->space, "' (", words,
-            "): it has to be sent differently.", NULL);
+        plan_detail(outcome, "repositories",
+                    "at least 1"); /* Harbor's 412 said so, its count not. */
     }
 }
 
-static void explain_foreign_robot(const struct berth_work *work,
-                                  const struct berth_plan_item *item,
-                                  struct berth_outcome *outcome) {
+static void tell_foreign_robots(const struct berth_work *work, const struct berth_plan_item *item,
+                                struct berth_outcome *outcome) {
+    (void)item;
+    plan_detail_foreign(outcome, work);
+}
+
+static void tell_bindings_count(const struct berth_work *work, const struct berth_plan_item *item,
+                                struct berth_outcome *outcome) {
+    (void)item;
+    plan_detail_number(outcome, "bindings", (int64_t)work->now.bindings_count);
+}
+
+static void tell_harbors_words(const struct berth_work *work, const struct berth_plan_item *item,
+                               struct berth_outcome *outcome) {
+    (void)item;
+    plan_detail(outcome, "harbor",
+                work->harbor_words[0] != '\0' ? work->harbor_words : "no reason given");
+}
+
+static void tell_robot_name(const struct berth_work *work, const struct berth_plan_item *item,
+                            struct berth_outcome *outcome) {
+    (void)work;
     plan_detail(outcome, "foreign_robot", item->robot_name);
-    say(outcome, "Workspace '", item->workspace, "' can't be bound to space '",
-        work->command->space, "': its robot account '", item->robot_name,
-        "' there is not berth's; delete that in Harbor and send the command again.", NULL);
-}
-
-static void explain_disabled(const struct berth_work *work, const struct berth_plan_item *item,
-                             struct berth_outcome *outcome) {
-    say(outcome, "The robot account of workspace '", item->workspace, "' for space '",
-        work->command->space,
-        "' was disabled in Harbor: bind that workspace by itself to enable it again.", NULL);
-}
-
-static const char *name_bound(const struct berth_work *work, size_t index) {
-    return work->now.bindings[index].workspace;
-}
-
-static void say(struct berth_outcome *outcome, ...) {
-    struct text text;
-    text_init(&text, outcome->message, sizeof(outcome->message));
-    va_list parts;
-    va_start(parts, outcome);
-    text_add_list(&text, parts);
-    va_end(parts);
 }

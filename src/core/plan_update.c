@@ -17,7 +17,9 @@ void plan_converge_project(struct berth_work *work, enum berth_visibility visibi
         plan_call(work, calls, BERTH_HARBOR_UPDATE_PROJECT)->visibility = visibility;
     } else if (command->quota_given && command->quota_bytes != work->now.quota_bytes) {
         if (work->quota_id == 0) {
-            plan_refuse(work, BERTH_REFUSAL_QUOTA_UNSUPPORTED);
+            plan_refuse(work, work->created_id == work->now.project_id
+                                  ? BERTH_REFUSAL_CREATED_WITHOUT_QUOTA
+                                  : BERTH_REFUSAL_QUOTA_UNSUPPORTED);
             return;
         }
         struct berth_harbor_call *call = plan_call(work, calls, BERTH_HARBOR_SET_QUOTA);

@@ -5,6 +5,8 @@
 
 #include "berth/base/assert.h"
 
+static size_t end_of_character(const char *text, size_t len);
+
 void text_init(struct text *text, char *data, size_t size) {
     BERTH_ASSERT(size > 0);
     *text = (struct text){.data = data, .size = size};
@@ -16,18 +18,28 @@ size_t text_room(const struct text *text) {
 }
 
 void text_add(struct text *text, const char *more) {
-    size_t len = strlen(more);
+    text_add_bytes(text, more, strlen(more));
+}
+
+void text_add_bytes(struct text *text, const char *more, size_t len) {
     if (len > text_room(text)) {
-        len = text_room(text);
-        /* A continuation byte (10xxxxxx) after the cut: its character began before the cut. */
-        while (len > 0 && ((unsigned char)more[len] & 0xC0) == 0x80) {
-            len--;
-        }
+        len = end_of_character(more, text_room(text));
         text->cut = true;
     }
     memcpy(text->data + text->len, more, len);
     text->len += len;
     text->data[text->len] = '\0';
+}
+
+void text_add_short(struct text *text, const char *more, size_t bytes_max) {
+    static const char dots[] = "...";
+    BERTH_ASSERT(bytes_max > strlen(dots));
+    if (strlen(more) <= bytes_max) {
+        text_add(text, more);
+        return;
+    }
+    text_add_bytes(text, more, end_of_character(more, bytes_max - strlen(dots)));
+    text_add(text, dots);
 }
 
 void text_add_number(struct text *text, int64_t number) {
@@ -68,6 +80,11 @@ const char *text_number(int64_t number, char target[TEXT_NUMBER_BYTES]) {
     return target;
 }
 
-const char *text_plural(int64_t count, const char *singular, const char *plural) {
-    return count == 1 ? singular : plural;
+/* The most bytes of the text, up to len, that end with a whole character. */
+static size_t end_of_character(const char *text, size_t len) {
+    /* A continuation byte (10xxxxxx) behind the end: its character began before the end. */
+    while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
+        len--;
+    }
+    return len;
 }

@@ -25,10 +25,15 @@ struct text {
 /* Starts an empty text in data[size]; size > 0. */
 void text_init(struct text *text, char *data, size_t size);
 void text_add(struct text *text, const char *more);
+/* The first len bytes of more, which is longer or ends in a NUL there. */
+void text_add_bytes(struct text *text, const char *more, size_t len);
 void text_add_number(struct text *text, int64_t number);
 
 /* Adds the strings of the list, up to a NULL. */
 void text_add_list(struct text *text, va_list parts);
+
+/* Adds at most bytes_max bytes of more, the last three of them "..." when it is longer. */
+void text_add_short(struct text *text, const char *more, size_t bytes_max);
 
 /* Room that is left, without the NUL. */
 size_t text_room(const struct text *text);
@@ -38,8 +43,5 @@ void text_set(char *target, size_t size, ...) __attribute__((sentinel));
 
 /* The number in decimal; returns target. */
 const char *text_number(int64_t number, char target[TEXT_NUMBER_BYTES]);
-
-/* The singular for 1, else the plural. */
-const char *text_plural(int64_t count, const char *singular, const char *plural);
 
 #endif

@@ -103,13 +103,8 @@ void berth_assignment_step(struct berth_consumer *consumer) {
         (void)event_del(rebalance->retry);
         answer(consumer, rd_kafka_incremental_assign);
     }
-    if (rebalance->state == BERTH_REBALANCE_DRAINING) {
-        if (rebalance->draining_count > 0 && rd_kafka_assignment_lost(consumer->handle)) {
-            lose_revoked(consumer);
-        }
-        if (rebalance->draining_count == 0) {
-            answer(consumer, rd_kafka_incremental_unassign);
-        }
+    if (rebalance->state == BERTH_REBALANCE_DRAINING && rebalance->draining_count == 0) {
+        answer(consumer, rd_kafka_incremental_unassign);
     }
     while (rebalance->state == BERTH_REBALANCE_NONE && consumer->waiting_count > 0) {
         rd_kafka_event_t *event = consumer->waiting[0];

@@ -10,8 +10,14 @@
 #include "berth/base/log.h"
 #include "berth/io/clock.h"
 
+/* librdkafka's levels are those of syslog(3). Its warnings are about what it tries again by itself,
+ * or about properties of another client: one [kafka] feeds all. */
+#define SYSLOG_ERROR 3
+
 static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                            const char *text);
+static void rdkafka_debug_log_cb(const rd_kafka_t *handle, int level, const char *facility,
+                                 const char *text);
 static void *destroy_handle(void *ctx);
 static rd_kafka_resp_err_t take_committed(rd_kafka_event_t *event,
                                           rd_kafka_topic_partition_list_t **ret_committed);
@@ -20,7 +26,8 @@ enum berth_rc berth_kafka_handle_new(enum berth_kafka_kind kind, rd_kafka_conf_t
                                      rd_kafka_t **ret_handle, struct berth_error *reterr) {
     char text[BERTH_ERROR_BYTES_MAX];
     bool writes = kind == BERTH_KAFKA_PUBLISHER || kind == BERTH_KAFKA_PRODUCER;
-    rd_kafka_conf_set_log_cb(take_conf, rdkafka_log_cb);
+    bool hands_on = kind == BERTH_KAFKA_CONSUMER || kind == BERTH_KAFKA_PUBLISHER;
+    rd_kafka_conf_set_log_cb(take_conf, hands_on ? rdkafka_debug_log_cb : rdkafka_log_cb);
     rd_kafka_t *handle =
         rd_kafka_new(writes ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, take_conf, text, sizeof(text));
     if (handle == NULL) {
@@ -170,13 +177,16 @@ rd_kafka_headers_t *berth_kafka_headers_new(const struct berth_header *headers, 
 static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                            const char *text) {
     (void)handle;
-    /* One [kafka] feeds all clients, so each is told properties that are for another: not worth a
-     * line (CONFWARN). */
-    enum berth_log_level ours = level <= 4 ? BERTH_LOG_WARNING : BERTH_LOG_DEBUG;
-    if (strcmp(facility, "CONFWARN") == 0) {
-        ours = BERTH_LOG_DEBUG;
-    }
+    enum berth_log_level ours = level <= SYSLOG_ERROR ? BERTH_LOG_WARNING : BERTH_LOG_DEBUG;
     berth_log(ours, "kafka.library", "facility=%s text=\"%s\"", facility, text);
+}
+
+/* berthd's clients are told what is wrong, and hand it on: here it would be said twice. */
+static void rdkafka_debug_log_cb(const rd_kafka_t *handle, int level, const char *facility,
+                                 const char *text) {
+    (void)handle;
+    (void)level;
+    berth_log(BERTH_LOG_DEBUG, "kafka.library", "facility=%s text=\"%s\"", facility, text);
 }
 
 static void *destroy_handle(void *ctx) {

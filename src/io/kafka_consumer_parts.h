@@ -20,7 +20,7 @@ struct event;
 /*
  * A slot:
  *
- *   FREE --gained--> HELD --revoked--> REVOKED --given up or lost--> FREE
+ *   FREE --gained--> HELD --revoked--> REVOKED --given up--> FREE
  *                    HELD --lost-----> FREE
  */
 enum berth_slot_state {
@@ -48,9 +48,10 @@ struct berth_slot {
  *                    READING --not yet-----> WAITING    (undecided transaction, broker away)
  *                    WAITING --retry time--> READING
  *   NONE --revoke--> DRAINING --given up---> NONE       (answered with incremental_unassign)
- *                    DRAINING --lost-------> NONE       (it took too long)
- *   NONE --revoke, lost, or nothing in a slot--> NONE   (at once)
+ *   NONE --revoke of what is lost or has no slot--> NONE (at once)
  *   READING, WAITING --close---------------> NONE       (answered, nothing gained)
+ *
+ * librdkafka notices a member that is thrown out while it drains only when it is answered.
  *
  * Invariant: event is NULL in NONE and only there; draining_count counts the slots in REVOKED and
  * is 0 except in DRAINING.

@@ -99,10 +99,11 @@ static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *m
                                  void *opaque) {
     (void)handle;
     const struct berth_producer *producer = opaque;
+    /* Not rd_kafka_message_errstr(), which takes the record's own value for a text. */
+    const char *error_text =
+        message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? NULL : rd_kafka_err2str(message->err);
     struct berth_delivery delivery = {.tag = message->_private,
-                                      .error_text = message->err == RD_KAFKA_RESP_ERR_NO_ERROR
-                                                        ? NULL
-                                                        : rd_kafka_message_errstr(message),
+                                      .error_text = error_text,
                                       .topic = rd_kafka_topic_name(message->rkt),
                                       .partition = message->partition,
                                       .offset = message->offset};

@@ -217,8 +217,8 @@ enum berth_rc berth_ledger_new(const struct berth_ledger_config *config,
     };
     berth_redis_args_init(&ledger->args);
     snprintf(ledger->prefix, sizeof(ledger->prefix), "%s", config->prefix);
-    snprintf(ledger->worker, sizeof(ledger->worker), "%s %s ", config->instance,
-             config->incarnation);
+    snprintf(ledger->instance, sizeof(ledger->instance), "%s", config->instance);
+    snprintf(ledger->incarnation, sizeof(ledger->incarnation), "%s", config->incarnation);
     rc = make_client(ledger, config, reterr);
     if (rc != BERTH_OK) {
         berth_ledger_free(ledger);

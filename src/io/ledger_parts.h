@@ -24,14 +24,12 @@ struct berth_redis_client;
 /* The scripts, in the order in which the client gets them; BERTH_LEDGER_* are their indexes. */
 #define LEDGER_SCRIPTS 4
 
-/* "<instance> <incarnation> " */
-#define LEDGER_WORKER_BYTES (BERTH_INSTANCE_BYTES + BERTH_UUID_BYTES + 1)
-
 struct berth_ledger {
     struct berth_redis_client *client;
     struct berth_redis_args args;
     char prefix[BERTH_LEDGER_PREFIX_BYTES];
-    char worker[LEDGER_WORKER_BYTES]; /* What all its holders begin with. */
+    char instance[BERTH_INSTANCE_BYTES];
+    char incarnation[BERTH_UUID_BYTES];
     int64_t memory_ms;
     int64_t tombstone_ms;
     void (*on_answer)(void *ctx, uint64_t call_id, const struct berth_ledger_answer *answer,
@@ -57,12 +55,13 @@ BERTH_MUST_USE enum berth_rc ledger_request(struct berth_ledger *ledger,
 
 struct ledger_reply {
     struct berth_ledger_answer answer;
-    struct berth_bytes stored; /* A view of the reply. */
-    bool *held;                /* Owned; what answer.renew.held shows. */
+    struct berth_bytes stored;          /* A view of the reply. */
+    bool *held;                         /* Owned; what answer.renew.held shows. */
     char trouble[LEDGER_TROUBLE_BYTES]; /* Why it is unavailable although Redis replied. */
 };
 
-/* Reads a reply; NULL: none came. lanes: how many RENEW asked for. Ends with ledger_reply_deinit(). */
+/* Reads a reply; NULL: none came. lanes: how many RENEW asked for. Ends with ledger_reply_deinit().
+ */
 void ledger_reply_read(const struct redisReply *reply, enum berth_ledger_call_kind kind,
                        size_t lanes, struct ledger_reply *ret_reply);
 void ledger_reply_deinit(struct ledger_reply *reply);

@@ -55,23 +55,26 @@ static bool verdict_is(const redisReply *reply, const char *word) {
            memcmp(verdict.data, word, verdict.len) == 0;
 }
 
-/* Splits "<instance> <incarnation> <command id>". What isn't that is nobody we know: the waiter
+/* One part of a holder. What is too long is nobody we know: it is left empty, and the waiter
  * watches the mark all the same. */
-static void read_holder(struct berth_bytes text, struct berth_holder *ret_holder) {
-    *ret_holder = (struct berth_holder){0};
-    const size_t uuid_len = BERTH_UUID_BYTES - 1;
-    const size_t tail_len = 2 * (uuid_len + 1);
-    if (text.len <= tail_len || text.len - tail_len >= BERTH_INSTANCE_BYTES) {
-        return;
+static bool get_holder(const redisReply *reply, size_t index, char *ret_text, size_t bytes) {
+    struct berth_bytes part;
+    if (!get_bytes(reply, index, &part)) {
+        return false;
     }
-    size_t instance_len = text.len - tail_len;
-    const uint8_t *tail = text.data + instance_len;
-    if (tail[0] != ' ' || tail[1 + uuid_len] != ' ') {
-        return;
-    }
-    memcpy(ret_holder->instance, text.data, instance_len);
-    memcpy(ret_holder->incarnation, tail + 1, uuid_len);
-    memcpy(ret_holder->command_id, tail + 1 + uuid_len + 1, uuid_len);
+    size_t len = part.len < bytes ? part.len : 0;
+    memcpy(ret_text, part.data, len);
+    ret_text[len] = '\0';
+    return true;
+}
+
+static bool read_held(const redisReply *reply, struct berth_claim_answer *claim) {
+    struct berth_holder *holder = &claim->holder;
+    claim->verdict = BERTH_CLAIM_HELD;
+    return get_holder(reply, 1, holder->instance, sizeof(holder->instance)) &&
+           get_holder(reply, 2, holder->incarnation, sizeof(holder->incarnation)) &&
+           get_holder(reply, 3, holder->command_id, sizeof(holder->command_id)) &&
+           get_number(reply, 4, &claim->mark.token) && get_number(reply, 5, &claim->mark.renewals);
 }
 
 /* A space's state; nil is UNKNOWN. False: out of memory, or not a text. */
@@ -114,12 +117,7 @@ static bool read_claim(const redisReply *reply, struct ledger_reply *ret) {
                get_flag(reply, 2, &claim->state_current) && get_bytes(reply, 3, &ret->stored);
     }
     if (verdict_is(reply, "held")) {
-        struct berth_bytes holder = {NULL, 0};
-        claim->verdict = BERTH_CLAIM_HELD;
-        bool read = get_bytes(reply, 1, &holder) && get_number(reply, 2, &claim->mark.token) &&
-                    get_number(reply, 3, &claim->mark.renewals);
-        read_holder(holder, &claim->holder);
-        return read;
+        return read_held(reply, claim);
     }
     claim->verdict = BERTH_CLAIM_REUSED;
     if (verdict_is(reply, "too_old")) {
@@ -188,7 +186,8 @@ void ledger_reply_read(const struct redisReply *reply, enum berth_ledger_call_ki
     *ret_reply = (struct ledger_reply){.answer = {.kind = kind, .unavailable = true}};
     if (reply != NULL) {
         snprintf(ret_reply->trouble, sizeof(ret_reply->trouble), "%s",
-                 reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply that can't be understood");
+                 reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                  : "a reply that can't be understood");
     }
 }
 

@@ -5,15 +5,13 @@
 #include "space_fields.h"
 
 /* Room for the words that are made here: the parts of a key and of a holder are bounded by their
- * types, and no script takes more than five keys, a holder, a source and a dozen numbers. */
-#define NAME_TEXT   (BERTH_REGISTRY_BYTES + BERTH_SPACE_BYTES)
+ * types, and no script takes more than five keys, a source and a dozen numbers. */
+#define NAME_TEXT   ((size_t)(BERTH_REGISTRY_BYTES + BERTH_SPACE_BYTES))
 #define KEY_TEXT    (BERTH_LEDGER_PREFIX_BYTES + NAME_TEXT + 32)
-#define HOLDER_TEXT (LEDGER_WORKER_BYTES + BERTH_UUID_BYTES)
-#define SOURCE_TEXT (BERTH_TOPIC_BYTES + 64)
+#define SOURCE_TEXT ((size_t)(BERTH_TOPIC_BYTES + 64))
 #define DIGEST_TEXT ((size_t)(2 * BERTH_DIGEST_BYTES))
-#define FIXED_TEXT                                                                                 \
-    (6 * KEY_TEXT + HOLDER_TEXT + SOURCE_TEXT + DIGEST_TEXT + NAME_TEXT +                          \
-     16 * BERTH_REDIS_NUMBER_BYTES)
+#define NUMBER_TEXT ((size_t)BERTH_REDIS_NUMBER_BYTES)
+#define FIXED_TEXT  (6 * KEY_TEXT + SOURCE_TEXT + DIGEST_TEXT + NAME_TEXT + 16 * NUMBER_TEXT)
 #define FIXED_WORDS 32
 
 static void add_space_name(struct berth_redis_args *args, const struct berth_command *command) {
@@ -40,9 +38,9 @@ static void add_key(struct berth_ledger *ledger, const char *kind, const char *n
 }
 
 static void add_holder(struct berth_ledger *ledger, const struct berth_command *command) {
-    berth_redis_args_append(&ledger->args, ledger->worker);
-    berth_redis_args_append(&ledger->args, command->id);
-    berth_redis_args_close(&ledger->args);
+    berth_redis_args_text(&ledger->args, ledger->instance);
+    berth_redis_args_text(&ledger->args, ledger->incarnation);
+    berth_redis_args_text(&ledger->args, command->id);
 }
 
 static void add_digest(struct berth_redis_args *args, const struct berth_command *command) {
@@ -101,14 +99,12 @@ static enum berth_rc claim(struct berth_ledger *ledger, const struct berth_claim
     return BERTH_OK;
 }
 
-static enum berth_rc remember(struct berth_ledger *ledger,
-                              const struct berth_remember_call *call) {
+static enum berth_rc remember(struct berth_ledger *ledger, const struct berth_remember_call *call) {
     struct berth_redis_args *args = &ledger->args;
     size_t bindings = call->before->bindings_count;
-    enum berth_rc rc =
-        berth_redis_args_begin(args, FIXED_WORDS + SPACE_FIELDS_WORDS(bindings),
-                               FIXED_TEXT + SPACE_FIELDS_TEXT(bindings) +
-                                   SPACE_FIELDS_LINES(bindings));
+    enum berth_rc rc = berth_redis_args_begin(args, FIXED_WORDS + SPACE_FIELDS_WORDS(bindings),
+                                              FIXED_TEXT + SPACE_FIELDS_TEXT(bindings) +
+                                                  SPACE_FIELDS_LINES(bindings));
     if (rc != BERTH_OK) {
         return rc;
     }
@@ -126,7 +122,7 @@ static enum berth_rc remember(struct berth_ledger *ledger,
 
 static const char *becomes_word(const struct berth_store_call *call) {
     if (!call->write_state) {
-        return "cold";
+        return call->still_warm ? "same" : "cold";
     }
     BERTH_ASSERT(call->outcome->after.knowledge != BERTH_SPACE_UNKNOWN);
     return call->outcome->after.knowledge == BERTH_SPACE_PRESENT ? "present" : "absent";
@@ -174,9 +170,8 @@ static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renew
                            size_t count) {
     BERTH_ASSERT(count > 0);
     struct berth_redis_args *args = &ledger->args;
-    enum berth_rc rc =
-        berth_redis_args_begin(args, FIXED_WORDS + 3 * count,
-                               FIXED_TEXT + count * (KEY_TEXT + BERTH_REDIS_NUMBER_BYTES));
+    enum berth_rc rc = berth_redis_args_begin(args, FIXED_WORDS + 3 * count,
+                                              FIXED_TEXT + count * (KEY_TEXT + NUMBER_TEXT));
     if (rc != BERTH_OK) {
         return rc;
     }
@@ -184,7 +179,8 @@ static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renew
     for (size_t i = 0; i < count; i++) {
         add_space_key(ledger, lanes[i].command);
     }
-    berth_redis_args_text(args, ledger->worker);
+    berth_redis_args_text(args, ledger->instance);
+    berth_redis_args_text(args, ledger->incarnation);
     for (size_t i = 0; i < count; i++) {
         berth_redis_args_text(args, lanes[i].command->id);
         berth_redis_args_number(args, lanes[i].token);

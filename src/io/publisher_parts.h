@@ -106,11 +106,15 @@ struct berth_publisher {
     rd_kafka_topic_t *topics[BERTH_PUBLISHER_TOPICS_MAX];
     bool has_batch;
     struct berth_batch batch;
-    bool undecided;     /* The commit of the batch was asked for and never answered. */
-    bool fenced;        /* Why the producer is broken. */
-    int64_t fenced_ms;  /* When it last was fenced; 0: never. */
-    int64_t trouble_ms; /* When trouble was last told. */
-    int rebuilds;       /* Without a commit in between. */
+    bool undecided; /* The commit of the batch was asked for and never answered. */
+    bool fenced;    /* Why the producer is broken. */
+    /* A record that brokers refused leaves a gap in the producer's sequence numbers:
+     * librdkafka 2.0.2 goes on behind it, and the next transaction fails too (seen with
+     * MSG_SIZE_TOO_LARGE). */
+    bool sequence_broken;
+    int64_t fenced_ms;                /* When it last was fenced; 0: never. */
+    int64_t trouble_ms;               /* When trouble was last told. */
+    int rebuilds;                     /* Without a commit in between. */
     char text[BERTH_ERROR_BYTES_MAX]; /* The first thing that went wrong with the batch. */
     rd_kafka_resp_err_t failed_err;
     ptrdiff_t failed_record;
@@ -133,6 +137,9 @@ rd_kafka_resp_err_t berth_publisher_produce(struct berth_publisher *publisher, s
  * until there is a real one. */
 void berth_publisher_note(struct berth_publisher *publisher, rd_kafka_resp_err_t err,
                           const char *text);
+
+/* Has it told to the loop, unless something was told less than a second ago. */
+void berth_publisher_trouble(struct berth_publisher *publisher, const char *text);
 
 /* The batch's offsets as librdkafka wants them; rd_kafka_topic_partition_list_destroy(). */
 rd_kafka_topic_partition_list_t *berth_batch_offsets(const struct berth_batch *batch);

@@ -11,6 +11,7 @@
 
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque);
+static void rdkafka_error_cb(rd_kafka_t *handle, int err, const char *text, void *opaque);
 
 enum berth_rc berth_publisher_make_producer(struct berth_publisher *publisher,
                                             struct berth_error *reterr) {
@@ -18,6 +19,7 @@ enum berth_rc berth_publisher_make_producer(struct berth_publisher *publisher,
     rd_kafka_conf_set_opaque(conf, publisher);
     /* Without it a commit waits in steps of 10 ms (kafka-notes 2.1). */
     rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
+    rd_kafka_conf_set_error_cb(conf, rdkafka_error_cb);
     enum berth_rc rc =
         berth_kafka_handle_new(BERTH_KAFKA_PUBLISHER, conf, &publisher->handle, reterr);
     for (size_t i = 0; rc == BERTH_OK && i < publisher->topics_count; i++) {
@@ -126,14 +128,24 @@ static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *m
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || purged) {
         return;
     }
+    publisher->sequence_broken = true;
     if (publisher->failed_records == 0) {
+        /* Not rd_kafka_message_errstr(), which takes the record's own value for a text. */
         char text[BERTH_ERROR_BYTES_MAX];
         publisher->failed_record = (intptr_t)message->_private;
         (void)snprintf(text, sizeof(text), "record %" PRIdPTR " of the batch, to %s: %s",
                        (intptr_t)message->_private, rd_kafka_topic_name(message->rkt),
-                       rd_kafka_message_errstr(message));
+                       rd_kafka_err2str(message->err));
         publisher->failed_err = RD_KAFKA_RESP_ERR_NO_ERROR; /* More telling than what came of it. */
         berth_publisher_note(publisher, message->err, text);
     }
     publisher->failed_records++;
+}
+
+/* As above. Fatal errors are told by the call that they break. */
+static void rdkafka_error_cb(rd_kafka_t *handle, int err, const char *text, void *opaque) {
+    (void)handle;
+    if (err != RD_KAFKA_RESP_ERR__FATAL) {
+        berth_publisher_trouble(opaque, text);
+    }
 }

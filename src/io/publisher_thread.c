@@ -38,7 +38,6 @@ static enum berth_publisher_state run_gone(struct berth_publisher *publisher);
 static enum verdict judge(struct berth_publisher *publisher, rd_kafka_error_t *take_error);
 static enum verdict judge_produced(struct berth_publisher *publisher, size_t index,
                                    rd_kafka_resp_err_t err);
-static void trouble(struct berth_publisher *publisher, const char *text);
 static void tell(struct berth_publisher *publisher, enum berth_batch_outcome outcome);
 static enum berth_batch_outcome aborted_outcome(const struct berth_publisher *publisher);
 static void forget_errors(struct berth_publisher *publisher);
@@ -97,7 +96,7 @@ void *berth_publisher_thread(void *ctx) {
 static enum berth_publisher_state run_new(struct berth_publisher *publisher) {
     struct berth_error error;
     if (berth_publisher_make_producer(publisher, &error) != BERTH_OK) {
-        trouble(publisher, error.text);
+        berth_publisher_trouble(publisher, error.text);
         pause_ms(publisher, REBUILD_WAIT_MAX_MS);
         return BERTH_PUBLISHER_NEW;
     }
@@ -105,18 +104,21 @@ static enum berth_publisher_state run_new(struct berth_publisher *publisher) {
 }
 
 static enum berth_publisher_state run_init(struct berth_publisher *publisher) {
-    switch (judge(publisher, rd_kafka_init_transactions(publisher->handle, CALL_TIMEOUT_MS))) {
+    enum verdict verdict =
+        judge(publisher, rd_kafka_init_transactions(publisher->handle, CALL_TIMEOUT_MS));
+    (void)rd_kafka_poll(publisher->handle, 0); /* What librdkafka has to say about it. */
+    switch (verdict) {
     case VERDICT_OK:
         return publisher->undecided ? BERTH_PUBLISHER_RESOLVING : BERTH_PUBLISHER_READY;
     case VERDICT_AGAIN:
-        trouble(publisher, publisher->text);
+        berth_publisher_trouble(publisher, publisher->text);
         pause_ms(publisher, RETRY_MS);
         return BERTH_PUBLISHER_INIT;
     case VERDICT_ABORT:
     case VERDICT_BROKEN:
         break;
     }
-    trouble(publisher, publisher->text);
+    berth_publisher_trouble(publisher, publisher->text);
     return BERTH_PUBLISHER_REBUILD;
 }
 
@@ -134,7 +136,8 @@ static enum berth_publisher_state run_resolving(struct berth_publisher *publishe
         rd_kafka_topic_partition_list_destroy(committed);
     }
     if (!readable) {
-        trouble(publisher, "the committed offsets can't be read to see what became of a commit");
+        berth_publisher_trouble(
+            publisher, "the committed offsets can't be read to see what became of a commit");
         pause_ms(publisher, RETRY_MS);
         return BERTH_PUBLISHER_RESOLVING;
     }
@@ -202,7 +205,7 @@ static enum berth_publisher_state run_committing(struct berth_publisher *publish
         return BERTH_PUBLISHER_READY;
     case VERDICT_AGAIN:
         /* Undecided: it is resumed, never aborted (kafka-notes 2.3). */
-        trouble(publisher, publisher->text);
+        berth_publisher_trouble(publisher, publisher->text);
         return BERTH_PUBLISHER_COMMITTING;
     case VERDICT_ABORT:
         return BERTH_PUBLISHER_ABORTING;
@@ -217,10 +220,10 @@ static enum berth_publisher_state run_aborting(struct berth_publisher *publisher
     switch (judge(publisher, rd_kafka_abort_transaction(publisher->handle, CALL_TIMEOUT_MS))) {
     case VERDICT_OK:
         tell(publisher, aborted_outcome(publisher));
-        return BERTH_PUBLISHER_READY;
+        return publisher->sequence_broken ? BERTH_PUBLISHER_REBUILD : BERTH_PUBLISHER_READY;
     case VERDICT_AGAIN:
     case VERDICT_ABORT:
-        trouble(publisher, publisher->text);
+        berth_publisher_trouble(publisher, publisher->text);
         (void)usleep(RETRY_MS * 1000);
         return BERTH_PUBLISHER_ABORTING;
     case VERDICT_BROKEN:
@@ -238,8 +241,11 @@ static enum berth_publisher_state run_rebuild(struct berth_publisher *publisher)
         publisher->fenced_ms = now_ms;
         publisher->fenced = false;
     }
-    trouble(publisher, publisher->text);
+    if (publisher->text[0] != '\0') {
+        berth_publisher_trouble(publisher, publisher->text);
+    }
     berth_publisher_drop_producer(publisher);
+    publisher->sequence_broken = false;
     if (twin) {
         if (publisher->has_batch) {
             tell(publisher, BERTH_BATCH_FENCED);
@@ -339,7 +345,7 @@ static void post(struct berth_publisher *publisher) {
     BERTH_ASSERT(written == sizeof(uint64_t));
 }
 
-static void trouble(struct berth_publisher *publisher, const char *text) {
+void berth_publisher_trouble(struct berth_publisher *publisher, const char *text) {
     int64_t now_ms = berth_clock_monotonic_ms();
     if (publisher->trouble_ms != 0 && now_ms - publisher->trouble_ms < TROUBLE_EVERY_MS) {
         return;

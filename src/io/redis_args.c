@@ -86,19 +86,23 @@ void berth_redis_args_append_bytes(struct berth_redis_args *args, const void *da
     }
 }
 
-/* By hand: a claim has half a dozen numbers, and printf would be the dearest part of it. */
+/* Writes the digits that end before `end`; returns where they begin. */
+static char *write_digits(char *end, uint64_t number) {
+    do {
+        *--end = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return end;
+}
+
 void berth_redis_args_append_number(struct berth_redis_args *args, int64_t number) {
     char digits[BERTH_REDIS_NUMBER_BYTES];
-    size_t at = sizeof(digits);
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+    char *end = digits + sizeof(digits);
+    char *first = write_digits(end, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
     if (number < 0) {
-        digits[--at] = '-';
+        *--first = '-';
     }
-    berth_redis_args_append_bytes(args, digits + at, sizeof(digits) - at);
+    berth_redis_args_append_bytes(args, first, (size_t)(end - first));
 }
 
 void berth_redis_args_close(struct berth_redis_args *args) {
@@ -107,4 +111,46 @@ void berth_redis_args_close(struct berth_redis_args *args) {
     args->lens[args->count] = args->text_len - args->open;
     args->count++;
     args->open = args->text_len;
+}
+
+/*
+ * RESP by hand: "*<words>\r\n", then "$<bytes>\r\n<word>\r\n" for each. hiredis would write it, but
+ * with printf for each word's length, which was measured to be a quarter of what a claim and a
+ * store cost us.
+ */
+
+static size_t digits_of(size_t number) {
+    size_t digits = 1;
+    for (; number >= 10; number /= 10) {
+        digits++;
+    }
+    return digits;
+}
+
+size_t berth_redis_args_wire_len(const struct berth_redis_args *args) {
+    size_t len = 1 + digits_of(args->count) + 2;
+    for (size_t i = 0; i < args->count; i++) {
+        len += 1 + digits_of(args->lens[i]) + 2 + args->lens[i] + 2;
+    }
+    return len;
+}
+
+static char *write_count(char *at, char kind, size_t count) {
+    *at++ = kind;
+    char *end = at + digits_of(count);
+    (void)write_digits(end, count);
+    *end++ = '\r';
+    *end++ = '\n';
+    return end;
+}
+
+void berth_redis_args_wire(const struct berth_redis_args *args, char *ret_wire) {
+    char *at = write_count(ret_wire, '*', args->count);
+    for (size_t i = 0; i < args->count; i++) {
+        at = write_count(at, '$', args->lens[i]);
+        memcpy(at, args->words[i], args->lens[i]);
+        at += args->lens[i];
+        *at++ = '\r';
+        *at++ = '\n';
+    }
 }

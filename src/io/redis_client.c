@@ -24,11 +24,11 @@ struct request {
     void *ctx;
     size_t script; /* REDIS_NO_SCRIPT: a plain command. */
     bool again;    /* Sent a second time already, after NOSCRIPT. */
-    char *command; /* As sent. Kept only for scripts, which may have to be sent again. */
-    size_t command_len;
+    size_t wire_len;
+    char wire[]; /* The command as sent: a script's may have to be sent again. */
 };
 
-static void reply_cb(redisAsyncContext *connection, void *reply, void *privdata);
+static bool send_wire(struct berth_redis_client *client, struct request *request);
 
 /* ---- Phases ---- */
 
@@ -241,19 +241,12 @@ static void timer_cb(evutil_socket_t fd, short what, void *ctx) {
 
 /* ---- Commands ---- */
 
-static void request_free(struct request *request) {
-    if (request->command != NULL) {
-        redisFreeCommand(request->command);
-    }
-    free(request);
-}
-
 /* Takes a request off the books; its answer is then given by the caller. */
 static void request_ended(struct request *request) {
     struct berth_redis_client *client = request->client;
     BERTH_ASSERT(client->pending > 0);
     client->pending--;
-    client->pending_bytes -= request->command_len;
+    client->pending_bytes -= request->wire_len;
 }
 
 /* SCRIPT FLUSH, or a Redis restored beneath the connection: commands of one connection run in
@@ -262,9 +255,7 @@ static bool load_and_repeat(struct request *request) {
     struct berth_redis_client *client = request->client;
     request->again = true;
     redis_load_script(client, request->script);
-    return client->phase == REDIS_READY &&
-           redisAsyncFormattedCommand(client->connection, reply_cb, request, request->command,
-                                      request->command_len) == REDIS_OK;
+    return client->phase == REDIS_READY && send_wire(client, request);
 }
 
 static bool begins_with(const redisReply *reply, const char *word) {
@@ -294,41 +285,36 @@ static void reply_cb(redisAsyncContext *connection, void *reply_data, void *priv
     bool unfit = reply != NULL && is_unfit(reply);
     request_ended(request);
     request->fn(request->ctx, unfit ? NULL : reply);
-    request_free(request);
+    free(request);
     if (unfit) {
         redis_drop(client, "%s", reply->str);
     }
 }
 
+static bool send_wire(struct berth_redis_client *client, struct request *request) {
+    return redisAsyncFormattedCommand(client->connection, reply_cb, request, request->wire,
+                                      request->wire_len) == REDIS_OK;
+}
+
 bool redis_send(struct berth_redis_client *client, const struct berth_redis_args *args,
                 size_t script, berth_redis_reply_fn fn, void *ctx) {
-    struct request *request = calloc(1, sizeof(*request));
+    size_t wire_len = berth_redis_args_wire_len(args);
+    struct request *request = malloc(sizeof(*request) + wire_len);
     if (request == NULL) {
         return false;
     }
-    *request = (struct request){.client = client, .fn = fn, .ctx = ctx, .script = script};
-    long long len =
-        redisFormatCommandArgv(&request->command, (int)args->count, args->words, args->lens);
-    if (len < 0) {
-        request->command = NULL;
-        request_free(request);
+    *request = (struct request){
+        .client = client, .fn = fn, .ctx = ctx, .script = script, .wire_len = wire_len};
+    berth_redis_args_wire(args, request->wire);
+    if (!send_wire(client, request)) {
+        free(request);
         return false;
-    }
-    request->command_len = (size_t)len;
-    if (redisAsyncFormattedCommand(client->connection, reply_cb, request, request->command,
-                                   request->command_len) != REDIS_OK) {
-        request_free(request);
-        return false;
-    }
-    if (script == REDIS_NO_SCRIPT) {
-        redisFreeCommand(request->command);
-        request->command = NULL;
     }
     if (client->pending == 0) {
         client->heard_ms = berth_clock_monotonic_ms();
     }
     client->pending++;
-    client->pending_bytes += request->command_len;
+    client->pending_bytes += wire_len;
     if (!evtimer_pending(client->timer, NULL)) {
         arm_timer(client, client->config.timeout_ms);
     }
@@ -337,12 +323,9 @@ bool redis_send(struct berth_redis_client *client, const struct berth_redis_args
 
 static enum berth_rc ask(struct berth_redis_client *client, const struct berth_redis_args *args,
                          size_t script, berth_redis_reply_fn fn, void *ctx) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < args->count; i++) {
-        bytes += args->lens[i];
-    }
     if (client->phase != REDIS_READY || client->pending >= client->config.pending_max ||
-        client->pending_bytes + bytes > client->config.pending_bytes_max) {
+        client->pending_bytes + berth_redis_args_wire_len(args) >
+            client->config.pending_bytes_max) {
         return BERTH_BUSY;
     }
     return redis_send(client, args, script, fn, ctx) ? BERTH_OK : BERTH_FAULT_MEMORY;

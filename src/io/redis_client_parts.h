@@ -43,7 +43,7 @@ enum redis_phase {
 #define REDIS_PHASES 5
 
 /* SHA-1 in hex: what SCRIPT LOAD answers and EVALSHA names. */
-#define REDIS_SHA_LEN 40
+#define REDIS_SHA_LEN   40
 #define REDIS_WHY_BYTES 256
 
 /* What is not as it should be; each is said once, until it has been well again. */

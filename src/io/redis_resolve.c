@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * evdns calls back at once for what it finds in /etc/hosts, and frees a look-up only after it has
- * called back. So every answer goes through one event of ours, and what is stopped while it looks up
- * is freed when evdns lets go of it, in the loop's next turn.
+ * called back. So every answer goes through one event of ours, and what is stopped while it looks
+ * up is freed when evdns lets go of it, in the loop's next turn.
  */
 #include "redis_resolve.h"
 

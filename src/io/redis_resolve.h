@@ -19,11 +19,11 @@ struct event_base;
 typedef void (*berth_redis_resolve_fn)(void *ctx, const char *address, const char *why);
 
 /*
- * Starts to look host up; fn is called once, later, from the loop. Numeric addresses and "localhost"
- * (127.0.0.1) are not looked up. nth: which of the addresses found (the remainder counts), so that
- * the next attempt tries the next one. nameserver: "ADDRESS[:PORT]", or NULL for resolv.conf's; that
- * file and /etc/hosts are read again each time.
- * NULL: out of memory. host and nameserver are borrowed for the call.
+ * Starts to look host up; fn is called once, later, from the loop. Numeric addresses and
+ * "localhost" (127.0.0.1) are not looked up. nth: which of the addresses found (the remainder
+ * counts), so that the next attempt tries the next one. nameserver: "ADDRESS[:PORT]", or NULL for
+ * resolv.conf's; that file and /etc/hosts are read again each time. NULL: out of memory. host and
+ * nameserver are borrowed for the call.
  */
 struct berth_redis_resolve *berth_redis_resolve_start(struct event_base *base, const char *host,
                                                       const char *nameserver, size_t nth,

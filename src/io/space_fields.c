@@ -217,7 +217,8 @@ static size_t count_bindings(struct lines lines) {
     return count;
 }
 
-static bool parse_lines(struct lines lines, struct berth_space_state *state) {
+/* state has room for bindings_max bindings. */
+static bool parse_lines(struct lines lines, size_t bindings_max, struct berth_space_state *state) {
     struct berth_bytes field;
     struct berth_bytes value;
     while (next_line(&lines, &field)) {
@@ -228,7 +229,8 @@ static bool parse_lines(struct lines lines, struct berth_space_state *state) {
             if (!parse_field(field, value, state)) {
                 return false;
             }
-        } else if (parse_binding(field, value, &state->bindings[state->bindings_count])) {
+        } else if (state->bindings_count < bindings_max &&
+                   parse_binding(field, value, &state->bindings[state->bindings_count])) {
             state->bindings_count++;
         } else {
             return false;
@@ -254,8 +256,10 @@ enum berth_rc space_fields_parse(const char *text, size_t len,
             return BERTH_FAULT_MEMORY;
         }
     }
-    bool understood = bindings <= BERTH_SPACE_BINDINGS_MAX && parse_lines(lines, &state);
-    if (!understood || state.knowledge == BERTH_SPACE_UNKNOWN) {
+    bool understood = bindings <= BERTH_SPACE_BINDINGS_MAX && parse_lines(lines, bindings, &state);
+    bool complete = state.knowledge == BERTH_SPACE_ABSENT ||
+                    (state.knowledge == BERTH_SPACE_PRESENT && state.project_id > 0);
+    if (!understood || !complete) {
         space_fields_free(&state);
     }
     if (state.bindings_count > 1) {

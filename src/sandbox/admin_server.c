@@ -18,17 +18,17 @@
 /* registries, NAME, what, PROJECT, REPO */
 #define SEGMENTS_MAX 5
 
-struct berth_admin_server {
+struct berth_sandbox_admin {
     struct evhttp *http;
     uint16_t port;
-    struct berth_registry_server **registries; /* Borrowed. */
+    struct berth_sandbox_registry **registries; /* Borrowed. */
     size_t registry_count;
 };
 
 struct admin_call {
     const struct berth_sandbox_request *request;
     struct berth_sandbox_reply *reply;
-    struct berth_registry_server *registry;
+    struct berth_sandbox_registry *registry;
     const char *segments[SEGMENTS_MAX];
     size_t segment_count;
 };
@@ -63,19 +63,19 @@ static const struct admin_route ROUTES[] = {
 };
 
 static void admin_request_cb(struct evhttp_request *request, void *context);
-static void dispatch(const struct berth_admin_server *server, struct admin_call *call);
+static void dispatch(const struct berth_sandbox_admin *server, struct admin_call *call);
 static bool split_path(struct admin_call *call, char *path);
-static struct berth_registry_server *find_registry(const struct berth_admin_server *server,
-                                                   const char *name);
-static void refuse(struct admin_call *call, int status, const char *format, ...)
-    BERTH_PRINTF(3, 4);
+static struct berth_sandbox_registry *find_registry(const struct berth_sandbox_admin *server,
+                                                    const char *name);
+static void refuse(struct admin_call *call, int status, const char *format, ...) BERTH_PRINTF(3, 4);
 static void answer_verdict(struct admin_call *call, const struct berth_model_verdict *verdict);
 
-enum berth_rc berth_admin_server_new(struct event_base *base, uint16_t port,
-                                     struct berth_registry_server **registries,
-                                     size_t registry_count, struct berth_admin_server **ret_server,
-                                     struct berth_error *reterr) {
-    struct berth_admin_server *server = berth_sandbox_alloc(sizeof(*server));
+enum berth_rc berth_sandbox_admin_new(struct event_base *base, uint16_t port,
+                                      struct berth_sandbox_registry **registries,
+                                      size_t registry_count,
+                                      struct berth_sandbox_admin **ret_server,
+                                      struct berth_error *reterr) {
+    struct berth_sandbox_admin *server = berth_sandbox_alloc(sizeof(*server));
     server->registries = registries;
     server->registry_count = registry_count;
     int fd = -1;
@@ -94,7 +94,7 @@ enum berth_rc berth_admin_server_new(struct event_base *base, uint16_t port,
     return BERTH_OK;
 }
 
-struct berth_admin_server *berth_admin_server_free(struct berth_admin_server *server) {
+struct berth_sandbox_admin *berth_sandbox_admin_free(struct berth_sandbox_admin *server) {
     if (server != NULL) {
         evhttp_free(server->http);
         free(server);
@@ -102,7 +102,7 @@ struct berth_admin_server *berth_admin_server_free(struct berth_admin_server *se
     return NULL;
 }
 
-uint16_t berth_admin_server_port(const struct berth_admin_server *server) {
+uint16_t berth_sandbox_admin_port(const struct berth_sandbox_admin *server) {
     return server->port;
 }
 
@@ -123,7 +123,7 @@ static void admin_request_cb(struct evhttp_request *request, void *context) {
     berth_sandbox_reply_deinit(&reply);
 }
 
-static void dispatch(const struct berth_admin_server *server, struct admin_call *call) {
+static void dispatch(const struct berth_sandbox_admin *server, struct admin_call *call) {
     call->registry = find_registry(server, call->segments[1]);
     if (call->registry == NULL) {
         refuse(call, 404, "there is no registry \"%s\"", call->segments[1]);
@@ -145,8 +145,9 @@ static void dispatch(const struct berth_admin_server *server, struct admin_call 
     if (known) {
         refuse(call, 405, "not a method of this path");
     } else {
-        refuse(call, 404, "no such path; a registry has counters, writes, faults and"
-                          " repositories/PROJECT/REPO");
+        refuse(call, 404,
+               "no such path; a registry has counters, writes, faults and"
+               " repositories/PROJECT/REPO");
     }
 }
 
@@ -155,7 +156,7 @@ static bool split_path(struct admin_call *call, char *path) {
     char *rest = path + 1;
     for (char *segment = strsep(&rest, "/"); segment != NULL; segment = strsep(&rest, "/")) {
         if (call->segment_count == SEGMENTS_MAX || segment[0] == '\0' ||
-            !berth_url_decode(segment, false)) {
+            !berth_sandbox_url_decode(segment, false)) {
             return false;
         }
         call->segments[call->segment_count++] = segment;
@@ -163,10 +164,10 @@ static bool split_path(struct admin_call *call, char *path) {
     return call->segment_count >= 3 && strcmp(call->segments[0], "registries") == 0;
 }
 
-static struct berth_registry_server *find_registry(const struct berth_admin_server *server,
-                                                   const char *name) {
+static struct berth_sandbox_registry *find_registry(const struct berth_sandbox_admin *server,
+                                                    const char *name) {
     for (size_t i = 0; i < server->registry_count; i++) {
-        if (strcmp(berth_registry_server_name(server->registries[i]), name) == 0) {
+        if (strcmp(berth_sandbox_registry_name(server->registries[i]), name) == 0) {
             return server->registries[i];
         }
     }
@@ -176,38 +177,36 @@ static struct berth_registry_server *find_registry(const struct berth_admin_serv
 static void get_counters(struct admin_call *call) {
     berth_sandbox_reply_json(
         call->reply, 200,
-        berth_sandbox_journal_counters(berth_registry_server_journal(call->registry)));
+        berth_sandbox_journal_counters(berth_sandbox_registry_journal(call->registry)));
 }
 
 static void reset_counters(struct admin_call *call) {
-    berth_sandbox_journal_reset_counters(berth_registry_server_journal(call->registry));
+    berth_sandbox_journal_reset_counters(berth_sandbox_registry_journal(call->registry));
     berth_sandbox_reply_empty(call->reply, 200);
 }
 
 static void get_writes(struct admin_call *call) {
-    const struct berth_sandbox_journal *journal = berth_registry_server_journal(call->registry);
+    const struct berth_sandbox_journal *journal = berth_sandbox_registry_journal(call->registry);
     berth_sandbox_reply_header(call->reply, "X-Dropped-Count", "%lld",
                                (long long)berth_sandbox_journal_dropped(journal));
     berth_sandbox_reply_json(call->reply, 200, berth_sandbox_journal_writes(journal));
 }
 
 static void reset_writes(struct admin_call *call) {
-    berth_sandbox_journal_reset_writes(berth_registry_server_journal(call->registry));
+    berth_sandbox_journal_reset_writes(berth_sandbox_registry_journal(call->registry));
     berth_sandbox_reply_empty(call->reply, 200);
 }
 
 static void get_faults(struct admin_call *call) {
     berth_sandbox_reply_json(
-        call->reply, 200,
-        berth_sandbox_faults_json(berth_registry_server_faults(call->registry)));
+        call->reply, 200, berth_sandbox_faults_json(berth_sandbox_registry_faults(call->registry)));
 }
 
 static void put_faults(struct admin_call *call) {
-    struct berth_sandbox_faults faults = *berth_registry_server_faults(call->registry);
+    struct berth_sandbox_faults faults = *berth_sandbox_registry_faults(call->registry);
     struct berth_error error = {""};
     json_error_t json_error;
-    json_t *json =
-        json_loadb(call->request->body, call->request->body_bytes, 0, &json_error);
+    json_t *json = json_loadb(call->request->body, call->request->body_bytes, 0, &json_error);
     if (json == NULL) {
         refuse(call, 400, "the body is not JSON: %s", json_error.text);
         return;
@@ -218,7 +217,7 @@ static void put_faults(struct admin_call *call) {
         refuse(call, 400, "%s", error.text);
         return;
     }
-    rc = berth_registry_server_set_faults(call->registry, &faults, &error);
+    rc = berth_sandbox_registry_set_faults(call->registry, &faults, &error);
     if (rc != BERTH_OK) {
         refuse(call, 500, "%s", error.text);
         return;
@@ -227,16 +226,14 @@ static void put_faults(struct admin_call *call) {
 }
 
 static void put_repository(struct admin_call *call) {
-    struct berth_model_verdict verdict =
-        berth_model_put_repository(berth_registry_server_model(call->registry), call->segments[3],
-                                   call->segments[4]);
+    struct berth_model_verdict verdict = berth_model_put_repository(
+        berth_sandbox_registry_model(call->registry), call->segments[3], call->segments[4]);
     answer_verdict(call, &verdict);
 }
 
 static void remove_repository(struct admin_call *call) {
-    struct berth_model_verdict verdict =
-        berth_model_remove_repository(berth_registry_server_model(call->registry),
-                                      call->segments[3], call->segments[4]);
+    struct berth_model_verdict verdict = berth_model_remove_repository(
+        berth_sandbox_registry_model(call->registry), call->segments[3], call->segments[4]);
     answer_verdict(call, &verdict);
 }
 

@@ -19,18 +19,18 @@
 #include "berth/base/result.h"
 
 struct event_base;
-struct berth_admin_server;
-struct berth_registry_server;
+struct berth_sandbox_admin;
+struct berth_sandbox_registry;
 
 /* port 0: a free one. The registries are borrowed and outlive the server.
  * BERTH_FAULT_SYSTEM, BERTH_FAULT_LIBRARY: the port could not be opened. */
-BERTH_MUST_USE enum berth_rc berth_admin_server_new(struct event_base *base, uint16_t port,
-                                                    struct berth_registry_server **registries,
-                                                    size_t registry_count,
-                                                    struct berth_admin_server **ret_server,
-                                                    struct berth_error *reterr);
-struct berth_admin_server *berth_admin_server_free(struct berth_admin_server *server);
+BERTH_MUST_USE enum berth_rc berth_sandbox_admin_new(struct event_base *base, uint16_t port,
+                                                     struct berth_sandbox_registry **registries,
+                                                     size_t registry_count,
+                                                     struct berth_sandbox_admin **ret_server,
+                                                     struct berth_error *reterr);
+struct berth_sandbox_admin *berth_sandbox_admin_free(struct berth_sandbox_admin *server);
 
-uint16_t berth_admin_server_port(const struct berth_admin_server *server);
+uint16_t berth_sandbox_admin_port(const struct berth_sandbox_admin *server);
 
 #endif

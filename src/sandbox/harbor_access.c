@@ -12,9 +12,8 @@
 
 static bool public_may(const struct berth_model_project *project, const char *resource,
                        const char *action);
-static bool user_may(const struct berth_model_user *user,
-                     const struct berth_model_project *project, const char *resource,
-                     const char *action);
+static bool user_may(const struct berth_model_user *user, const struct berth_model_project *project,
+                     const char *resource, const char *action);
 static bool robot_may(const struct berth_model_robot *robot,
                       const struct berth_model_project *project, const char *resource,
                       const char *action);
@@ -100,7 +99,7 @@ void berth_model_caller_name(const struct berth_model *model,
 /* What anybody may do with a public project, logged in or not. */
 static bool public_may(const struct berth_model_project *project, const char *resource,
                        const char *action) {
-    if (project == NULL || !berth_rules_truth(project->is_public)) {
+    if (project == NULL || !berth_model_rules_truth(project->is_public)) {
         return false;
     }
     if (strcmp(resource, "project") == 0) {
@@ -111,9 +110,8 @@ static bool public_may(const struct berth_model_project *project, const char *re
             strcmp(action, "list") == 0);
 }
 
-static bool user_may(const struct berth_model_user *user,
-                     const struct berth_model_project *project, const char *resource,
-                     const char *action) {
+static bool user_may(const struct berth_model_user *user, const struct berth_model_project *project,
+                     const char *resource, const char *action) {
     if (user->sysadmin) {
         return true;
     }

@@ -18,32 +18,34 @@
 #include "sandbox_http.h"
 
 /* Fills memory with random bytes; tests may hand in something that repeats. */
-typedef void berth_harbor_random_fn(void *memory, size_t bytes);
+typedef void berth_sandbox_random_fn(void *memory, size_t bytes);
 
-struct berth_harbor;
+struct berth_sandbox_harbor;
 
-struct berth_harbor_options {
+struct berth_sandbox_harbor_options {
     const char *user_name; /* A system administrator with id 3. */
     const char *password;  /* Of that user and of admin. */
-    berth_harbor_random_fn *fill_random;
+    berth_sandbox_random_fn *fill_random;
     int64_t now_ms;
 };
 
-struct berth_harbor *berth_harbor_new(const struct berth_harbor_options *options);
-struct berth_harbor *berth_harbor_free(struct berth_harbor *harbor);
+struct berth_sandbox_harbor *
+berth_sandbox_harbor_new(const struct berth_sandbox_harbor_options *options);
+struct berth_sandbox_harbor *berth_sandbox_harbor_free(struct berth_sandbox_harbor *harbor);
 
 /* Its rules, for what is not done over the API. A view. */
-struct berth_model *berth_harbor_model(struct berth_harbor *harbor);
+struct berth_model *berth_sandbox_harbor_model(struct berth_sandbox_harbor *harbor);
 
 /* Applies the request and fills the reply, which the caller has initialized. */
-void berth_harbor_handle(struct berth_harbor *harbor, const struct berth_sandbox_request *request,
-                         struct berth_sandbox_reply *reply);
+void berth_sandbox_harbor_handle(struct berth_sandbox_harbor *harbor,
+                                 const struct berth_sandbox_request *request,
+                                 struct berth_sandbox_reply *reply);
 
 /* Routes: an index for each, the last one for whatever matches none. */
-size_t berth_harbor_route_count(void);
-size_t berth_harbor_find_route(enum berth_sandbox_method method, const char *path);
+size_t berth_sandbox_route_count(void);
+size_t berth_sandbox_find_route(enum berth_sandbox_method method, const char *path);
 
 /* "POST /projects", "GET /service/token", "other": without "/api/v2.0". */
-void berth_harbor_route_name(size_t route, char *ret_name, size_t size);
+void berth_sandbox_route_name(size_t route, char *ret_name, size_t size);
 
 #endif

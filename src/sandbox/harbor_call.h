@@ -14,109 +14,112 @@
 #include "sandbox_http.h"
 #include "url_params.h"
 
-#define BERTH_CALL_PARAMS_MAX       3
-#define BERTH_CALL_KEY_BYTES        32
-#define BERTH_CALL_TIME_BYTES_MAX   32
-#define BERTH_CALL_COOKIE_BYTES_MAX 256
+#define BERTH_SANDBOX_CALL_PARAMS_MAX       3
+#define BERTH_SANDBOX_CALL_KEY_BYTES        32
+#define BERTH_SANDBOX_CALL_TIME_BYTES_MAX   32
+#define BERTH_SANDBOX_CALL_COOKIE_BYTES_MAX 256
 /* Harbor's default: how long a registry token is good for. */
-#define BERTH_CALL_TOKEN_LIFE_S     1800
+#define BERTH_SANDBOX_CALL_TOKEN_LIFE_S 1800
 
-struct berth_harbor {
+struct berth_sandbox_harbor {
     struct berth_model *model;
-    struct berth_sessions *sessions;
-    berth_harbor_random_fn *fill_random;
-    unsigned char key[BERTH_CALL_KEY_BYTES]; /* Signs registry tokens and CSRF cookies. */
+    struct berth_sandbox_sessions *sessions;
+    berth_sandbox_random_fn *fill_random;
+    unsigned char key[BERTH_SANDBOX_CALL_KEY_BYTES]; /* Signs registry tokens and CSRF cookies. */
 };
 
-struct berth_harbor_call {
-    struct berth_harbor *harbor;
+struct berth_sandbox_call {
+    struct berth_sandbox_harbor *harbor;
     const struct berth_sandbox_request *request;
     struct berth_sandbox_reply *reply;
     struct berth_model_caller caller;
-    char session_id[BERTH_CALL_COOKIE_BYTES_MAX]; /* The cookie's, or the new session's. */
-    const char *params[BERTH_CALL_PARAMS_MAX];    /* Of the path, decoded. */
-    struct berth_url_params query;
+    char session_id[BERTH_SANDBOX_CALL_COOKIE_BYTES_MAX]; /* The cookie's, or the new session's. */
+    const char *params[BERTH_SANDBOX_CALL_PARAMS_MAX];    /* Of the path, decoded. */
+    struct berth_sandbox_url_params query;
     struct json_t *body; /* Owned by the call; an object once bound. */
 };
 
-typedef void berth_harbor_handler_fn(struct berth_harbor_call *call);
+typedef void berth_sandbox_handler_fn(struct berth_sandbox_call *call);
 
 /* The handlers, in the files named after them. */
-berth_harbor_handler_fn berth_harbor_create_project;
-berth_harbor_handler_fn berth_harbor_list_projects;
-berth_harbor_handler_fn berth_harbor_head_project;
-berth_harbor_handler_fn berth_harbor_get_project;
-berth_harbor_handler_fn berth_harbor_update_project;
-berth_harbor_handler_fn berth_harbor_delete_project;
-berth_harbor_handler_fn berth_harbor_get_project_deletable;
-berth_harbor_handler_fn berth_harbor_get_project_summary;
-berth_harbor_handler_fn berth_harbor_create_robot;
-berth_harbor_handler_fn berth_harbor_list_robots;
-berth_harbor_handler_fn berth_harbor_get_robot;
-berth_harbor_handler_fn berth_harbor_update_robot;
-berth_harbor_handler_fn berth_harbor_refresh_robot_secret;
-berth_harbor_handler_fn berth_harbor_delete_robot;
-berth_harbor_handler_fn berth_harbor_list_quotas;
-berth_harbor_handler_fn berth_harbor_get_quota;
-berth_harbor_handler_fn berth_harbor_update_quota;
-berth_harbor_handler_fn berth_harbor_get_current_user;
-berth_harbor_handler_fn berth_harbor_get_system_info;
-berth_harbor_handler_fn berth_harbor_get_health;
-berth_harbor_handler_fn berth_harbor_get_version;
-berth_harbor_handler_fn berth_harbor_ping;
-berth_harbor_handler_fn berth_harbor_get_token;
-berth_harbor_handler_fn berth_harbor_get_manifest;
-berth_harbor_handler_fn berth_harbor_login;
-berth_harbor_handler_fn berth_harbor_logout;
+berth_sandbox_handler_fn berth_sandbox_create_project;
+berth_sandbox_handler_fn berth_sandbox_list_projects;
+berth_sandbox_handler_fn berth_sandbox_head_project;
+berth_sandbox_handler_fn berth_sandbox_get_project;
+berth_sandbox_handler_fn berth_sandbox_update_project;
+berth_sandbox_handler_fn berth_sandbox_delete_project;
+berth_sandbox_handler_fn berth_sandbox_get_project_deletable;
+berth_sandbox_handler_fn berth_sandbox_get_project_summary;
+berth_sandbox_handler_fn berth_sandbox_create_robot;
+berth_sandbox_handler_fn berth_sandbox_list_robots;
+berth_sandbox_handler_fn berth_sandbox_get_robot;
+berth_sandbox_handler_fn berth_sandbox_update_robot;
+berth_sandbox_handler_fn berth_sandbox_refresh_robot_secret;
+berth_sandbox_handler_fn berth_sandbox_delete_robot;
+berth_sandbox_handler_fn berth_sandbox_list_quotas;
+berth_sandbox_handler_fn berth_sandbox_get_quota;
+berth_sandbox_handler_fn berth_sandbox_update_quota;
+berth_sandbox_handler_fn berth_sandbox_get_current_user;
+berth_sandbox_handler_fn berth_sandbox_get_system_info;
+berth_sandbox_handler_fn berth_sandbox_get_health;
+berth_sandbox_handler_fn berth_sandbox_get_version;
+berth_sandbox_handler_fn berth_sandbox_ping;
+berth_sandbox_handler_fn berth_sandbox_get_token;
+berth_sandbox_handler_fn berth_sandbox_get_manifest;
+berth_sandbox_handler_fn berth_sandbox_login;
+berth_sandbox_handler_fn berth_sandbox_logout;
 
 /* Finds the route by method and path, binds the path's parameters and runs the handler; 404 and
  * 405 where there is none. path is decoded in place. */
-void berth_harbor_dispatch(struct berth_harbor_call *call, char *path);
+void berth_sandbox_dispatch(struct berth_sandbox_call *call, char *path);
 
 /* Session cookie and CSRF; the caller is the session's user, or stays as it is. False: the reply
  * says why the request goes no further. */
-bool berth_harbor_admit(struct berth_harbor_call *call);
+bool berth_sandbox_admit(struct berth_sandbox_call *call);
 
 /* Answers with an error verdict. */
-void berth_call_refuse(struct berth_harbor_call *call, const struct berth_model_verdict *verdict);
+void berth_sandbox_call_refuse(struct berth_sandbox_call *call,
+                               const struct berth_model_verdict *verdict);
 
 /* 422 with go-openapi's first line before the complaint. */
-void berth_call_invalid(struct berth_harbor_call *call, const char *format, ...)
+void berth_sandbox_call_invalid(struct berth_sandbox_call *call, const char *format, ...)
     BERTH_PRINTF(2, 3);
 
 /* The body as a JSON object; what names it in complaints. */
-bool berth_call_bind_body(struct berth_harbor_call *call, const char *what);
+bool berth_sandbox_call_bind_body(struct berth_sandbox_call *call, const char *what);
 
 /* Fields of an object. Absent and null leave the value as it is; another type is a 422. */
-bool berth_call_bind_text(struct berth_harbor_call *call, const struct json_t *object,
-                          const char *name, const char **value);
-bool berth_call_bind_number(struct berth_harbor_call *call, const struct json_t *object,
-                            const char *name, int64_t *value, bool *ret_given);
-bool berth_call_bind_flag(struct berth_harbor_call *call, const struct json_t *object,
-                          const char *name, bool *value);
-bool berth_call_bind_object(struct berth_harbor_call *call, const struct json_t *object,
-                            const char *name, struct json_t **value);
-bool berth_call_bind_array(struct berth_harbor_call *call, const struct json_t *object,
-                           const char *name, struct json_t **value);
+bool berth_sandbox_call_bind_text(struct berth_sandbox_call *call, const struct json_t *object,
+                                  const char *name, const char **value);
+bool berth_sandbox_call_bind_number(struct berth_sandbox_call *call, const struct json_t *object,
+                                    const char *name, int64_t *value, bool *ret_given);
+bool berth_sandbox_call_bind_flag(struct berth_sandbox_call *call, const struct json_t *object,
+                                  const char *name, bool *value);
+bool berth_sandbox_call_bind_object(struct berth_sandbox_call *call, const struct json_t *object,
+                                    const char *name, struct json_t **value);
+bool berth_sandbox_call_bind_array(struct berth_sandbox_call *call, const struct json_t *object,
+                                   const char *name, struct json_t **value);
 
 /* A number in the path. */
-bool berth_call_bind_id(struct berth_harbor_call *call, size_t param, const char *name,
-                        int64_t *ret_id);
+bool berth_sandbox_call_bind_id(struct berth_sandbox_call *call, size_t param, const char *name,
+                                int64_t *ret_id);
 
 /* q, sort, page and page_size of the URL. */
-bool berth_call_bind_query(struct berth_harbor_call *call, struct berth_query *ret_query);
+bool berth_sandbox_call_bind_query(struct berth_sandbox_call *call,
+                                   struct berth_model_query *ret_query);
 
 /* The project that the path's first parameter names, as the header X-Is-Resource-Name says. */
-struct berth_model_project_ref berth_call_project_ref(const struct berth_harbor_call *call);
+struct berth_model_project_ref
+berth_sandbox_call_project_ref(const struct berth_sandbox_call *call);
 
 /* X-Total-Count and Link. */
-void berth_call_page_headers(struct berth_harbor_call *call, const struct berth_query *query,
-                             int64_t total);
+void berth_sandbox_call_page_headers(struct berth_sandbox_call *call,
+                                     const struct berth_model_query *query, int64_t total);
 
 /* Go-openapi's idea of a true boolean in a header or a URL; NULL is false. */
-bool berth_call_truth(const char *text);
+bool berth_sandbox_call_truth(const char *text);
 
 /* 2026-08-21T05:58:10.123Z */
-void berth_call_time(int64_t ms, char ret_text[BERTH_CALL_TIME_BYTES_MAX]);
+void berth_sandbox_call_time(int64_t ms, char ret_text[BERTH_SANDBOX_CALL_TIME_BYTES_MAX]);
 
 #endif

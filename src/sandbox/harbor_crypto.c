@@ -10,23 +10,23 @@
 #include "berth/base/assert.h"
 #include "sandbox_memory.h"
 
-void berth_crypto_mac(const unsigned char *key, size_t key_bytes, const char *text,
-                      unsigned char ret_mac[BERTH_CRYPTO_MAC_BYTES]) {
+void berth_sandbox_crypto_mac(const unsigned char *key, size_t key_bytes, const char *text,
+                              unsigned char ret_mac[BERTH_SANDBOX_CRYPTO_MAC_BYTES]) {
     unsigned len = 0;
-    const unsigned char *mac = HMAC(EVP_sha256(), key, (int)key_bytes,
-                                    (const unsigned char *)text, strlen(text), ret_mac, &len);
+    const unsigned char *mac = HMAC(EVP_sha256(), key, (int)key_bytes, (const unsigned char *)text,
+                                    strlen(text), ret_mac, &len);
     BERTH_ASSERT(mac != NULL);
-    BERTH_ASSERT(len == BERTH_CRYPTO_MAC_BYTES);
+    BERTH_ASSERT(len == BERTH_SANDBOX_CRYPTO_MAC_BYTES);
 }
 
-void berth_crypto_mac_hex(const unsigned char *key, size_t key_bytes, const char *text,
-                          char ret_hex[BERTH_CRYPTO_MAC_HEX_BYTES]) {
-    unsigned char mac[BERTH_CRYPTO_MAC_BYTES];
-    berth_crypto_mac(key, key_bytes, text, mac);
-    berth_crypto_hex(mac, sizeof(mac), ret_hex);
+void berth_sandbox_crypto_mac_hex(const unsigned char *key, size_t key_bytes, const char *text,
+                                  char ret_hex[BERTH_SANDBOX_CRYPTO_MAC_HEX_BYTES]) {
+    unsigned char mac[BERTH_SANDBOX_CRYPTO_MAC_BYTES];
+    berth_sandbox_crypto_mac(key, key_bytes, text, mac);
+    berth_sandbox_crypto_hex(mac, sizeof(mac), ret_hex);
 }
 
-void berth_crypto_hex(const unsigned char *data, size_t bytes, char *ret_hex) {
+void berth_sandbox_crypto_hex(const unsigned char *data, size_t bytes, char *ret_hex) {
     static const char DIGITS[] = "0123456789abcdef";
     for (size_t i = 0; i < bytes; i++) {
         ret_hex[2 * i] = DIGITS[data[i] >> 4];
@@ -35,7 +35,7 @@ void berth_crypto_hex(const unsigned char *data, size_t bytes, char *ret_hex) {
     ret_hex[2 * bytes] = '\0';
 }
 
-char *berth_crypto_base64_text(const char *encoded) {
+char *berth_sandbox_crypto_base64_text(const char *encoded) {
     size_t len = strlen(encoded);
     if (len == 0 || len % 4 != 0) {
         return NULL;
@@ -57,7 +57,7 @@ char *berth_crypto_base64_text(const char *encoded) {
     return text;
 }
 
-char *berth_crypto_base64url(const void *data, size_t bytes) {
+char *berth_sandbox_crypto_base64url(const void *data, size_t bytes) {
     char *text = berth_sandbox_alloc((bytes + 2) / 3 * 4 + 1);
     (void)EVP_EncodeBlock((unsigned char *)text, data, (int)bytes);
     for (char *at = text; *at != '\0'; at++) {
@@ -73,10 +73,10 @@ char *berth_crypto_base64url(const void *data, size_t bytes) {
     return text;
 }
 
-char *berth_crypto_base64url_text(const char *encoded) {
+char *berth_sandbox_crypto_base64url_text(const char *encoded) {
     size_t len = strlen(encoded);
     char *padded = berth_sandbox_alloc(len + 4);
-    (void)strcpy(padded, encoded);
+    memcpy(padded, encoded, len);
     for (char *at = padded; *at != '\0'; at++) {
         *at = *at == '-' ? '+' : *at;
         *at = *at == '_' ? '/' : *at;
@@ -84,7 +84,7 @@ char *berth_crypto_base64url_text(const char *encoded) {
     while (len % 4 != 0) {
         padded[len++] = '=';
     }
-    char *text = berth_crypto_base64_text(padded);
+    char *text = berth_sandbox_crypto_base64_text(padded);
     free(padded);
     return text;
 }

@@ -7,17 +7,17 @@
 #include "berth/base/assert.h"
 #include "sandbox_memory.h"
 
-void berth_ids_init(struct berth_ids *ids) {
-    *ids = (struct berth_ids){.next = 1};
+void berth_model_ids_init(struct berth_model_ids *ids) {
+    *ids = (struct berth_model_ids){.next = 1};
 }
 
-void berth_ids_deinit(struct berth_ids *ids) {
+void berth_model_ids_deinit(struct berth_model_ids *ids) {
     free((void *)ids->rows);
-    berth_ids_init(ids);
+    berth_model_ids_init(ids);
 }
 
-int64_t berth_ids_take(struct berth_ids *ids) {
-    if (ids->next > BERTH_IDS_MAX) {
+int64_t berth_model_ids_take(struct berth_model_ids *ids) {
+    if (ids->next > BERTH_MODEL_IDS_MAX) {
         return 0;
     }
     if ((size_t)ids->next >= ids->capacity) {
@@ -30,12 +30,12 @@ int64_t berth_ids_take(struct berth_ids *ids) {
     return ids->next++;
 }
 
-void berth_ids_put(struct berth_ids *ids, int64_t id, void *row) {
+void berth_model_ids_put(struct berth_model_ids *ids, int64_t id, void *row) {
     BERTH_ASSERT(id > 0);
     BERTH_ASSERT(id < ids->next);
     ids->rows[id] = row;
 }
 
-void *berth_ids_get(const struct berth_ids *ids, int64_t id) {
+void *berth_model_ids_get(const struct berth_model_ids *ids, int64_t id) {
     return id > 0 && id < ids->next ? ids->rows[id] : NULL;
 }

@@ -13,24 +13,24 @@
 #include <stdint.h>
 
 /* The most ids one sequence gives: a table of 80 MB. */
-#define BERTH_IDS_MAX 10000000
+#define BERTH_MODEL_IDS_MAX 10000000
 
-struct berth_ids {
+struct berth_model_ids {
     void **rows; /* Index = id; NULL where there is no row. */
     size_t capacity;
     int64_t next; /* The id that is given next; ids begin at 1. */
 };
 
-void berth_ids_init(struct berth_ids *ids);
-void berth_ids_deinit(struct berth_ids *ids);
+void berth_model_ids_init(struct berth_model_ids *ids);
+void berth_model_ids_deinit(struct berth_model_ids *ids);
 
-/* Takes the next id out of the sequence; 0 when all BERTH_IDS_MAX are used up. */
-int64_t berth_ids_take(struct berth_ids *ids);
+/* Takes the next id out of the sequence; 0 when all BERTH_MODEL_IDS_MAX are used up. */
+int64_t berth_model_ids_take(struct berth_model_ids *ids);
 
 /* Puts the row of a taken id, or removes it with NULL. The row is borrowed. */
-void berth_ids_put(struct berth_ids *ids, int64_t id, void *row);
+void berth_model_ids_put(struct berth_model_ids *ids, int64_t id, void *row);
 
 /* The row, or NULL; any number may be asked for. */
-void *berth_ids_get(const struct berth_ids *ids, int64_t id);
+void *berth_model_ids_get(const struct berth_model_ids *ids, int64_t id);
 
 #endif

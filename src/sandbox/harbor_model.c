@@ -17,14 +17,10 @@ struct code_status {
 
 /* codeMap of src/lib/http/error.go, and go-openapi's own 422. */
 static const struct code_status CODES[] = {
-    {"BAD_REQUEST", 400},
-    {"UNAUTHORIZED", 401},
-    {"FORBIDDEN", 403},
-    {"DENIED", 403},
-    {"NOT_FOUND", 404},
-    {"CONFLICT", 409},
-    {"PRECONDITION", 412},
-    {"UNPROCESSABLE_ENTITY", 422},
+    {"BAD_REQUEST", 400},  {"UNAUTHORIZED", 401},
+    {"FORBIDDEN", 403},    {"DENIED", 403},
+    {"NOT_FOUND", 404},    {"CONFLICT", 409},
+    {"PRECONDITION", 412}, {"UNPROCESSABLE_ENTITY", 422},
     {"UNKNOWN", 500},
 };
 
@@ -37,11 +33,10 @@ struct berth_model *berth_model_new(const struct berth_model_options *options) {
     struct berth_model *model = berth_sandbox_alloc(sizeof(*model));
     const char *prefix = options->robot_name_prefix;
     model->robot_name_prefix = berth_sandbox_copy(prefix != NULL ? prefix : "robot$");
-    berth_ids_init(&model->projects);
-    berth_ids_init(&model->quotas);
-    berth_ids_init(&model->robots);
-    (void)berth_model_add_user(model, BERTH_MODEL_ADMIN_ID, "admin", options->admin_password,
-                               true);
+    berth_model_ids_init(&model->projects);
+    berth_model_ids_init(&model->quotas);
+    berth_model_ids_init(&model->robots);
+    (void)berth_model_add_user(model, BERTH_MODEL_ADMIN_ID, "admin", options->admin_password, true);
     create_library(model, options->now_ms);
     return model;
 }
@@ -51,14 +46,14 @@ struct berth_model *berth_model_free(struct berth_model *model) {
         return NULL;
     }
     for (int64_t id = 1; id < model->robots.next; id++) {
-        struct robot_row *robot = berth_ids_get(&model->robots, id);
+        struct robot_row *robot = berth_model_ids_get(&model->robots, id);
         if (robot != NULL) {
             berth_model_drop_robot(model, robot);
         }
     }
     HASH_CLEAR(hh, model->project_names);
     for (int64_t id = 1; id < model->projects.next; id++) {
-        struct project_row *project = berth_ids_get(&model->projects, id);
+        struct project_row *project = berth_model_ids_get(&model->projects, id);
         if (project != NULL) {
             berth_model_free_project(project);
         }
@@ -67,9 +62,9 @@ struct berth_model *berth_model_free(struct berth_model *model) {
         free((void *)(uintptr_t)model->users[i].view.name);
         free(model->users[i].password);
     }
-    berth_ids_deinit(&model->projects);
-    berth_ids_deinit(&model->quotas);
-    berth_ids_deinit(&model->robots);
+    berth_model_ids_deinit(&model->projects);
+    berth_model_ids_deinit(&model->quotas);
+    berth_model_ids_deinit(&model->robots);
     free(model->robot_name_prefix);
     free(model);
     return NULL;
@@ -84,8 +79,8 @@ const struct berth_model_user *berth_model_add_user(struct berth_model *model, i
         BERTH_ASSERT(strcmp(model->users[i].view.name, name) != 0);
     }
     struct user_row *user = &model->users[model->user_count++];
-    user->view = (struct berth_model_user){
-        .id = id, .name = berth_sandbox_copy(name), .sysadmin = sysadmin};
+    user->view =
+        (struct berth_model_user){.id = id, .name = berth_sandbox_copy(name), .sysadmin = sysadmin};
     user->password = berth_sandbox_copy(password);
     return &user->view;
 }

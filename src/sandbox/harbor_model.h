@@ -30,8 +30,8 @@
 #define BERTH_MODEL_REPOSITORIES_MAX 10000
 #define BERTH_MODEL_MESSAGE_BYTES    640
 /* The id of "admin", of project "library", and of the default owner. */
-#define BERTH_MODEL_ADMIN_ID         1
-#define BERTH_MODEL_LIBRARY_ID       1
+#define BERTH_MODEL_ADMIN_ID   1
+#define BERTH_MODEL_LIBRARY_ID 1
 
 struct berth_model;
 
@@ -141,7 +141,7 @@ struct berth_model_limit {
 };
 
 struct berth_model_project_list {
-    const struct berth_query *query;
+    const struct berth_model_query *query;
     const char *name_part;  /* name=: contains, any case; NULL: any. */
     const char *owner_name; /* owner=: exact; NULL: any. */
     const char *is_public;  /* public=: "true" or "false"; NULL: any. */
@@ -204,16 +204,17 @@ const struct berth_model_project *berth_model_find_project(const struct berth_mo
                                                            struct berth_model_project_ref ref);
 
 /* 200 with the project, 401, 403, or, for a system administrator only, 404. */
-struct berth_model_verdict
-berth_model_get_project(const struct berth_model *model, const struct berth_model_caller *caller,
-                        struct berth_model_project_ref ref, const char *action,
-                        const struct berth_model_project **ret_project);
+struct berth_model_verdict berth_model_get_project(const struct berth_model *model,
+                                                   const struct berth_model_caller *caller,
+                                                   struct berth_model_project_ref ref,
+                                                   const char *action,
+                                                   const struct berth_model_project **ret_project);
 
 /* 201 with the project; 400, 401, 403, 409, 422. A 409 uses up an id, as in Harbor. */
-struct berth_model_verdict berth_model_create_project(
-    struct berth_model *model, const struct berth_model_caller *caller,
-    const struct berth_model_project_request *request, int64_t now_ms,
-    const struct berth_model_project **ret_project);
+struct berth_model_verdict
+berth_model_create_project(struct berth_model *model, const struct berth_model_caller *caller,
+                           const struct berth_model_project_request *request, int64_t now_ms,
+                           const struct berth_model_project **ret_project);
 
 /* 200; is_public NULL changes nothing. Harbor checks the text in a create only, not here. */
 struct berth_model_verdict berth_model_update_project(struct berth_model *model,
@@ -227,12 +228,12 @@ struct berth_model_verdict berth_model_delete_project(struct berth_model *model,
                                                       const struct berth_model_caller *caller,
                                                       struct berth_model_project_ref ref);
 
-/* 200 with a page (berth_query_page_deinit) of struct berth_model_project. Anonymous callers see
- * public projects only. */
+/* 200 with a page (berth_model_query_page_deinit) of struct berth_model_project. Anonymous callers
+ * see public projects only. */
 struct berth_model_verdict berth_model_list_projects(const struct berth_model *model,
                                                      const struct berth_model_caller *caller,
                                                      const struct berth_model_project_list *list,
-                                                     struct berth_query_page *ret_page);
+                                                     struct berth_model_query_page *ret_page);
 
 /* What a push does: the repository is there afterwards. Harbor has no such request, so no rights
  * are asked for. 200, 201, 404 (no such project), 400 (the name, or too many). */
@@ -245,16 +246,19 @@ struct berth_model_verdict berth_model_remove_repository(struct berth_model *mod
                                                          const char *project_name,
                                                          const char *repository);
 
-/* 201 with the robot, whose secret is secret (Harbor makes one up); 400, 401, 403, 404, 409, 500. */
-struct berth_model_verdict berth_model_create_robot(
-    struct berth_model *model, const struct berth_model_caller *caller,
-    const struct berth_model_robot_request *request, const char *secret, int64_t now_ms,
-    const struct berth_model_robot **ret_robot);
+/* 201 with the robot, whose secret is secret (Harbor makes one up); 400, 401, 403, 404, 409, 500.
+ */
+struct berth_model_verdict berth_model_create_robot(struct berth_model *model,
+                                                    const struct berth_model_caller *caller,
+                                                    const struct berth_model_robot_request *request,
+                                                    const char *secret, int64_t now_ms,
+                                                    const struct berth_model_robot **ret_robot);
 
 /* 200 with the robot, 401, 403, 404. */
-struct berth_model_verdict
-berth_model_get_robot(const struct berth_model *model, const struct berth_model_caller *caller,
-                      int64_t id, const struct berth_model_robot **ret_robot);
+struct berth_model_verdict berth_model_get_robot(const struct berth_model *model,
+                                                 const struct berth_model_caller *caller,
+                                                 int64_t id,
+                                                 const struct berth_model_robot **ret_robot);
 
 /* PUT: the whole set of permissions, description and disable are overwritten. */
 struct berth_model_verdict berth_model_update_robot(struct berth_model *model,
@@ -266,8 +270,8 @@ struct berth_model_verdict berth_model_update_robot(struct berth_model *model,
 /* PATCH: sets the secret. A chosen one must be legal (400); a made-up one is checked by nobody. */
 struct berth_model_verdict berth_model_set_robot_secret(struct berth_model *model,
                                                         const struct berth_model_caller *caller,
-                                                        int64_t id, const char *secret,
-                                                        bool chosen, int64_t now_ms);
+                                                        int64_t id, const char *secret, bool chosen,
+                                                        int64_t now_ms);
 
 /* 200, 401, 403, 404. */
 struct berth_model_verdict berth_model_delete_robot(struct berth_model *model,
@@ -280,24 +284,25 @@ struct berth_model_verdict berth_model_delete_robot(struct berth_model *model,
  */
 struct berth_model_verdict berth_model_list_robots(const struct berth_model *model,
                                                    const struct berth_model_caller *caller,
-                                                   const struct berth_query *query,
-                                                   struct berth_query_page *ret_page);
+                                                   const struct berth_model_query *query,
+                                                   struct berth_model_query_page *ret_page);
 
 /* Whether Harbor shows this permission of a robot: those on deleted projects are hidden. */
 bool berth_model_permission_visible(const struct berth_model *model,
                                     const struct berth_model_permission *permission);
 
 /* Quotas are rows of their own, one for each project. 200 with the project it belongs to. */
-struct berth_model_verdict
-berth_model_get_quota(const struct berth_model *model, const struct berth_model_caller *caller,
-                      int64_t quota_id, const struct berth_model_project **ret_project);
+struct berth_model_verdict berth_model_get_quota(const struct berth_model *model,
+                                                 const struct berth_model_caller *caller,
+                                                 int64_t quota_id,
+                                                 const struct berth_model_project **ret_project);
 
 /* 200 with a page of struct berth_model_project. project_id 0: of all projects. */
 struct berth_model_verdict berth_model_list_quotas(const struct berth_model *model,
                                                    const struct berth_model_caller *caller,
                                                    int64_t project_id,
-                                                   const struct berth_query *query,
-                                                   struct berth_query_page *ret_page);
+                                                   const struct berth_model_query *query,
+                                                   struct berth_model_query_page *ret_page);
 
 /* 200; 400 unless there is one limit, a legal one for "storage". */
 struct berth_model_verdict berth_model_update_quota(struct berth_model *model,

@@ -42,10 +42,10 @@ struct berth_model {
     bool read_only;
     struct user_row users[BERTH_MODEL_USERS_MAX];
     size_t user_count;
-    struct berth_ids projects;          /* Rows of live projects. */
+    struct berth_model_ids projects; /* Rows of live projects. */
     struct project_row *project_names;
-    struct berth_ids quotas;            /* The row of the project that each belongs to. */
-    struct berth_ids robots;
+    struct berth_model_ids quotas; /* The row of the project that each belongs to. */
+    struct berth_model_ids robots;
     /*
      * Stored names are unique over all robots, although Harbor's key is (name, project id): a
      * project robot's name carries its project's, and robots vanish with their project.

@@ -41,22 +41,22 @@ static bool robot_in_scope(const struct berth_model_robot *robot,
                            const struct berth_model_project *project, bool with_public);
 static const char *public_filter(const struct berth_model_project_list *list);
 static const char *owner_filter(const struct berth_model_project_list *list);
-static void free_repository(struct project_row *project, struct repository_row *repository);
 
-/* What Harbor's mapper lets lists filter and sort by; "owner" and "public" have code of their own. */
-static const struct berth_query_field FIELDS[] = {
-    {"Name", "name", NULL, BERTH_QUERY_TEXT, offsetof(struct berth_model_project, name)},
-    {"ProjectID", "project_id", NULL, BERTH_QUERY_NUMBER,
+/* What Harbor's mapper lets lists filter and sort by; "owner" and "public" have code of their own.
+ */
+static const struct berth_model_query_field FIELDS[] = {
+    {"Name", "name", NULL, BERTH_MODEL_QUERY_TEXT, offsetof(struct berth_model_project, name)},
+    {"ProjectID", "project_id", NULL, BERTH_MODEL_QUERY_NUMBER,
      offsetof(struct berth_model_project, id)},
-    {"OwnerID", "owner_id", NULL, BERTH_QUERY_NUMBER,
+    {"OwnerID", "owner_id", NULL, BERTH_MODEL_QUERY_NUMBER,
      offsetof(struct berth_model_project, owner_id)},
-    {"CreationTime", "creation_time", NULL, BERTH_QUERY_TIME,
+    {"CreationTime", "creation_time", NULL, BERTH_MODEL_QUERY_TIME,
      offsetof(struct berth_model_project, created_ms)},
-    {"UpdateTime", "update_time", NULL, BERTH_QUERY_TIME,
+    {"UpdateTime", "update_time", NULL, BERTH_MODEL_QUERY_TIME,
      offsetof(struct berth_model_project, updated_ms)},
 };
 
-static const struct berth_query_table TABLE = {
+static const struct berth_model_query_table TABLE = {
     .fields = FIELDS, .field_count = sizeof(FIELDS) / sizeof(FIELDS[0]), .default_sort = 0};
 
 const struct berth_model_project *berth_model_find_project(const struct berth_model *model,
@@ -65,10 +65,11 @@ const struct berth_model_project *berth_model_find_project(const struct berth_mo
     return project == NULL ? NULL : &project->view;
 }
 
-struct berth_model_verdict
-berth_model_get_project(const struct berth_model *model, const struct berth_model_caller *caller,
-                        struct berth_model_project_ref ref, const char *action,
-                        const struct berth_model_project **ret_project) {
+struct berth_model_verdict berth_model_get_project(const struct berth_model *model,
+                                                   const struct berth_model_caller *caller,
+                                                   struct berth_model_project_ref ref,
+                                                   const char *action,
+                                                   const struct berth_model_project **ret_project) {
     const struct berth_model_project *project = berth_model_find_project(model, ref);
     struct berth_model_verdict verdict = berth_model_require(caller, project, "project", action);
     if (!berth_model_is_ok(&verdict)) {
@@ -81,10 +82,10 @@ berth_model_get_project(const struct berth_model *model, const struct berth_mode
     return berth_model_ok(200);
 }
 
-struct berth_model_verdict berth_model_create_project(
-    struct berth_model *model, const struct berth_model_caller *caller,
-    const struct berth_model_project_request *request, int64_t now_ms,
-    const struct berth_model_project **ret_project) {
+struct berth_model_verdict
+berth_model_create_project(struct berth_model *model, const struct berth_model_caller *caller,
+                           const struct berth_model_project_request *request, int64_t now_ms,
+                           const struct berth_model_project **ret_project) {
     struct berth_model_verdict verdict = berth_model_check_writable(model);
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
@@ -93,13 +94,12 @@ struct berth_model_verdict berth_model_create_project(
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    int64_t id = berth_ids_take(&model->projects);
+    int64_t id = berth_model_ids_take(&model->projects);
     if (id == 0) {
         return berth_model_error("UNKNOWN", "internal server error");
     }
     if (berth_model_project_by_name(model, request->name) != NULL) {
-        return berth_model_error("CONFLICT", "The project named %s already exists",
-                                 request->name);
+        return berth_model_error("CONFLICT", "The project named %s already exists", request->name);
     }
     *ret_project = &insert_project(model, caller, id, request, now_ms)->view;
     return berth_model_ok(201);
@@ -118,6 +118,7 @@ struct berth_model_verdict berth_model_update_project(struct berth_model *model,
     if (!berth_model_is_ok(&verdict) || is_public == NULL) {
         return verdict;
     }
+    BERTH_ASSERT(view != NULL);
     struct project_row *project = berth_model_project_by_id(model, view->id);
     free((void *)(uintptr_t)project->view.is_public);
     project->view.is_public = berth_sandbox_copy(is_public);
@@ -137,6 +138,7 @@ struct berth_model_verdict berth_model_delete_project(struct berth_model *model,
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
+    BERTH_ASSERT(view != NULL);
     if (view->repository_count > 0) {
         return berth_model_error(
             "PRECONDITION",
@@ -148,8 +150,8 @@ struct berth_model_verdict berth_model_delete_project(struct berth_model *model,
     }
     /* Harbor keeps the row and renames it to "<name>#<id>"; no request can reach it there. */
     HASH_DEL(model->project_names, project);
-    berth_ids_put(&model->projects, project->view.id, NULL);
-    berth_ids_put(&model->quotas, project->view.quota_id, NULL);
+    berth_model_ids_put(&model->projects, project->view.id, NULL);
+    berth_model_ids_put(&model->quotas, project->view.quota_id, NULL);
     berth_model_free_project(project);
     return verdict;
 }
@@ -157,10 +159,10 @@ struct berth_model_verdict berth_model_delete_project(struct berth_model *model,
 struct berth_model_verdict berth_model_list_projects(const struct berth_model *model,
                                                      const struct berth_model_caller *caller,
                                                      const struct berth_model_project_list *list,
-                                                     struct berth_query_page *ret_page) {
+                                                     struct berth_model_query_page *ret_page) {
     size_t count = 0;
     const void **items = candidates(model, caller, list, &count);
-    if (berth_query_apply(list->query, &TABLE, items, count, ret_page) != BERTH_OK) {
+    if (berth_model_query_apply(list->query, &TABLE, items, count, ret_page) != BERTH_OK) {
         return berth_model_error("UNKNOWN", "internal server error");
     }
     return berth_model_ok(200);
@@ -173,11 +175,12 @@ struct berth_model_verdict berth_model_put_repository(struct berth_model *model,
     if (project == NULL) {
         return berth_model_error("NOT_FOUND", "project %s not found", project_name);
     }
-    if (!berth_rules_name_legal(repository) ||
-        strlen(repository) > BERTH_RULES_NAME_BYTES_MAX ||
+    if (!berth_model_rules_name_legal(repository) ||
+        strlen(repository) > BERTH_MODEL_NAME_BYTES_MAX ||
         project->view.repository_count == BERTH_MODEL_REPOSITORIES_MAX) {
-        return berth_model_error("BAD_REQUEST", "the repository's name is not legal, or there are"
-                                                " %d already",
+        return berth_model_error("BAD_REQUEST",
+                                 "the repository's name is not legal, or there are"
+                                 " %d already",
                                  BERTH_MODEL_REPOSITORIES_MAX);
     }
     struct repository_row *row = NULL;
@@ -204,25 +207,31 @@ struct berth_model_verdict berth_model_remove_repository(struct berth_model *mod
         return berth_model_error("NOT_FOUND", "repository %s/%s not found", project_name,
                                  repository);
     }
-    free_repository(project, row);
+    HASH_DEL(project->repositories, row);
+    free(row->name);
+    free(row);
     project->view.repository_count--;
     return berth_model_ok(200);
 }
 
-struct project_row *berth_model_project_by_name(const struct berth_model *model,
-                                                const char *name) {
+struct project_row *berth_model_project_by_name(const struct berth_model *model, const char *name) {
     struct project_row *project = NULL;
     HASH_FIND_STR(model->project_names, name, project);
     return project;
 }
 
 struct project_row *berth_model_project_by_id(const struct berth_model *model, int64_t id) {
-    return berth_ids_get(&model->projects, id);
+    return berth_model_ids_get(&model->projects, id);
 }
 
 void berth_model_free_project(struct project_row *project) {
-    while (project->repositories != NULL) {
-        free_repository(project, project->repositories);
+    struct repository_row *next = project->repositories;
+    HASH_CLEAR(hh, project->repositories);
+    while (next != NULL) {
+        struct repository_row *repository = next;
+        next = repository->hh.next;
+        free(repository->name);
+        free(repository);
     }
     free((void *)(uintptr_t)project->view.name);
     free((void *)(uintptr_t)project->view.is_public);
@@ -231,11 +240,11 @@ void berth_model_free_project(struct project_row *project) {
 
 static struct berth_model_verdict check_create(const struct berth_model_caller *caller,
                                                const struct berth_model_project_request *request) {
-    if (strlen(request->name) > BERTH_RULES_NAME_BYTES_MAX) {
+    if (strlen(request->name) > BERTH_MODEL_NAME_BYTES_MAX) {
         return berth_model_error("UNPROCESSABLE_ENTITY",
                                  "validation failure list:\nproject_name in body should be at most"
                                  " %d chars long",
-                                 BERTH_RULES_NAME_BYTES_MAX);
+                                 BERTH_MODEL_NAME_BYTES_MAX);
     }
     struct berth_model_verdict verdict = berth_model_require_login(caller);
     if (!berth_model_is_ok(&verdict)) {
@@ -255,8 +264,9 @@ static struct berth_model_verdict check_create(const struct berth_model_caller *
                                  is_public);
     }
     if (request->has_registry && request->registry_id <= 0) {
-        return berth_model_error("BAD_REQUEST", "bad request: %lld is invalid value of registry_id,"
-                                                " it should be geater than 0",
+        return berth_model_error("BAD_REQUEST",
+                                 "bad request: %lld is invalid value of registry_id,"
+                                 " it should be geater than 0",
                                  (long long)request->registry_id);
     }
     if (request->has_registry) {
@@ -270,7 +280,7 @@ static struct berth_model_verdict check_create(const struct berth_model_caller *
             return verdict;
         }
     }
-    if (!berth_rules_name_legal(request->name)) {
+    if (!berth_model_rules_name_legal(request->name)) {
         return berth_model_error("BAD_REQUEST", "project name is not in lower case or contains"
                                                 " illegal characters");
     }
@@ -284,8 +294,8 @@ static struct project_row *insert_project(struct berth_model *model,
     /* A robot owns nothing: Harbor takes the system administrator with the lowest id instead. */
     const struct berth_model_user *owner =
         caller->kind == BERTH_MODEL_USER ? caller->user : &model->users[0].view;
-    bool limit_counts = request->storage_limit_bytes != 0 &&
-                        berth_model_may_system(caller, "project", "create");
+    bool limit_counts =
+        request->storage_limit_bytes != 0 && berth_model_may_system(caller, "project", "create");
     struct project_row *project = berth_sandbox_alloc(sizeof(*project));
     project->view = (struct berth_model_project){
         .id = id,
@@ -296,14 +306,13 @@ static struct project_row *insert_project(struct berth_model *model,
         .created_ms = now_ms,
         .updated_ms = now_ms,
         .quota_updated_ms = now_ms,
-        .quota_id = berth_ids_take(&model->quotas),
-        .storage_limit_bytes =
-            limit_counts ? request->storage_limit_bytes : BERTH_RULES_UNLIMITED,
+        .quota_id = berth_model_ids_take(&model->quotas),
+        .storage_limit_bytes = limit_counts ? request->storage_limit_bytes : BERTH_MODEL_UNLIMITED,
     };
     /* There are never more quotas than project ids, so their sequence can't run out first. */
     BERTH_ASSERT(project->view.quota_id != 0);
-    berth_ids_put(&model->projects, id, project);
-    berth_ids_put(&model->quotas, project->view.quota_id, project);
+    berth_model_ids_put(&model->projects, id, project);
+    berth_model_ids_put(&model->quotas, project->view.quota_id, project);
     HASH_ADD_KEYPTR(hh, model->project_names, project->view.name, strlen(project->view.name),
                     project);
     return project;
@@ -333,8 +342,8 @@ static const void **candidates(const struct berth_model *model,
                                const struct berth_model_project_list *list, size_t *ret_count) {
     const struct list_scope scope = make_scope(caller, list);
     size_t count = 0;
-    const struct berth_query_term *name = berth_query_find(list->query, "name", "Name");
-    if (name != NULL && name->kind == BERTH_QUERY_EXACT) {
+    const struct berth_model_query_term *name = berth_model_query_find(list->query, "name", "Name");
+    if (name != NULL && name->kind == BERTH_MODEL_QUERY_EXACT) {
         const void **one = berth_sandbox_alloc(sizeof(one[0]));
         const struct project_row *project = berth_model_project_by_name(model, name->value);
         if (project != NULL && listed(&scope, &project->view)) {
@@ -343,14 +352,14 @@ static const void **candidates(const struct berth_model *model,
         *ret_count = count;
         return one;
     }
-    const struct berth_query_term *id = berth_query_find(list->query, "project_id", "ProjectID");
-    int64_t first = id == NULL ? 1 : berth_query_lower_bound(id);
+    const struct berth_model_query_term *id =
+        berth_model_query_find(list->query, "project_id", "ProjectID");
+    int64_t first = id == NULL ? 1 : berth_model_query_lower_bound(id);
     first = first < 1 ? 1 : first;
-    int64_t end = id != NULL && id->kind == BERTH_QUERY_EXACT && first < model->projects.next
+    int64_t end = id != NULL && id->kind == BERTH_MODEL_QUERY_EXACT && first < model->projects.next
                       ? first + 1
                       : model->projects.next;
-    const void **items =
-        berth_sandbox_alloc(sizeof(items[0]) * HASH_COUNT(model->project_names));
+    const void **items = berth_sandbox_alloc(sizeof(items[0]) * HASH_COUNT(model->project_names));
     for (int64_t i = first; i < end; i++) {
         const struct project_row *project = berth_model_project_by_id(model, i);
         if (project != NULL && listed(&scope, &project->view)) {
@@ -422,11 +431,12 @@ static const char *public_filter(const struct berth_model_project_list *list) {
     if (list->is_public != NULL) {
         return list->is_public;
     }
-    const struct berth_query_term *term = berth_query_find(list->query, "public", "Public");
+    const struct berth_model_query_term *term =
+        berth_model_query_find(list->query, "public", "Public");
     if (term == NULL) {
         return NULL;
     }
-    bool yes = term->kind == BERTH_QUERY_EXACT && berth_rules_truth(term->value);
+    bool yes = term->kind == BERTH_MODEL_QUERY_EXACT && berth_model_rules_truth(term->value);
     return yes ? "true" : "false";
 }
 
@@ -435,12 +445,7 @@ static const char *owner_filter(const struct berth_model_project_list *list) {
     if (list->owner_name != NULL) {
         return list->owner_name;
     }
-    const struct berth_query_term *term = berth_query_find(list->query, "owner", "Owner");
-    return term != NULL && term->kind == BERTH_QUERY_EXACT ? term->value : NULL;
-}
-
-static void free_repository(struct project_row *project, struct repository_row *repository) {
-    HASH_DEL(project->repositories, repository);
-    free(repository->name);
-    free(repository);
+    const struct berth_model_query_term *term =
+        berth_model_query_find(list->query, "owner", "Owner");
+    return term != NULL && term->kind == BERTH_MODEL_QUERY_EXACT ? term->value : NULL;
 }

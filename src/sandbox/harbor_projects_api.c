@@ -6,75 +6,75 @@
 #include "berth/base/assert.h"
 #include "harbor_call.h"
 
-static bool bind_project(struct berth_harbor_call *call,
+static bool bind_project(struct berth_sandbox_call *call,
                          struct berth_model_project_request *ret_request);
-static bool bind_metadata(struct berth_harbor_call *call, const json_t *body,
+static bool bind_metadata(struct berth_sandbox_call *call, const json_t *body,
                           const char **is_public);
-static bool bind_retention(struct berth_harbor_call *call, const json_t *body);
-static bool find_for(struct berth_harbor_call *call, const char *action,
+static bool bind_retention(struct berth_sandbox_call *call, const json_t *body);
+static bool find_for(struct berth_sandbox_call *call, const char *action,
                      const struct berth_model_project **ret_project);
 static json_t *project_json(const struct berth_model_project *project,
                             const struct berth_model_caller *caller, bool with_metadata);
 
-void berth_harbor_create_project(struct berth_harbor_call *call) {
+void berth_sandbox_create_project(struct berth_sandbox_call *call) {
     struct berth_model_project_request request = {0};
-    if (!berth_call_bind_body(call, "project") || !bind_project(call, &request)) {
+    if (!berth_sandbox_call_bind_body(call, "project") || !bind_project(call, &request)) {
         return;
     }
     const struct berth_model_project *project = NULL;
     struct berth_model_verdict verdict = berth_model_create_project(
         call->harbor->model, &call->caller, &request, call->request->now_ms, &project);
     if (verdict.status != 201) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     berth_sandbox_reply_empty(call->reply, 201);
-    if (berth_call_truth(call->request->name_in_location)) {
-        berth_sandbox_reply_header(call->reply, "Location", "/api/v2.0/projects/%s",
-                                   project->name);
+    if (berth_sandbox_call_truth(call->request->name_in_location)) {
+        berth_sandbox_reply_header(call->reply, "Location", "/api/v2.0/projects/%s", project->name);
     } else {
         berth_sandbox_reply_header(call->reply, "Location", "/api/v2.0/projects/%lld",
                                    (long long)project->id);
     }
 }
 
-void berth_harbor_list_projects(struct berth_harbor_call *call) {
-    struct berth_query query;
-    if (!berth_call_bind_query(call, &query)) {
+void berth_sandbox_list_projects(struct berth_sandbox_call *call) {
+    struct berth_model_query query;
+    if (!berth_sandbox_call_bind_query(call, &query)) {
         return;
     }
-    const char *is_public = berth_url_params_get(&call->query, "public");
-    const char *owner = berth_url_params_get(&call->query, "owner");
-    const char *name = berth_url_params_get(&call->query, "name");
-    const char *detail = berth_url_params_get(&call->query, "with_detail");
+    const char *is_public = berth_sandbox_url_params_get(&call->query, "public");
+    const char *owner = berth_sandbox_url_params_get(&call->query, "owner");
+    const char *name = berth_sandbox_url_params_get(&call->query, "name");
+    const char *detail = berth_sandbox_url_params_get(&call->query, "with_detail");
     struct berth_model_project_list list = {
         .query = &query,
         .owner_name = owner != NULL && owner[0] != '\0' ? owner : NULL,
         .name_part = name != NULL && name[0] != '\0' ? name : NULL,
     };
     if (is_public != NULL) {
-        list.is_public = berth_call_truth(is_public) ? "true" : "false";
+        list.is_public = berth_sandbox_call_truth(is_public) ? "true" : "false";
     }
-    struct berth_query_page page;
+    struct berth_model_query_page page;
     struct berth_model_verdict verdict =
         berth_model_list_projects(call->harbor->model, &call->caller, &list, &page);
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     json_t *array = json_array();
     for (size_t i = 0; i < page.count; i++) {
-        BERTH_ASSERT(json_array_append_new(array, project_json(page.items[i], &call->caller,
-                                                               detail == NULL ||
-                                                                   berth_call_truth(detail))) == 0);
+        BERTH_ASSERT(json_array_append_new(
+                         array, project_json(page.items[i], &call->caller,
+                                             detail == NULL || berth_sandbox_call_truth(detail))) ==
+                     0);
     }
-    berth_call_page_headers(call, &query, page.total);
+    berth_sandbox_call_page_headers(call, &query, page.total);
     berth_sandbox_reply_json(call->reply, 200, array);
-    berth_query_page_deinit(&page);
+    berth_model_query_page_deinit(&page);
 }
 
-void berth_harbor_head_project(struct berth_harbor_call *call) {
-    const char *name = berth_url_params_get(&call->query, "project_name");
+void berth_sandbox_head_project(struct berth_sandbox_call *call) {
+    const char *name = berth_sandbox_url_params_get(&call->query, "project_name");
     struct berth_model_verdict verdict = berth_model_require_login(&call->caller);
     int status = verdict.status;
     if (name == NULL) {
@@ -89,19 +89,20 @@ void berth_harbor_head_project(struct berth_harbor_call *call) {
     berth_sandbox_reply_empty(call->reply, status);
 }
 
-void berth_harbor_get_project(struct berth_harbor_call *call) {
+void berth_sandbox_get_project(struct berth_sandbox_call *call) {
     const struct berth_model_project *project = NULL;
     if (find_for(call, "read", &project)) {
         berth_sandbox_reply_json(call->reply, 200, project_json(project, &call->caller, true));
     }
 }
 
-void berth_harbor_update_project(struct berth_harbor_call *call) {
+void berth_sandbox_update_project(struct berth_sandbox_call *call) {
     const char *is_public = NULL;
-    if (!berth_call_bind_body(call, "project") || !bind_metadata(call, call->body, &is_public)) {
+    if (!berth_sandbox_call_bind_body(call, "project") ||
+        !bind_metadata(call, call->body, &is_public)) {
         return;
     }
-    struct berth_model_project_ref ref = berth_call_project_ref(call);
+    struct berth_model_project_ref ref = berth_sandbox_call_project_ref(call);
     const struct berth_model_project *project = NULL;
     /* Rights come before the one thing that Harbor refuses in a body of legal types. */
     if (!find_for(call, "update", &project) || !bind_retention(call, call->body)) {
@@ -110,23 +111,23 @@ void berth_harbor_update_project(struct berth_harbor_call *call) {
     struct berth_model_verdict verdict = berth_model_update_project(
         call->harbor->model, &call->caller, ref, is_public, call->request->now_ms);
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     berth_sandbox_reply_empty(call->reply, 200);
 }
 
-void berth_harbor_delete_project(struct berth_harbor_call *call) {
+void berth_sandbox_delete_project(struct berth_sandbox_call *call) {
     struct berth_model_verdict verdict = berth_model_delete_project(
-        call->harbor->model, &call->caller, berth_call_project_ref(call));
+        call->harbor->model, &call->caller, berth_sandbox_call_project_ref(call));
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     berth_sandbox_reply_empty(call->reply, 200);
 }
 
-void berth_harbor_get_project_deletable(struct berth_harbor_call *call) {
+void berth_sandbox_get_project_deletable(struct berth_sandbox_call *call) {
     const struct berth_model_project *project = NULL;
     if (!find_for(call, "delete", &project)) {
         return;
@@ -138,7 +139,7 @@ void berth_harbor_get_project_deletable(struct berth_harbor_call *call) {
     berth_sandbox_reply_json(call->reply, 200, body);
 }
 
-void berth_harbor_get_project_summary(struct berth_harbor_call *call) {
+void berth_sandbox_get_project_summary(struct berth_sandbox_call *call) {
     const struct berth_model_project *project = NULL;
     if (!find_for(call, "read", &project)) {
         return;
@@ -157,19 +158,19 @@ void berth_harbor_get_project_summary(struct berth_harbor_call *call) {
     berth_sandbox_reply_json(call->reply, 200, body);
 }
 
-static bool bind_project(struct berth_harbor_call *call,
+static bool bind_project(struct berth_sandbox_call *call,
                          struct berth_model_project_request *ret_request) {
     const char *name = "";
     const char *is_public = NULL;
     bool deprecated_public = false;
     bool given = false;
-    if (!berth_call_bind_text(call, call->body, "project_name", &name) ||
+    if (!berth_sandbox_call_bind_text(call, call->body, "project_name", &name) ||
         !bind_metadata(call, call->body, &is_public) ||
-        !berth_call_bind_flag(call, call->body, "public", &deprecated_public) ||
-        !berth_call_bind_number(call, call->body, "storage_limit",
-                                &ret_request->storage_limit_bytes, &given) ||
-        !berth_call_bind_number(call, call->body, "registry_id", &ret_request->registry_id,
-                                &ret_request->has_registry)) {
+        !berth_sandbox_call_bind_flag(call, call->body, "public", &deprecated_public) ||
+        !berth_sandbox_call_bind_number(call, call->body, "storage_limit",
+                                        &ret_request->storage_limit_bytes, &given) ||
+        !berth_sandbox_call_bind_number(call, call->body, "registry_id", &ret_request->registry_id,
+                                        &ret_request->has_registry)) {
         return false;
     }
     if ((is_public == NULL || is_public[0] == '\0') && deprecated_public) {
@@ -181,14 +182,18 @@ static bool bind_project(struct berth_harbor_call *call,
 }
 
 /* All known keys are strings; only "public" is kept. Unknown ones Harbor drops as well. */
-static bool bind_metadata(struct berth_harbor_call *call, const json_t *body,
+static bool bind_metadata(struct berth_sandbox_call *call, const json_t *body,
                           const char **is_public) {
-    static const char *const KEYS[] = {"enable_content_trust", "enable_content_trust_cosign",
-                                       "prevent_vul",          "severity",
-                                       "auto_scan",            "auto_sbom_generation",
-                                       "reuse_sys_cve_allowlist", "retention_id"};
+    static const char *const KEYS[] = {"enable_content_trust",
+                                       "enable_content_trust_cosign",
+                                       "prevent_vul",
+                                       "severity",
+                                       "auto_scan",
+                                       "auto_sbom_generation",
+                                       "reuse_sys_cve_allowlist",
+                                       "retention_id"};
     json_t *metadata = NULL;
-    if (!berth_call_bind_object(call, body, "metadata", &metadata)) {
+    if (!berth_sandbox_call_bind_object(call, body, "metadata", &metadata)) {
         return false;
     }
     if (metadata == NULL) {
@@ -196,15 +201,15 @@ static bool bind_metadata(struct berth_harbor_call *call, const json_t *body,
     }
     for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
         const char *unused = NULL;
-        if (!berth_call_bind_text(call, metadata, KEYS[i], &unused)) {
+        if (!berth_sandbox_call_bind_text(call, metadata, KEYS[i], &unused)) {
             return false;
         }
     }
-    return berth_call_bind_text(call, metadata, "public", is_public);
+    return berth_sandbox_call_bind_text(call, metadata, "public", is_public);
 }
 
 /* No project here has a retention policy, so any id is another one than the stored. */
-static bool bind_retention(struct berth_harbor_call *call, const json_t *body) {
+static bool bind_retention(struct berth_sandbox_call *call, const json_t *body) {
     const json_t *id = json_object_get(json_object_get(body, "metadata"), "retention_id");
     if (json_is_string(id)) {
         berth_sandbox_reply_error(
@@ -217,13 +222,13 @@ static bool bind_retention(struct berth_harbor_call *call, const json_t *body) {
 }
 
 /* The project of the path; false when the reply says why not. */
-static bool find_for(struct berth_harbor_call *call, const char *action,
+static bool find_for(struct berth_sandbox_call *call, const char *action,
                      const struct berth_model_project **ret_project) {
     struct berth_model_verdict verdict =
-        berth_model_get_project(call->harbor->model, &call->caller, berth_call_project_ref(call),
-                                action, ret_project);
+        berth_model_get_project(call->harbor->model, &call->caller,
+                                berth_sandbox_call_project_ref(call), action, ret_project);
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return false;
     }
     return true;
@@ -231,15 +236,15 @@ static bool find_for(struct berth_harbor_call *call, const char *action,
 
 static json_t *project_json(const struct berth_model_project *project,
                             const struct berth_model_caller *caller, bool with_metadata) {
-    char created[BERTH_CALL_TIME_BYTES_MAX];
-    char updated[BERTH_CALL_TIME_BYTES_MAX];
-    berth_call_time(project->created_ms, created);
-    berth_call_time(project->updated_ms, updated);
+    char created[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
+    char updated[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
+    berth_sandbox_call_time(project->created_ms, created);
+    berth_sandbox_call_time(project->updated_ms, updated);
     json_t *json = json_pack(
-        "{s:I,s:s,s:I,s:s,s:s,s:s,s:I,s:{s:I,s:[],s:s,s:s}}", "project_id",
-        (json_int_t)project->id, "name", project->name, "owner_id", (json_int_t)project->owner_id,
-        "owner_name", project->owner_name, "creation_time", created, "update_time", updated,
-        "repo_count", (json_int_t)project->repository_count, "cve_allowlist", "project_id",
+        "{s:I,s:s,s:I,s:s,s:s,s:s,s:I,s:{s:I,s:[],s:s,s:s}}", "project_id", (json_int_t)project->id,
+        "name", project->name, "owner_id", (json_int_t)project->owner_id, "owner_name",
+        project->owner_name, "creation_time", created, "update_time", updated, "repo_count",
+        (json_int_t)project->repository_count, "cve_allowlist", "project_id",
         (json_int_t)project->id, "items", "creation_time", created, "update_time", updated);
     BERTH_ASSERT(json != NULL);
     if (with_metadata) {

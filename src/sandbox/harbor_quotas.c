@@ -12,22 +12,22 @@
 static const void **all_projects(const struct berth_model *model, size_t *ret_count);
 static const void **one_project(const struct berth_model *model, int64_t id, size_t *ret_count);
 
-static const struct berth_query_field FIELDS[] = {
-    {"ID", "id", NULL, BERTH_QUERY_NUMBER, offsetof(struct berth_model_project, quota_id)},
+static const struct berth_model_query_field FIELDS[] = {
+    {"ID", "id", NULL, BERTH_MODEL_QUERY_NUMBER, offsetof(struct berth_model_project, quota_id)},
 };
 
 /* Harbor sorts quotas by their usage first; as that is always 0, the id decides. */
-static const struct berth_query_table TABLE = {.fields = FIELDS, .field_count = 1};
+static const struct berth_model_query_table TABLE = {.fields = FIELDS, .field_count = 1};
 
-struct berth_model_verdict
-berth_model_get_quota(const struct berth_model *model, const struct berth_model_caller *caller,
-                      int64_t quota_id, const struct berth_model_project **ret_project) {
-    struct berth_model_verdict verdict =
-        berth_model_require_system(model, caller, "quota", "read");
+struct berth_model_verdict berth_model_get_quota(const struct berth_model *model,
+                                                 const struct berth_model_caller *caller,
+                                                 int64_t quota_id,
+                                                 const struct berth_model_project **ret_project) {
+    struct berth_model_verdict verdict = berth_model_require_system(model, caller, "quota", "read");
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    const struct project_row *project = berth_ids_get(&model->quotas, quota_id);
+    const struct project_row *project = berth_model_ids_get(&model->quotas, quota_id);
     if (project == NULL) {
         return berth_model_error("NOT_FOUND", "quota %lld not found", (long long)quota_id);
     }
@@ -38,17 +38,16 @@ berth_model_get_quota(const struct berth_model *model, const struct berth_model_
 struct berth_model_verdict berth_model_list_quotas(const struct berth_model *model,
                                                    const struct berth_model_caller *caller,
                                                    int64_t project_id,
-                                                   const struct berth_query *query,
-                                                   struct berth_query_page *ret_page) {
-    struct berth_model_verdict verdict =
-        berth_model_require_system(model, caller, "quota", "list");
+                                                   const struct berth_model_query *query,
+                                                   struct berth_model_query_page *ret_page) {
+    struct berth_model_verdict verdict = berth_model_require_system(model, caller, "quota", "list");
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
     size_t count = 0;
-    const void **items = project_id == 0 ? all_projects(model, &count)
-                                         : one_project(model, project_id, &count);
-    if (berth_query_apply(query, &TABLE, items, count, ret_page) != BERTH_OK) {
+    const void **items =
+        project_id == 0 ? all_projects(model, &count) : one_project(model, project_id, &count);
+    if (berth_model_query_apply(query, &TABLE, items, count, ret_page) != BERTH_OK) {
         return berth_model_error("UNKNOWN", "internal server error");
     }
     return verdict;
@@ -70,14 +69,13 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
     if (limit_count == 0) {
         return berth_model_error("BAD_REQUEST", "hard required in body");
     }
-    struct project_row *project = berth_ids_get(&model->quotas, quota_id);
+    struct project_row *project = berth_model_ids_get(&model->quotas, quota_id);
     if (project == NULL) {
         return berth_model_error("NOT_FOUND", "quota %lld not found", (long long)quota_id);
     }
     for (size_t i = 0; i < limit_count; i++) {
         if (strcmp(limits[i].resource, "storage") != 0) {
-            return berth_model_error("BAD_REQUEST", "resource %s not support",
-                                     limits[i].resource);
+            return berth_model_error("BAD_REQUEST", "resource %s not support", limits[i].resource);
         }
         verdict = berth_model_check_storage(limits[i].value, "");
         if (!berth_model_is_ok(&verdict)) {
@@ -90,7 +88,7 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
 }
 
 struct berth_model_verdict berth_model_check_storage(int64_t bytes, const char *prefix) {
-    if (berth_rules_storage_legal(bytes)) {
+    if (berth_model_rules_storage_legal(bytes)) {
         return berth_model_ok(200);
     }
     if (bytes <= 0) {

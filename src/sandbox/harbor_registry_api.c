@@ -20,25 +20,26 @@
 #define SCOPES_MAX    16
 #define BEARER_PREFIX "Bearer "
 /* How much older than its project a token may be (2.13.5, 2.14.3, 2.15.0 and later). */
-#define TOKEN_AGE_MS  60000
+#define TOKEN_AGE_MS 60000
 
-static json_t *access_list(struct berth_harbor_call *call);
-static void add_scopes(struct berth_harbor_call *call, const char *scopes, json_t *access);
-static json_t *scope_json(struct berth_harbor_call *call, const char *scope);
-static json_t *entitled_actions(struct berth_harbor_call *call, const char *image);
+static json_t *access_list(struct berth_sandbox_call *call);
+static void add_scopes(struct berth_sandbox_call *call, const char *scopes, json_t *access);
+static json_t *scope_json(struct berth_sandbox_call *call, const char *scope);
+static json_t *entitled_actions(struct berth_sandbox_call *call, const char *image);
 static bool image_project(const char *image, char *ret_name, size_t size);
-static void answer_token(struct berth_harbor_call *call, json_t *take_access);
-static bool may_pull(struct berth_harbor_call *call, const struct berth_model_project *project,
+static void answer_token(struct berth_sandbox_call *call, json_t *take_access);
+static bool may_pull(struct berth_sandbox_call *call, const struct berth_model_project *project,
                      const char *image);
-static bool token_allows(struct berth_harbor_call *call, const char *token,
+static bool token_allows(struct berth_sandbox_call *call, const char *token,
                          const struct berth_model_project *project, const char *image);
-static void refuse_manifest(struct berth_harbor_call *call, const char *challenge,
+static void refuse_manifest(struct berth_sandbox_call *call, const char *challenge,
                             const char *message);
 
-void berth_harbor_get_token(struct berth_harbor_call *call) {
-    const char *service = berth_url_params_get(&call->query, "service");
+void berth_sandbox_get_token(struct berth_sandbox_call *call) {
+    const char *service = berth_sandbox_url_params_get(&call->query, "service");
     if (service == NULL || strcmp(service, SERVICE) != 0) {
-        /* The name is not repeated: Harbor escapes it for HTML, which would need care for nothing. */
+        /* The name is not repeated: Harbor escapes it for HTML, which would need care for nothing.
+         */
         berth_sandbox_reply_text(call->reply, 400, "text/plain; charset=utf-8",
                                  "Unable to handle service");
         return;
@@ -52,7 +53,7 @@ void berth_harbor_get_token(struct berth_harbor_call *call) {
     answer_token(call, access);
 }
 
-void berth_harbor_get_manifest(struct berth_harbor_call *call) {
+void berth_sandbox_get_manifest(struct berth_sandbox_call *call) {
     char image[BERTH_MODEL_MESSAGE_BYTES];
     int len = snprintf(image, sizeof(image), "%s/%s", call->params[0], call->params[1]);
     if (len < 0 || (size_t)len >= sizeof(image) / 2) {
@@ -69,8 +70,7 @@ void berth_harbor_get_manifest(struct berth_harbor_call *call) {
         return;
     }
     const struct berth_model_project_ref ref = {.text = call->params[0], .is_name = true};
-    const struct berth_model_project *project =
-        berth_model_find_project(call->harbor->model, ref);
+    const struct berth_model_project *project = berth_model_find_project(call->harbor->model, ref);
     if (project == NULL) {
         (void)snprintf(message, sizeof(message), "project %s not found", call->params[0]);
         refuse_manifest(call, "", message);
@@ -88,7 +88,7 @@ void berth_harbor_get_manifest(struct berth_harbor_call *call) {
 }
 
 /* What all scope= parameters together entitle to; null when there are none. */
-static json_t *access_list(struct berth_harbor_call *call) {
+static json_t *access_list(struct berth_sandbox_call *call) {
     json_t *access = json_array();
     for (size_t i = 0; i < call->query.count; i++) {
         if (strcmp(call->query.pairs[i].name, "scope") == 0) {
@@ -102,7 +102,7 @@ static json_t *access_list(struct berth_harbor_call *call) {
     return access;
 }
 
-static void add_scopes(struct berth_harbor_call *call, const char *scopes, json_t *access) {
+static void add_scopes(struct berth_sandbox_call *call, const char *scopes, json_t *access) {
     char *copy = berth_sandbox_copy(scopes);
     char *rest = copy;
     for (const char *scope = strsep(&rest, " "); scope != NULL; scope = strsep(&rest, " ")) {
@@ -114,7 +114,7 @@ static void add_scopes(struct berth_harbor_call *call, const char *scopes, json_
 }
 
 /* "<type>:<name>[:<actions>]"; the actions asked for don't matter. */
-static json_t *scope_json(struct berth_harbor_call *call, const char *scope) {
+static json_t *scope_json(struct berth_sandbox_call *call, const char *scope) {
     char *type = berth_sandbox_copy(scope);
     char *name = strchr(type, ':');
     if (name != NULL) {
@@ -125,8 +125,7 @@ static json_t *scope_json(struct berth_harbor_call *call, const char *scope) {
         }
     }
     name = name == NULL ? type + strlen(type) : name;
-    json_t *actions =
-        strcmp(type, "repository") == 0 ? entitled_actions(call, name) : json_array();
+    json_t *actions = strcmp(type, "repository") == 0 ? entitled_actions(call, name) : json_array();
     json_t *json = json_pack("{s:s,s:s,s:o}", "type", type, "name", name, "actions", actions);
     if (json == NULL) {
         /* The scope was not UTF-8, so nothing has such a name; json_pack has freed the actions. */
@@ -136,7 +135,7 @@ static json_t *scope_json(struct berth_harbor_call *call, const char *scope) {
     return json;
 }
 
-static json_t *entitled_actions(struct berth_harbor_call *call, const char *image) {
+static json_t *entitled_actions(struct berth_sandbox_call *call, const char *image) {
     static const char *const ACTIONS[] = {"pull", "push", "delete", "scanner-pull"};
     json_t *actions = json_array();
     char name[BERTH_MODEL_MESSAGE_BYTES];
@@ -163,30 +162,30 @@ static bool image_project(const char *image, char *ret_name, size_t size) {
     return true;
 }
 
-static void answer_token(struct berth_harbor_call *call, json_t *take_access) {
+static void answer_token(struct berth_sandbox_call *call, json_t *take_access) {
     char subject[BERTH_MODEL_MESSAGE_BYTES];
     berth_model_caller_name(call->harbor->model, &call->caller, subject, sizeof(subject));
     json_int_t now_s = call->request->now_ms / 1000;
     unsigned char random[8];
     char id[2 * sizeof(random) + 1];
     call->harbor->fill_random(random, sizeof(random));
-    berth_crypto_hex(random, sizeof(random), id);
-    json_t *payload = json_pack("{s:s,s:s,s:[s],s:I,s:I,s:I,s:s,s:o}", "iss",
-                                "harbor-token-issuer", "sub", subject, "aud", SERVICE, "exp",
-                                now_s + BERTH_CALL_TOKEN_LIFE_S, "nbf", now_s, "iat", now_s, "jti",
-                                id, "access", take_access);
+    berth_sandbox_crypto_hex(random, sizeof(random), id);
+    json_t *payload =
+        json_pack("{s:s,s:s,s:[s],s:I,s:I,s:I,s:s,s:o}", "iss", "harbor-token-issuer", "sub",
+                  subject, "aud", SERVICE, "exp", now_s + BERTH_SANDBOX_CALL_TOKEN_LIFE_S, "nbf",
+                  now_s, "iat", now_s, "jti", id, "access", take_access);
     BERTH_ASSERT(payload != NULL);
-    char *token = berth_token_sign(call->harbor, payload);
+    char *token = berth_sandbox_token_sign(call->harbor, payload);
     json_decref(payload);
-    char issued[BERTH_CALL_TIME_BYTES_MAX];
-    berth_call_time(call->request->now_ms, issued);
+    char issued[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
+    berth_sandbox_call_time(call->request->now_ms, issued);
     json_t *body = json_pack("{s:s,s:s,s:i,s:s}", "token", token, "access_token", "", "expires_in",
-                             BERTH_CALL_TOKEN_LIFE_S, "issued_at", issued);
+                             BERTH_SANDBOX_CALL_TOKEN_LIFE_S, "issued_at", issued);
     free(token);
     berth_sandbox_reply_json(call->reply, 200, body);
 }
 
-static bool may_pull(struct berth_harbor_call *call, const struct berth_model_project *project,
+static bool may_pull(struct berth_sandbox_call *call, const struct berth_model_project *project,
                      const char *image) {
     const char *authorization = call->request->authorization;
     if (strncasecmp(authorization, BEARER_PREFIX, strlen(BEARER_PREFIX)) == 0) {
@@ -196,9 +195,9 @@ static bool may_pull(struct berth_harbor_call *call, const struct berth_model_pr
 }
 
 /* What a token allows was settled when it was made: the robot behind it may be gone since. */
-static bool token_allows(struct berth_harbor_call *call, const char *token,
+static bool token_allows(struct berth_sandbox_call *call, const char *token,
                          const struct berth_model_project *project, const char *image) {
-    json_t *payload = berth_token_verify(call->harbor, token, call->request->now_ms);
+    json_t *payload = berth_sandbox_token_verify(call->harbor, token, call->request->now_ms);
     int64_t issued_ms = json_integer_value(json_object_get(payload, "iat")) * 1000;
     bool allowed = false;
     size_t index = 0;
@@ -216,7 +215,7 @@ static bool token_allows(struct berth_harbor_call *call, const char *token,
     return allowed && issued_ms + TOKEN_AGE_MS >= project->created_ms;
 }
 
-static void refuse_manifest(struct berth_harbor_call *call, const char *challenge,
+static void refuse_manifest(struct berth_sandbox_call *call, const char *challenge,
                             const char *message) {
     berth_sandbox_reply_header(call->reply, "Docker-Distribution-Api-Version", "registry/2.0");
     berth_sandbox_reply_header(call->reply, "Www-Authenticate", "%s", challenge);

@@ -5,8 +5,7 @@
 
 #include "harbor_rules.h"
 
-static struct berth_model_verdict
-check_permission(const struct berth_model_permission *permission);
+static struct berth_model_verdict check_permission(const struct berth_model_permission *permission);
 static struct berth_model_verdict
 check_creator_scope(const struct berth_model *model, const struct berth_model_robot *creator,
                     const struct berth_model_robot_request *request);
@@ -16,12 +15,10 @@ creator_permission(const struct berth_model *model, const struct berth_model_rob
 static bool holds(const struct berth_model_permission *permission,
                   const struct berth_model_access *access);
 
-struct berth_model_verdict
-berth_model_check_robot_create(const struct berth_model *model,
-                               const struct berth_model_caller *caller,
-                               const struct berth_model_robot_request *request,
-                               const struct project_row **ret_project) {
-    if (!berth_rules_name_legal(request->name)) {
+struct berth_model_verdict berth_model_check_robot_create(
+    const struct berth_model *model, const struct berth_model_caller *caller,
+    const struct berth_model_robot_request *request, const struct project_row **ret_project) {
+    if (!berth_model_rules_name_legal(request->name)) {
         return berth_model_error("BAD_REQUEST", "robot name is not in lower case or contains"
                                                 " illegal characters");
     }
@@ -35,8 +32,8 @@ berth_model_check_robot_create(const struct berth_model *model,
     const struct project_row *project =
         of_project ? berth_model_project_by_name(model, namespace) : NULL;
     if (of_project) {
-        verdict = berth_model_require(caller, project == NULL ? NULL : &project->view, "robot",
-                                      "create");
+        verdict =
+            berth_model_require(caller, project == NULL ? NULL : &project->view, "robot", "create");
     } else {
         verdict = berth_model_require_system(model, caller, "robot", "create");
     }
@@ -60,7 +57,7 @@ struct berth_model_verdict
 berth_model_check_robot_body(const struct berth_model_robot_request *request,
                              int64_t duration_days) {
     bool of_project = strcmp(request->level, "project") == 0;
-    if (!berth_rules_duration_legal(duration_days)) {
+    if (!berth_model_rules_duration_legal(duration_days)) {
         return berth_model_error("BAD_REQUEST",
                                  "bad request error duration input: %lld, duration must be either"
                                  " -1(Never) or a positive integer",
@@ -116,8 +113,8 @@ check_permission(const struct berth_model_permission *permission) {
     }
     for (size_t i = 0; i < permission->access_count; i++) {
         const struct berth_model_access *access = &permission->access[i];
-        bool known = of_system ? berth_rules_system_right(access->resource, access->action)
-                               : berth_rules_project_right(access->resource, access->action);
+        bool known = of_system ? berth_model_rules_system_right(access->resource, access->action)
+                               : berth_model_rules_project_right(access->resource, access->action);
         if (!known) {
             return berth_model_error("BAD_REQUEST", "bad request permission: %s:%s",
                                      access->resource, access->action);
@@ -170,8 +167,7 @@ static bool holds(const struct berth_model_permission *permission,
     for (size_t i = 0; i < permission->access_count; i++) {
         const struct berth_model_access *own = &permission->access[i];
         if (strcmp(own->resource, access->resource) == 0 &&
-            strcmp(own->action, access->action) == 0 &&
-            strcmp(own->effect, access->effect) == 0) {
+            strcmp(own->action, access->action) == 0 && strcmp(own->effect, access->effect) == 0) {
             return true;
         }
     }

@@ -12,11 +12,9 @@
  * Everything about a create that comes before the insert: body, rights, the project (NULL for a
  * system robot). 200, 400, 401, 403, 404.
  */
-struct berth_model_verdict
-berth_model_check_robot_create(const struct berth_model *model,
-                               const struct berth_model_caller *caller,
-                               const struct berth_model_robot_request *request,
-                               const struct project_row **ret_project);
+struct berth_model_verdict berth_model_check_robot_create(
+    const struct berth_model *model, const struct berth_model_caller *caller,
+    const struct berth_model_robot_request *request, const struct project_row **ret_project);
 
 /* Duration, level and permissions of a create or an update. 200 or 400. */
 struct berth_model_verdict

@@ -40,42 +40,43 @@ static void set_permissions(const struct berth_model *model, struct robot_row *r
                             const struct berth_model_robot_request *request);
 static void free_permissions(struct robot_row *robot);
 static void replace_text(const char **text, const char *new_text);
-static struct berth_model_verdict list_scope(const struct berth_query *query,
+static struct berth_model_verdict list_scope(const struct berth_model_query *query,
                                              int64_t *ret_project_id);
 static struct berth_model_verdict require_list(const struct berth_model *model,
                                                const struct berth_model_caller *caller,
                                                int64_t project_id);
 
-static const struct berth_query_field FIELDS[] = {
-    {"Name", "name", NULL, BERTH_QUERY_TEXT, offsetof(struct berth_model_robot, name)},
-    {"ID", "id", NULL, BERTH_QUERY_NUMBER, offsetof(struct berth_model_robot, id)},
-    {"Description", "description", NULL, BERTH_QUERY_TEXT,
+static const struct berth_model_query_field FIELDS[] = {
+    {"Name", "name", NULL, BERTH_MODEL_QUERY_TEXT, offsetof(struct berth_model_robot, name)},
+    {"ID", "id", NULL, BERTH_MODEL_QUERY_NUMBER, offsetof(struct berth_model_robot, id)},
+    {"Description", "description", NULL, BERTH_MODEL_QUERY_TEXT,
      offsetof(struct berth_model_robot, description)},
-    {"Duration", "duration", NULL, BERTH_QUERY_NUMBER,
+    {"Duration", "duration", NULL, BERTH_MODEL_QUERY_NUMBER,
      offsetof(struct berth_model_robot, duration_days)},
-    {"ProjectID", "project_id", NULL, BERTH_QUERY_NUMBER,
+    {"ProjectID", "project_id", NULL, BERTH_MODEL_QUERY_NUMBER,
      offsetof(struct berth_model_robot, project_id)},
-    {"ExpiresAt", "expiresat", "expires_at", BERTH_QUERY_NUMBER,
+    {"ExpiresAt", "expiresat", "expires_at", BERTH_MODEL_QUERY_NUMBER,
      offsetof(struct berth_model_robot, expires_at_s)},
-    {"Disabled", "disabled", NULL, BERTH_QUERY_FLAG,
+    {"Disabled", "disabled", NULL, BERTH_MODEL_QUERY_FLAG,
      offsetof(struct berth_model_robot, disabled)},
-    {"CreatorType", "creator_type", NULL, BERTH_QUERY_TEXT,
+    {"CreatorType", "creator_type", NULL, BERTH_MODEL_QUERY_TEXT,
      offsetof(struct berth_model_robot, creator_type)},
-    {"CreatorRef", "creator_ref", NULL, BERTH_QUERY_NUMBER,
+    {"CreatorRef", "creator_ref", NULL, BERTH_MODEL_QUERY_NUMBER,
      offsetof(struct berth_model_robot, creator_id)},
-    {"CreationTime", "creation_time", NULL, BERTH_QUERY_TIME,
+    {"CreationTime", "creation_time", NULL, BERTH_MODEL_QUERY_TIME,
      offsetof(struct berth_model_robot, created_ms)},
-    {"UpdateTime", "update_time", NULL, BERTH_QUERY_TIME,
+    {"UpdateTime", "update_time", NULL, BERTH_MODEL_QUERY_TIME,
      offsetof(struct berth_model_robot, updated_ms)},
 };
 
-static const struct berth_query_table TABLE = {
+static const struct berth_model_query_table TABLE = {
     .fields = FIELDS, .field_count = sizeof(FIELDS) / sizeof(FIELDS[0]), .default_sort = 0};
 
-struct berth_model_verdict berth_model_create_robot(
-    struct berth_model *model, const struct berth_model_caller *caller,
-    const struct berth_model_robot_request *request, const char *secret, int64_t now_ms,
-    const struct berth_model_robot **ret_robot) {
+struct berth_model_verdict berth_model_create_robot(struct berth_model *model,
+                                                    const struct berth_model_caller *caller,
+                                                    const struct berth_model_robot_request *request,
+                                                    const char *secret, int64_t now_ms,
+                                                    const struct berth_model_robot **ret_robot) {
     struct berth_model_verdict verdict = berth_model_check_writable(model);
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
@@ -85,10 +86,10 @@ struct berth_model_verdict berth_model_create_robot(
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    char name[2 * (BERTH_RULES_NAME_BYTES_MAX + 1)];
-    int64_t id = berth_ids_take(&model->robots);
+    char name[2 * (BERTH_MODEL_NAME_BYTES_MAX + 1)];
+    int64_t id = berth_model_ids_take(&model->robots);
     if (id == 0 || !stored_name(request, project, name, sizeof(name)) ||
-        strlen(request->description) > BERTH_RULES_DESCRIPTION_BYTES_MAX) {
+        strlen(request->description) > BERTH_MODEL_DESCRIPTION_BYTES_MAX) {
         /* PostgreSQL refuses what is longer than its column, and Harbor doesn't say so. */
         return berth_model_error("UNKNOWN", "internal server error");
     }
@@ -112,9 +113,10 @@ struct berth_model_verdict berth_model_create_robot(
     return berth_model_ok(201);
 }
 
-struct berth_model_verdict
-berth_model_get_robot(const struct berth_model *model, const struct berth_model_caller *caller,
-                      int64_t id, const struct berth_model_robot **ret_robot) {
+struct berth_model_verdict berth_model_get_robot(const struct berth_model *model,
+                                                 const struct berth_model_caller *caller,
+                                                 int64_t id,
+                                                 const struct berth_model_robot **ret_robot) {
     struct robot_row *robot = NULL;
     struct berth_model_verdict verdict = find_robot(model, caller, id, &robot);
     if (berth_model_is_ok(&verdict)) {
@@ -156,8 +158,8 @@ struct berth_model_verdict berth_model_update_robot(struct berth_model *model,
 
 struct berth_model_verdict berth_model_set_robot_secret(struct berth_model *model,
                                                         const struct berth_model_caller *caller,
-                                                        int64_t id, const char *secret,
-                                                        bool chosen, int64_t now_ms) {
+                                                        int64_t id, const char *secret, bool chosen,
+                                                        int64_t now_ms) {
     struct berth_model_verdict verdict = berth_model_check_writable(model);
     struct robot_row *robot = NULL;
     if (berth_model_is_ok(&verdict)) {
@@ -169,7 +171,7 @@ struct berth_model_verdict berth_model_set_robot_secret(struct berth_model *mode
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    if (chosen && !berth_rules_secret_legal(secret)) {
+    if (chosen && !berth_model_rules_secret_legal(secret)) {
         return berth_model_error("BAD_REQUEST",
                                  "the secret must be 8-128, inclusively, characters long with at"
                                  " least 1 uppercase letter, 1 lowercase letter and 1 number");
@@ -199,8 +201,8 @@ struct berth_model_verdict berth_model_delete_robot(struct berth_model *model,
 
 struct berth_model_verdict berth_model_list_robots(const struct berth_model *model,
                                                    const struct berth_model_caller *caller,
-                                                   const struct berth_query *query,
-                                                   struct berth_query_page *ret_page) {
+                                                   const struct berth_model_query *query,
+                                                   struct berth_model_query_page *ret_page) {
     struct berth_model_verdict verdict = berth_model_require_login(caller);
     int64_t project_id = 0;
     if (berth_model_is_ok(&verdict)) {
@@ -226,7 +228,7 @@ struct berth_model_verdict berth_model_list_robots(const struct berth_model *mod
         items[count++] = &robot->view;
     }
     BERTH_ASSERT(count == (size_t)room);
-    if (berth_query_apply(query, &TABLE, items, count, ret_page) != BERTH_OK) {
+    if (berth_model_query_apply(query, &TABLE, items, count, ret_page) != BERTH_OK) {
         return berth_model_error("UNKNOWN", "internal server error");
     }
     return verdict;
@@ -248,7 +250,7 @@ void berth_model_drop_robot(struct berth_model *model, struct robot_row *robot) 
         project->view.robot_count--;
     }
     HASH_DEL(model->robot_names, robot);
-    berth_ids_put(&model->robots, robot->view.id, NULL);
+    berth_model_ids_put(&model->robots, robot->view.id, NULL);
     free_permissions(robot);
     free((void *)(uintptr_t)robot->view.name);
     free((void *)(uintptr_t)robot->view.description);
@@ -273,7 +275,7 @@ static struct robot_row *insert_robot(struct berth_model *model,
         .creator_id = by_user ? caller->user->id : caller->robot->id,
     };
     set_permissions(model, robot, request);
-    berth_ids_put(&model->robots, id, robot);
+    berth_model_ids_put(&model->robots, id, robot);
     HASH_ADD_KEYPTR(hh, model->robot_names, robot->view.name, strlen(robot->view.name), robot);
     if (project_id == 0) {
         DL_APPEND(model->system_robots, robot);
@@ -289,10 +291,10 @@ static struct robot_row *insert_robot(struct berth_model *model,
 /* False: longer than the column. The name's part was checked; it can't hold a "+". */
 static bool stored_name(const struct berth_model_robot_request *request,
                         const struct project_row *project, char *ret_name, size_t size) {
-    int len = project == NULL ? snprintf(ret_name, size, "%s", request->name)
-                              : snprintf(ret_name, size, "%s+%s", project->view.name,
-                                         request->name);
-    return len > 0 && len <= BERTH_RULES_NAME_BYTES_MAX;
+    int len = project == NULL
+                  ? snprintf(ret_name, size, "%s", request->name)
+                  : snprintf(ret_name, size, "%s+%s", project->view.name, request->name);
+    return len > 0 && len <= BERTH_MODEL_NAME_BYTES_MAX;
 }
 
 static int64_t expiry_s(int64_t created_ms, int64_t duration_days) {
@@ -307,7 +309,7 @@ static struct berth_model_verdict find_robot(const struct berth_model *model,
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    *ret_robot = berth_ids_get(&model->robots, id);
+    *ret_robot = berth_model_ids_get(&model->robots, id);
     if (*ret_robot == NULL) {
         return berth_model_error("NOT_FOUND", "robot %lld not found", (long long)id);
     }
@@ -316,8 +318,7 @@ static struct berth_model_verdict find_robot(const struct berth_model *model,
 
 static struct berth_model_verdict require_robot(const struct berth_model *model,
                                                 const struct berth_model_caller *caller,
-                                                const struct robot_row *robot,
-                                                const char *action) {
+                                                const struct robot_row *robot, const char *action) {
     if (robot->view.project_id == 0) {
         return berth_model_require_system(model, caller, "robot", action);
     }
@@ -355,7 +356,7 @@ static struct berth_model_verdict check_update(const struct berth_model *model,
         strcmp(request->name + prefix_len, robot->view.name) != 0) {
         return berth_model_error("BAD_REQUEST", "cannot update the level or name of robot");
     }
-    if (strlen(request->description) > BERTH_RULES_DESCRIPTION_BYTES_MAX) {
+    if (strlen(request->description) > BERTH_MODEL_DESCRIPTION_BYTES_MAX) {
         return berth_model_error("UNKNOWN", "internal server error");
     }
     return berth_model_check_permission_scopes(model, request);
@@ -414,21 +415,21 @@ static void replace_text(const char **text, const char *new_text) {
 
 /* Which robots the query is about: of a project, or (0) of the system. The two keys are
  * case-sensitive, and without Level=project a ProjectID is overwritten by Harbor. */
-static struct berth_model_verdict list_scope(const struct berth_query *query,
+static struct berth_model_verdict list_scope(const struct berth_model_query *query,
                                              int64_t *ret_project_id) {
-    const struct berth_query_term *level = berth_query_find(query, "Level", NULL);
+    const struct berth_model_query_term *level = berth_model_query_find(query, "Level", NULL);
     if (level == NULL) {
         return berth_model_ok(200);
     }
     bool of_project = strcmp(level->value, "project") == 0;
-    if (level->kind != BERTH_QUERY_EXACT ||
+    if (level->kind != BERTH_MODEL_QUERY_EXACT ||
         (!of_project && strcmp(level->value, "system") != 0)) {
         return berth_model_error("BAD_REQUEST", "bad request error level input");
     }
     if (!of_project) {
         return berth_model_ok(200);
     }
-    const struct berth_query_term *project = berth_query_find(query, "ProjectID", NULL);
+    const struct berth_model_query_term *project = berth_model_query_find(query, "ProjectID", NULL);
     if (project == NULL) {
         return berth_model_error("BAD_REQUEST",
                                  "must with project ID when to query project robots");
@@ -436,7 +437,7 @@ static struct berth_model_verdict list_scope(const struct berth_query *query,
     char *end = NULL;
     errno = 0;
     long long id = strtoll(project->value, &end, 10);
-    if (project->kind != BERTH_QUERY_EXACT || *end != '\0' || errno != 0 || id <= 0) {
+    if (project->kind != BERTH_MODEL_QUERY_EXACT || *end != '\0' || errno != 0 || id <= 0) {
         return berth_model_error("BAD_REQUEST", "ProjectID must be a positive integer");
     }
     *ret_project_id = id;

@@ -19,19 +19,20 @@ struct robot_body {
     size_t permission_count;
 };
 
-static bool bind_robot(struct berth_harbor_call *call, struct robot_body *body);
-static bool bind_permissions(struct berth_harbor_call *call, struct robot_body *body);
-static bool bind_permission(struct berth_harbor_call *call, const json_t *json,
+static bool bind_robot(struct berth_sandbox_call *call, struct robot_body *body);
+static bool bind_permissions(struct berth_sandbox_call *call, struct robot_body *body);
+static bool bind_permission(struct berth_sandbox_call *call, const json_t *json,
                             struct berth_model_permission *permission);
 static void robot_body_deinit(struct robot_body *body);
-static void make_up_secret(struct berth_harbor *harbor, char ret_secret[MADE_UP_SECRET_CHARS + 1]);
-static void answer(struct berth_harbor_call *call, const struct berth_model_verdict *verdict);
+static void make_up_secret(struct berth_sandbox_harbor *harbor,
+                           char ret_secret[MADE_UP_SECRET_CHARS + 1]);
+static void answer(struct berth_sandbox_call *call, const struct berth_model_verdict *verdict);
 static json_t *robot_json(const struct berth_model *model, const struct berth_model_robot *robot);
 static json_t *permission_json(const struct berth_model_permission *permission);
 
-void berth_harbor_create_robot(struct berth_harbor_call *call) {
+void berth_sandbox_create_robot(struct berth_sandbox_call *call) {
     struct robot_body body = {.request = {.name = "", .level = "", .description = ""}};
-    if (!berth_call_bind_body(call, "robot") || !bind_robot(call, &body)) {
+    if (!berth_sandbox_call_bind_body(call, "robot") || !bind_robot(call, &body)) {
         robot_body_deinit(&body);
         return;
     }
@@ -39,35 +40,34 @@ void berth_harbor_create_robot(struct berth_harbor_call *call) {
     char secret[MADE_UP_SECRET_CHARS + 1];
     make_up_secret(call->harbor, secret);
     const struct berth_model_robot *robot = NULL;
-    struct berth_model_verdict verdict =
-        berth_model_create_robot(call->harbor->model, &call->caller, &body.request, secret,
-                                 call->request->now_ms, &robot);
+    struct berth_model_verdict verdict = berth_model_create_robot(
+        call->harbor->model, &call->caller, &body.request, secret, call->request->now_ms, &robot);
     robot_body_deinit(&body);
     if (verdict.status != 201) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
-    char created[BERTH_CALL_TIME_BYTES_MAX];
-    berth_call_time(robot->created_ms, created);
-    json_t *json = json_pack("{s:I,s:s+,s:s,s:s,s:I}", "id", (json_int_t)robot->id, "name",
-                             berth_model_robot_prefix(call->harbor->model), robot->name, "secret",
-                             secret, "creation_time", created, "expires_at",
-                             (json_int_t)robot->expires_at_s);
+    char created[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
+    berth_sandbox_call_time(robot->created_ms, created);
+    json_t *json =
+        json_pack("{s:I,s:s+,s:s,s:s,s:I}", "id", (json_int_t)robot->id, "name",
+                  berth_model_robot_prefix(call->harbor->model), robot->name, "secret", secret,
+                  "creation_time", created, "expires_at", (json_int_t)robot->expires_at_s);
     berth_sandbox_reply_header(call->reply, "Location", "/api/v2.0/robots/%lld",
                                (long long)robot->id);
     berth_sandbox_reply_json(call->reply, 201, json);
 }
 
-void berth_harbor_list_robots(struct berth_harbor_call *call) {
-    struct berth_query query;
-    if (!berth_call_bind_query(call, &query)) {
+void berth_sandbox_list_robots(struct berth_sandbox_call *call) {
+    struct berth_model_query query;
+    if (!berth_sandbox_call_bind_query(call, &query)) {
         return;
     }
-    struct berth_query_page page;
+    struct berth_model_query_page page;
     struct berth_model_verdict verdict =
         berth_model_list_robots(call->harbor->model, &call->caller, &query, &page);
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     json_t *array = json_array();
@@ -75,31 +75,31 @@ void berth_harbor_list_robots(struct berth_harbor_call *call) {
         json_t *robot = robot_json(call->harbor->model, page.items[i]);
         BERTH_ASSERT(json_array_append_new(array, robot) == 0);
     }
-    berth_call_page_headers(call, &query, page.total);
+    berth_sandbox_call_page_headers(call, &query, page.total);
     berth_sandbox_reply_json(call->reply, 200, array);
-    berth_query_page_deinit(&page);
+    berth_model_query_page_deinit(&page);
 }
 
-void berth_harbor_get_robot(struct berth_harbor_call *call) {
+void berth_sandbox_get_robot(struct berth_sandbox_call *call) {
     int64_t id = 0;
-    if (!berth_call_bind_id(call, 0, "robot_id", &id)) {
+    if (!berth_sandbox_call_bind_id(call, 0, "robot_id", &id)) {
         return;
     }
     const struct berth_model_robot *robot = NULL;
     struct berth_model_verdict verdict =
         berth_model_get_robot(call->harbor->model, &call->caller, id, &robot);
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     berth_sandbox_reply_json(call->reply, 200, robot_json(call->harbor->model, robot));
 }
 
-void berth_harbor_update_robot(struct berth_harbor_call *call) {
+void berth_sandbox_update_robot(struct berth_sandbox_call *call) {
     struct robot_body body = {.request = {.name = "", .level = "", .description = ""}};
     int64_t id = 0;
-    if (berth_call_bind_id(call, 0, "robot_id", &id) && berth_call_bind_body(call, "robot") &&
-        bind_robot(call, &body)) {
+    if (berth_sandbox_call_bind_id(call, 0, "robot_id", &id) &&
+        berth_sandbox_call_bind_body(call, "robot") && bind_robot(call, &body)) {
         struct berth_model_verdict verdict = berth_model_update_robot(
             call->harbor->model, &call->caller, id, &body.request, call->request->now_ms);
         answer(call, &verdict);
@@ -107,11 +107,12 @@ void berth_harbor_update_robot(struct berth_harbor_call *call) {
     robot_body_deinit(&body);
 }
 
-void berth_harbor_refresh_robot_secret(struct berth_harbor_call *call) {
+void berth_sandbox_refresh_robot_secret(struct berth_sandbox_call *call) {
     int64_t id = 0;
     const char *asked = "";
-    if (!berth_call_bind_id(call, 0, "robot_id", &id) || !berth_call_bind_body(call, "robot_sec") ||
-        !berth_call_bind_text(call, call->body, "secret", &asked)) {
+    if (!berth_sandbox_call_bind_id(call, 0, "robot_id", &id) ||
+        !berth_sandbox_call_bind_body(call, "robot_sec") ||
+        !berth_sandbox_call_bind_text(call, call->body, "secret", &asked)) {
         return;
     }
     bool chosen = asked[0] != '\0';
@@ -121,7 +122,7 @@ void berth_harbor_refresh_robot_secret(struct berth_harbor_call *call) {
         berth_model_set_robot_secret(call->harbor->model, &call->caller, id,
                                      chosen ? asked : made_up, chosen, call->request->now_ms);
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     /* A secret is shown only when Harbor made it up. */
@@ -129,9 +130,9 @@ void berth_harbor_refresh_robot_secret(struct berth_harbor_call *call) {
     berth_sandbox_reply_json(call->reply, 200, json);
 }
 
-void berth_harbor_delete_robot(struct berth_harbor_call *call) {
+void berth_sandbox_delete_robot(struct berth_sandbox_call *call) {
     int64_t id = 0;
-    if (!berth_call_bind_id(call, 0, "robot_id", &id)) {
+    if (!berth_sandbox_call_bind_id(call, 0, "robot_id", &id)) {
         return;
     }
     struct berth_model_verdict verdict =
@@ -139,16 +140,16 @@ void berth_harbor_delete_robot(struct berth_harbor_call *call) {
     answer(call, &verdict);
 }
 
-static bool bind_robot(struct berth_harbor_call *call, struct robot_body *body) {
+static bool bind_robot(struct berth_sandbox_call *call, struct robot_body *body) {
     struct berth_model_robot_request *request = &body->request;
     const char *unused = NULL;
-    if (!berth_call_bind_text(call, call->body, "name", &request->name) ||
-        !berth_call_bind_text(call, call->body, "level", &request->level) ||
-        !berth_call_bind_text(call, call->body, "description", &request->description) ||
-        !berth_call_bind_text(call, call->body, "secret", &unused) ||
-        !berth_call_bind_flag(call, call->body, "disable", &request->disable) ||
-        !berth_call_bind_number(call, call->body, "duration", &request->duration_days,
-                                &request->has_duration) ||
+    if (!berth_sandbox_call_bind_text(call, call->body, "name", &request->name) ||
+        !berth_sandbox_call_bind_text(call, call->body, "level", &request->level) ||
+        !berth_sandbox_call_bind_text(call, call->body, "description", &request->description) ||
+        !berth_sandbox_call_bind_text(call, call->body, "secret", &unused) ||
+        !berth_sandbox_call_bind_flag(call, call->body, "disable", &request->disable) ||
+        !berth_sandbox_call_bind_number(call, call->body, "duration", &request->duration_days,
+                                        &request->has_duration) ||
         !bind_permissions(call, body)) {
         return false;
     }
@@ -157,9 +158,9 @@ static bool bind_robot(struct berth_harbor_call *call, struct robot_body *body) 
     return true;
 }
 
-static bool bind_permissions(struct berth_harbor_call *call, struct robot_body *body) {
+static bool bind_permissions(struct berth_sandbox_call *call, struct robot_body *body) {
     json_t *array = NULL;
-    if (!berth_call_bind_array(call, call->body, "permissions", &array)) {
+    if (!berth_sandbox_call_bind_array(call, call->body, "permissions", &array)) {
         return false;
     }
     if (array == NULL) {
@@ -167,8 +168,8 @@ static bool bind_permissions(struct berth_harbor_call *call, struct robot_body *
     }
     size_t count = json_array_size(array);
     if (count > BERTH_MODEL_PERMISSIONS_MAX) {
-        berth_call_invalid(call, "this stand-in takes at most %d permissions",
-                           BERTH_MODEL_PERMISSIONS_MAX);
+        berth_sandbox_call_invalid(call, "this stand-in takes at most %d permissions",
+                                   BERTH_MODEL_PERMISSIONS_MAX);
         return false;
     }
     body->permissions = berth_sandbox_alloc(count * sizeof(body->permissions[0]));
@@ -182,7 +183,7 @@ static bool bind_permissions(struct berth_harbor_call *call, struct robot_body *
 }
 
 /* null counts as a permission without access, which Harbor refuses with 400. */
-static bool bind_permission(struct berth_harbor_call *call, const json_t *json,
+static bool bind_permission(struct berth_sandbox_call *call, const json_t *json,
                             struct berth_model_permission *permission) {
     *permission = (struct berth_model_permission){.kind = "", .namespace = ""};
     json_t *array = NULL;
@@ -190,18 +191,18 @@ static bool bind_permission(struct berth_harbor_call *call, const json_t *json,
         return true;
     }
     if (!json_is_object(json)) {
-        berth_call_invalid(call, "permissions in body must be of type object");
+        berth_sandbox_call_invalid(call, "permissions in body must be of type object");
         return false;
     }
-    if (!berth_call_bind_text(call, json, "kind", &permission->kind) ||
-        !berth_call_bind_text(call, json, "namespace", &permission->namespace) ||
-        !berth_call_bind_array(call, json, "access", &array)) {
+    if (!berth_sandbox_call_bind_text(call, json, "kind", &permission->kind) ||
+        !berth_sandbox_call_bind_text(call, json, "namespace", &permission->namespace) ||
+        !berth_sandbox_call_bind_array(call, json, "access", &array)) {
         return false;
     }
     size_t count = json_array_size(array);
     if (count > BERTH_MODEL_PERMISSIONS_MAX) {
-        berth_call_invalid(call, "this stand-in takes at most %d accesses",
-                           BERTH_MODEL_PERMISSIONS_MAX);
+        berth_sandbox_call_invalid(call, "this stand-in takes at most %d accesses",
+                                   BERTH_MODEL_PERMISSIONS_MAX);
         return false;
     }
     struct berth_model_access *access = berth_sandbox_alloc(count * sizeof(access[0]));
@@ -211,10 +212,10 @@ static bool bind_permission(struct berth_harbor_call *call, const json_t *json,
         const json_t *item = json_array_get(array, i);
         access[i] = (struct berth_model_access){.resource = "", .action = "", .effect = ""};
         if (!json_is_object(item) ||
-            !berth_call_bind_text(call, item, "resource", &access[i].resource) ||
-            !berth_call_bind_text(call, item, "action", &access[i].action) ||
-            !berth_call_bind_text(call, item, "effect", &access[i].effect)) {
-            berth_call_invalid(call, "access in body must be a list of objects of strings");
+            !berth_sandbox_call_bind_text(call, item, "resource", &access[i].resource) ||
+            !berth_sandbox_call_bind_text(call, item, "action", &access[i].action) ||
+            !berth_sandbox_call_bind_text(call, item, "effect", &access[i].effect)) {
+            berth_sandbox_call_invalid(call, "access in body must be a list of objects of strings");
             return false;
         }
     }
@@ -231,7 +232,8 @@ static void robot_body_deinit(struct robot_body *body) {
 
 /* 32 letters and digits. Harbor sleeps half a second and tries again when they break its own rule
  * for secrets (one create in 250); here three of them are replaced. */
-static void make_up_secret(struct berth_harbor *harbor, char ret_secret[MADE_UP_SECRET_CHARS + 1]) {
+static void make_up_secret(struct berth_sandbox_harbor *harbor,
+                           char ret_secret[MADE_UP_SECRET_CHARS + 1]) {
     static const char CHARS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     unsigned char random[MADE_UP_SECRET_CHARS];
     harbor->fill_random(random, sizeof(random));
@@ -239,24 +241,24 @@ static void make_up_secret(struct berth_harbor *harbor, char ret_secret[MADE_UP_
         ret_secret[i] = CHARS[random[i] % (sizeof(CHARS) - 1)];
     }
     ret_secret[MADE_UP_SECRET_CHARS] = '\0';
-    if (!berth_rules_secret_legal(ret_secret)) {
+    if (!berth_model_rules_secret_legal(ret_secret)) {
         memcpy(ret_secret, "hB1", 3);
     }
 }
 
-static void answer(struct berth_harbor_call *call, const struct berth_model_verdict *verdict) {
+static void answer(struct berth_sandbox_call *call, const struct berth_model_verdict *verdict) {
     if (verdict->status != 200) {
-        berth_call_refuse(call, verdict);
+        berth_sandbox_call_refuse(call, verdict);
         return;
     }
     berth_sandbox_reply_empty(call->reply, 200);
 }
 
 static json_t *robot_json(const struct berth_model *model, const struct berth_model_robot *robot) {
-    char created[BERTH_CALL_TIME_BYTES_MAX];
-    char updated[BERTH_CALL_TIME_BYTES_MAX];
-    berth_call_time(robot->created_ms, created);
-    berth_call_time(robot->updated_ms, updated);
+    char created[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
+    char updated[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
+    berth_sandbox_call_time(robot->created_ms, created);
+    berth_sandbox_call_time(robot->updated_ms, updated);
     json_t *permissions = json_array();
     for (size_t i = 0; i < robot->permission_count; i++) {
         const struct berth_model_permission *permission = &robot->permissions[i];
@@ -266,10 +268,11 @@ static json_t *robot_json(const struct berth_model *model, const struct berth_mo
     }
     json_t *json = json_pack(
         "{s:I,s:s+,s:s,s:I,s:I,s:b,s:b,s:o,s:s,s:s,s:s,s:I}", "id", (json_int_t)robot->id, "name",
-        berth_model_robot_prefix(model), robot->name, "level", robot->level, "duration", (json_int_t)robot->duration_days, "expires_at",
-        (json_int_t)robot->expires_at_s, "disable", (int)robot->disabled, "editable", 1,
-        "permissions", permissions, "creation_time", created, "update_time", updated,
-        "creator_type", robot->creator_type, "creator_ref", (json_int_t)robot->creator_id);
+        berth_model_robot_prefix(model), robot->name, "level", robot->level, "duration",
+        (json_int_t)robot->duration_days, "expires_at", (json_int_t)robot->expires_at_s, "disable",
+        (int)robot->disabled, "editable", 1, "permissions", permissions, "creation_time", created,
+        "update_time", updated, "creator_type", robot->creator_type, "creator_ref",
+        (json_int_t)robot->creator_id);
     BERTH_ASSERT(json != NULL);
     if (robot->description[0] != '\0') {
         json_t *description = json_string(robot->description);
@@ -282,8 +285,8 @@ static json_t *permission_json(const struct berth_model_permission *permission) 
     json_t *accesses = json_array();
     for (size_t i = 0; i < permission->access_count; i++) {
         const struct berth_model_access *access = &permission->access[i];
-        json_t *json = json_pack("{s:s,s:s}", "resource", access->resource, "action",
-                                 access->action);
+        json_t *json =
+            json_pack("{s:s,s:s}", "resource", access->resource, "action", access->action);
         BERTH_ASSERT(json != NULL);
         if (access->effect[0] != '\0') {
             BERTH_ASSERT(json_object_set_new(json, "effect", json_string(access->effect)) == 0);

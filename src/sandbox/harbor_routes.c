@@ -12,47 +12,47 @@
 #include "harbor_call.h"
 #include "url_text.h"
 
-#define API_BASE "/api/v2.0"
+#define API_BASE        "/api/v2.0"
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 struct route {
     enum berth_sandbox_method method;
     const char *pattern;
-    berth_harbor_handler_fn *handler;
+    berth_sandbox_handler_fn *handler;
 };
 
 static const struct route ROUTES[] = {
-    {BERTH_SANDBOX_POST, API_BASE "/projects", berth_harbor_create_project},
-    {BERTH_SANDBOX_GET, API_BASE "/projects", berth_harbor_list_projects},
-    {BERTH_SANDBOX_HEAD, API_BASE "/projects", berth_harbor_head_project},
-    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}", berth_harbor_get_project},
-    {BERTH_SANDBOX_PUT, API_BASE "/projects/{name_or_id}", berth_harbor_update_project},
-    {BERTH_SANDBOX_DELETE, API_BASE "/projects/{name_or_id}", berth_harbor_delete_project},
+    {BERTH_SANDBOX_POST, API_BASE "/projects", berth_sandbox_create_project},
+    {BERTH_SANDBOX_GET, API_BASE "/projects", berth_sandbox_list_projects},
+    {BERTH_SANDBOX_HEAD, API_BASE "/projects", berth_sandbox_head_project},
+    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}", berth_sandbox_get_project},
+    {BERTH_SANDBOX_PUT, API_BASE "/projects/{name_or_id}", berth_sandbox_update_project},
+    {BERTH_SANDBOX_DELETE, API_BASE "/projects/{name_or_id}", berth_sandbox_delete_project},
     {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/_deletable",
-     berth_harbor_get_project_deletable},
+     berth_sandbox_get_project_deletable},
     {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/summary",
-     berth_harbor_get_project_summary},
-    {BERTH_SANDBOX_POST, API_BASE "/robots", berth_harbor_create_robot},
-    {BERTH_SANDBOX_GET, API_BASE "/robots", berth_harbor_list_robots},
-    {BERTH_SANDBOX_GET, API_BASE "/robots/{robot_id}", berth_harbor_get_robot},
-    {BERTH_SANDBOX_PUT, API_BASE "/robots/{robot_id}", berth_harbor_update_robot},
-    {BERTH_SANDBOX_PATCH, API_BASE "/robots/{robot_id}", berth_harbor_refresh_robot_secret},
-    {BERTH_SANDBOX_DELETE, API_BASE "/robots/{robot_id}", berth_harbor_delete_robot},
-    {BERTH_SANDBOX_GET, API_BASE "/quotas", berth_harbor_list_quotas},
-    {BERTH_SANDBOX_GET, API_BASE "/quotas/{id}", berth_harbor_get_quota},
-    {BERTH_SANDBOX_PUT, API_BASE "/quotas/{id}", berth_harbor_update_quota},
-    {BERTH_SANDBOX_GET, API_BASE "/users/current", berth_harbor_get_current_user},
-    {BERTH_SANDBOX_GET, API_BASE "/systeminfo", berth_harbor_get_system_info},
-    {BERTH_SANDBOX_GET, API_BASE "/health", berth_harbor_get_health},
-    {BERTH_SANDBOX_GET, API_BASE "/ping", berth_harbor_ping},
-    {BERTH_SANDBOX_GET, "/api/version", berth_harbor_get_version},
-    {BERTH_SANDBOX_GET, "/service/token", berth_harbor_get_token},
+     berth_sandbox_get_project_summary},
+    {BERTH_SANDBOX_POST, API_BASE "/robots", berth_sandbox_create_robot},
+    {BERTH_SANDBOX_GET, API_BASE "/robots", berth_sandbox_list_robots},
+    {BERTH_SANDBOX_GET, API_BASE "/robots/{robot_id}", berth_sandbox_get_robot},
+    {BERTH_SANDBOX_PUT, API_BASE "/robots/{robot_id}", berth_sandbox_update_robot},
+    {BERTH_SANDBOX_PATCH, API_BASE "/robots/{robot_id}", berth_sandbox_refresh_robot_secret},
+    {BERTH_SANDBOX_DELETE, API_BASE "/robots/{robot_id}", berth_sandbox_delete_robot},
+    {BERTH_SANDBOX_GET, API_BASE "/quotas", berth_sandbox_list_quotas},
+    {BERTH_SANDBOX_GET, API_BASE "/quotas/{id}", berth_sandbox_get_quota},
+    {BERTH_SANDBOX_PUT, API_BASE "/quotas/{id}", berth_sandbox_update_quota},
+    {BERTH_SANDBOX_GET, API_BASE "/users/current", berth_sandbox_get_current_user},
+    {BERTH_SANDBOX_GET, API_BASE "/systeminfo", berth_sandbox_get_system_info},
+    {BERTH_SANDBOX_GET, API_BASE "/health", berth_sandbox_get_health},
+    {BERTH_SANDBOX_GET, API_BASE "/ping", berth_sandbox_ping},
+    {BERTH_SANDBOX_GET, "/api/version", berth_sandbox_get_version},
+    {BERTH_SANDBOX_GET, "/service/token", berth_sandbox_get_token},
     {BERTH_SANDBOX_GET, "/v2/{project}/{repository...}/manifests/{reference}",
-     berth_harbor_get_manifest},
+     berth_sandbox_get_manifest},
     {BERTH_SANDBOX_HEAD, "/v2/{project}/{repository...}/manifests/{reference}",
-     berth_harbor_get_manifest},
-    {BERTH_SANDBOX_POST, "/c/login", berth_harbor_login},
-    {BERTH_SANDBOX_GET, "/c/log_out", berth_harbor_logout},
+     berth_sandbox_get_manifest},
+    {BERTH_SANDBOX_POST, "/c/login", berth_sandbox_login},
+    {BERTH_SANDBOX_GET, "/c/log_out", berth_sandbox_logout},
 };
 
 /* What a parameter of the pattern matched, in the path. */
@@ -62,29 +62,29 @@ struct capture {
 };
 
 static bool match(const char *pattern, const char *path,
-                  struct capture ret_captures[BERTH_CALL_PARAMS_MAX]);
+                  struct capture ret_captures[BERTH_SANDBOX_CALL_PARAMS_MAX]);
 static bool take_segments(const char *pattern, const char *path, size_t *len);
 static size_t segment_count(const char *path);
-static bool bind_params(struct berth_harbor_call *call, char *path,
-                        const struct capture captures[BERTH_CALL_PARAMS_MAX]);
-static void refuse_method(struct berth_harbor_call *call, const char *path);
-static void refuse_path(struct berth_harbor_call *call);
+static bool bind_params(struct berth_sandbox_call *call, char *path,
+                        const struct capture captures[BERTH_SANDBOX_CALL_PARAMS_MAX]);
+static void refuse_method(struct berth_sandbox_call *call, const char *path);
+static void refuse_path(struct berth_sandbox_call *call);
 
-size_t berth_harbor_route_count(void) {
+size_t berth_sandbox_route_count(void) {
     return COUNT_OF(ROUTES) + 1;
 }
 
-size_t berth_harbor_find_route(enum berth_sandbox_method method, const char *path) {
-    struct capture captures[BERTH_CALL_PARAMS_MAX];
+size_t berth_sandbox_find_route(enum berth_sandbox_method method, const char *path) {
+    struct capture captures[BERTH_SANDBOX_CALL_PARAMS_MAX];
     size_t route = 0;
-    while (route < COUNT_OF(ROUTES) && !(ROUTES[route].method == method &&
-                                         match(ROUTES[route].pattern, path, captures))) {
+    while (route < COUNT_OF(ROUTES) &&
+           !(ROUTES[route].method == method && match(ROUTES[route].pattern, path, captures))) {
         route++;
     }
     return route;
 }
 
-void berth_harbor_route_name(size_t route, char *ret_name, size_t size) {
+void berth_sandbox_route_name(size_t route, char *ret_name, size_t size) {
     BERTH_ASSERT(route <= COUNT_OF(ROUTES));
     if (route == COUNT_OF(ROUTES)) {
         (void)snprintf(ret_name, size, "other");
@@ -98,9 +98,9 @@ void berth_harbor_route_name(size_t route, char *ret_name, size_t size) {
                    pattern);
 }
 
-void berth_harbor_dispatch(struct berth_harbor_call *call, char *path) {
-    size_t route = berth_harbor_find_route(call->request->method, path);
-    struct capture captures[BERTH_CALL_PARAMS_MAX] = {{0}};
+void berth_sandbox_dispatch(struct berth_sandbox_call *call, char *path) {
+    size_t route = berth_sandbox_find_route(call->request->method, path);
+    struct capture captures[BERTH_SANDBOX_CALL_PARAMS_MAX] = {{0}};
     if (route == COUNT_OF(ROUTES)) {
         refuse_method(call, path);
         return;
@@ -115,7 +115,7 @@ void berth_harbor_dispatch(struct berth_harbor_call *call, char *path) {
 
 /* Both begin with a slash. What the parameters matched is written also when the rest doesn't. */
 static bool match(const char *pattern, const char *path,
-                  struct capture ret_captures[BERTH_CALL_PARAMS_MAX]) {
+                  struct capture ret_captures[BERTH_SANDBOX_CALL_PARAMS_MAX]) {
     size_t captured = 0;
     const char *at = path;
     while (*pattern == '/' && *at == '/') {
@@ -127,7 +127,7 @@ static bool match(const char *pattern, const char *path,
             if (!take_segments(pattern, at, &len)) {
                 return false;
             }
-            BERTH_ASSERT(captured < BERTH_CALL_PARAMS_MAX);
+            BERTH_ASSERT(captured < BERTH_SANDBOX_CALL_PARAMS_MAX);
             ret_captures[captured++] = (struct capture){.start = (size_t)(at - path), .len = len};
         } else if (len != pattern_len || memcmp(pattern, at, len) != 0) {
             return false;
@@ -163,12 +163,12 @@ static size_t segment_count(const char *path) {
 }
 
 /* Cuts the parameters out of the path, in place. False: one can't be decoded. */
-static bool bind_params(struct berth_harbor_call *call, char *path,
-                        const struct capture captures[BERTH_CALL_PARAMS_MAX]) {
-    for (size_t i = 0; i < BERTH_CALL_PARAMS_MAX && captures[i].len > 0; i++) {
+static bool bind_params(struct berth_sandbox_call *call, char *path,
+                        const struct capture captures[BERTH_SANDBOX_CALL_PARAMS_MAX]) {
+    for (size_t i = 0; i < BERTH_SANDBOX_CALL_PARAMS_MAX && captures[i].len > 0; i++) {
         char *param = path + captures[i].start;
         param[captures[i].len] = '\0';
-        if (!berth_url_decode(param, false)) {
+        if (!berth_sandbox_url_decode(param, false)) {
             return false;
         }
         call->params[i] = param;
@@ -177,14 +177,15 @@ static bool bind_params(struct berth_harbor_call *call, char *path,
 }
 
 /* 405 when another method has this path, else 404. */
-static void refuse_method(struct berth_harbor_call *call, const char *path) {
-    struct capture captures[BERTH_CALL_PARAMS_MAX];
+static void refuse_method(struct berth_sandbox_call *call, const char *path) {
+    struct capture captures[BERTH_SANDBOX_CALL_PARAMS_MAX];
     char allowed[64] = "";
     size_t len = 0;
     for (size_t i = 0; i < COUNT_OF(ROUTES); i++) {
         if (match(ROUTES[i].pattern, path, captures)) {
-            int written = snprintf(allowed + len, sizeof(allowed) - len, "%s%s",
-                                   len == 0 ? "" : ",", berth_sandbox_method_name(ROUTES[i].method));
+            int written =
+                snprintf(allowed + len, sizeof(allowed) - len, "%s%s", len == 0 ? "" : ",",
+                         berth_sandbox_method_name(ROUTES[i].method));
             BERTH_ASSERT(written > 0);
             len += (size_t)written;
             BERTH_ASSERT(len < sizeof(allowed));
@@ -202,7 +203,7 @@ static void refuse_method(struct berth_harbor_call *call, const char *path) {
 }
 
 /* Below /api/ go-openapi answers, elsewhere beego with a page of HTML. */
-static void refuse_path(struct berth_harbor_call *call) {
+static void refuse_path(struct berth_sandbox_call *call) {
     if (strncmp(call->request->path, "/api/", strlen("/api/")) != 0) {
         berth_sandbox_reply_text(call->reply, 404, "text/html; charset=utf-8",
                                  "<!DOCTYPE html><title>404</title>Page Not Found\n");

@@ -64,7 +64,7 @@ static bool letter_or_digit(char c);
 static bool right_listed(const struct resource_actions *rights, size_t count, const char *resource,
                          const char *action);
 
-bool berth_rules_name_legal(const char *name) {
+bool berth_model_rules_name_legal(const char *name) {
     bool after_separator = true; /* The start wants a letter or a digit too. */
     for (const char *at = name; *at != '\0'; at++) {
         if (letter_or_digit(*at)) {
@@ -78,7 +78,7 @@ bool berth_rules_name_legal(const char *name) {
     return !after_separator;
 }
 
-bool berth_rules_secret_legal(const char *secret) {
+bool berth_model_rules_secret_legal(const char *secret) {
     bool lower = false;
     bool upper = false;
     bool digit = false;
@@ -88,27 +88,27 @@ bool berth_rules_secret_legal(const char *secret) {
         digit = digit || (*at >= '0' && *at <= '9');
     }
     size_t len = strlen(secret);
-    return len >= BERTH_RULES_SECRET_BYTES_MIN && len <= BERTH_RULES_SECRET_BYTES_MAX && lower &&
+    return len >= BERTH_MODEL_SECRET_BYTES_MIN && len <= BERTH_MODEL_SECRET_BYTES_MAX && lower &&
            upper && digit;
 }
 
-bool berth_rules_duration_legal(int64_t days) {
+bool berth_model_rules_duration_legal(int64_t days) {
     return days == -1 || (days > 0 && days < INT32_MAX);
 }
 
-bool berth_rules_storage_legal(int64_t bytes) {
-    return bytes == BERTH_RULES_UNLIMITED || (bytes > 0 && bytes <= BERTH_RULES_STORAGE_BYTES_MAX);
+bool berth_model_rules_storage_legal(int64_t bytes) {
+    return bytes == BERTH_MODEL_UNLIMITED || (bytes > 0 && bytes <= BERTH_MODEL_STORAGE_BYTES_MAX);
 }
 
-bool berth_rules_project_right(const char *resource, const char *action) {
+bool berth_model_rules_project_right(const char *resource, const char *action) {
     return right_listed(PROJECT_RIGHTS, COUNT_OF(PROJECT_RIGHTS), resource, action);
 }
 
-bool berth_rules_system_right(const char *resource, const char *action) {
+bool berth_model_rules_system_right(const char *resource, const char *action) {
     return right_listed(SYSTEM_RIGHTS, COUNT_OF(SYSTEM_RIGHTS), resource, action);
 }
 
-bool berth_rules_truth(const char *text) {
+bool berth_model_rules_truth(const char *text) {
     return strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
 }
 

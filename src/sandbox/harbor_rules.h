@@ -13,33 +13,33 @@
 #include <stdint.h>
 
 /* Columns: project.name, robot.name (with "<project>+") and robot.description. */
-#define BERTH_RULES_NAME_BYTES_MAX        255
-#define BERTH_RULES_DESCRIPTION_BYTES_MAX 1024
-#define BERTH_RULES_SECRET_BYTES_MIN      8
-#define BERTH_RULES_SECRET_BYTES_MAX      128
+#define BERTH_MODEL_NAME_BYTES_MAX        255
+#define BERTH_MODEL_DESCRIPTION_BYTES_MAX 1024
+#define BERTH_MODEL_SECRET_BYTES_MIN      8
+#define BERTH_MODEL_SECRET_BYTES_MAX      128
 /* 1024 TiB, the highest quota. */
-#define BERTH_RULES_STORAGE_BYTES_MAX     INT64_C(1125899906842624)
-#define BERTH_RULES_UNLIMITED             (-1)
+#define BERTH_MODEL_STORAGE_BYTES_MAX INT64_C(1125899906842624)
+#define BERTH_MODEL_UNLIMITED         (-1)
 
 /* ^[a-z0-9]+(?:[._-][a-z0-9]+)*$, for projects and for the short names of robots. */
-bool berth_rules_name_legal(const char *name);
+bool berth_model_rules_name_legal(const char *name);
 
 /* 8 to 128 bytes with a lower-case letter, an upper-case letter and a digit. */
-bool berth_rules_secret_legal(const char *secret);
+bool berth_model_rules_secret_legal(const char *secret);
 
 /* -1 (never) or 1 to 2^31 - 2 days. Up to 2.10 Harbor took 0 as well. */
-bool berth_rules_duration_legal(int64_t days);
+bool berth_model_rules_duration_legal(int64_t days);
 
-/* -1 (unlimited) or 1 to BERTH_RULES_STORAGE_BYTES_MAX. */
-bool berth_rules_storage_legal(int64_t bytes);
+/* -1 (unlimited) or 1 to BERTH_MODEL_STORAGE_BYTES_MAX. */
+bool berth_model_rules_storage_legal(int64_t bytes);
 
 /* Whether a robot may hold this right in a project (Harbor 2.9 and older took anything). */
-bool berth_rules_project_right(const char *resource, const char *action);
+bool berth_model_rules_project_right(const char *resource, const char *action);
 
 /* The same for a permission of kind "system". */
-bool berth_rules_system_right(const char *resource, const char *action);
+bool berth_model_rules_system_right(const char *resource, const char *action);
 
 /* What "public" counts as for access: "true" in any case, or "1". Lists compare otherwise. */
-bool berth_rules_truth(const char *text);
+bool berth_model_rules_truth(const char *text);
 
 #endif

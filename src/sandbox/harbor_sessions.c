@@ -9,7 +9,7 @@
 #include "sandbox_memory.h"
 
 struct session {
-    char id[BERTH_SESSION_ID_CHARS + 1];
+    char id[BERTH_SANDBOX_SESSION_ID_CHARS + 1];
     const struct berth_model_user *user;
     int64_t used_ms;
     UT_hash_handle hh;
@@ -17,22 +17,23 @@ struct session {
 
 /* uthash keeps its elements in the order of their insertion; each use puts a session last, so the
  * first one is the one used least recently. */
-struct berth_sessions {
+struct berth_sandbox_sessions {
     struct session *anonymous;
     struct session *users;
 };
 
-static struct session **table_of(struct berth_sessions *sessions,
+static struct session **table_of(struct berth_sandbox_sessions *sessions,
                                  const struct berth_model_user *user);
-static struct session *find(struct berth_sessions *sessions, const char *id);
-static void drop(struct berth_sessions *sessions, struct session *session);
+static struct session *find(struct berth_sandbox_sessions *sessions, const char *id);
+static void drop(struct berth_sandbox_sessions *sessions, struct session *session);
 static void clear(struct session **table);
 
-struct berth_sessions *berth_sessions_new(void) {
-    return berth_sandbox_alloc(sizeof(struct berth_sessions));
+struct berth_sandbox_sessions *berth_sandbox_sessions_new(void) {
+    return berth_sandbox_alloc(sizeof(struct berth_sandbox_sessions));
 }
 
-struct berth_sessions *berth_sessions_free(struct berth_sessions *sessions) {
+struct berth_sandbox_sessions *
+berth_sandbox_sessions_free(struct berth_sandbox_sessions *sessions) {
     if (sessions != NULL) {
         clear(&sessions->anonymous);
         clear(&sessions->users);
@@ -41,13 +42,13 @@ struct berth_sessions *berth_sessions_free(struct berth_sessions *sessions) {
     return NULL;
 }
 
-bool berth_sessions_use(struct berth_sessions *sessions, const char *id, int64_t now_ms,
-                        const struct berth_model_user **ret_user) {
+bool berth_sandbox_sessions_use(struct berth_sandbox_sessions *sessions, const char *id,
+                                int64_t now_ms, const struct berth_model_user **ret_user) {
     struct session *session = find(sessions, id);
     if (session == NULL) {
         return false;
     }
-    if (now_ms - session->used_ms >= BERTH_SESSION_TIMEOUT_MS) {
+    if (now_ms - session->used_ms >= BERTH_SANDBOX_SESSION_TIMEOUT_MS) {
         drop(sessions, session);
         return false;
     }
@@ -59,35 +60,40 @@ bool berth_sessions_use(struct berth_sessions *sessions, const char *id, int64_t
     return true;
 }
 
-void berth_sessions_begin(struct berth_sessions *sessions, const char *id,
-                          const struct berth_model_user *user, int64_t now_ms) {
-    BERTH_ASSERT(strlen(id) == BERTH_SESSION_ID_CHARS);
+void berth_sandbox_sessions_begin(struct berth_sandbox_sessions *sessions, const char *id,
+                                  const struct berth_model_user *user, int64_t now_ms) {
+    BERTH_ASSERT(strlen(id) == BERTH_SANDBOX_SESSION_ID_CHARS);
     BERTH_ASSERT(find(sessions, id) == NULL);
     struct session **table = table_of(sessions, user);
-    unsigned limit = user == NULL ? BERTH_SESSIONS_ANONYMOUS_MAX : BERTH_SESSIONS_USERS_MAX;
+    unsigned limit =
+        user == NULL ? BERTH_SANDBOX_SESSIONS_ANONYMOUS_MAX : BERTH_SANDBOX_SESSIONS_USERS_MAX;
+    struct session *session = *table;
     if (HASH_COUNT(*table) >= limit) {
-        drop(sessions, *table);
+        /* The one used least recently makes room. */
+        HASH_DEL(*table, session);
+        memset(session, 0, sizeof(*session));
+    } else {
+        session = berth_sandbox_alloc(sizeof(*session));
     }
-    struct session *session = berth_sandbox_alloc(sizeof(*session));
-    (void)strcpy(session->id, id);
+    memcpy(session->id, id, sizeof(session->id));
     session->user = user;
     session->used_ms = now_ms;
     HASH_ADD_STR(*table, id, session);
 }
 
-void berth_sessions_end(struct berth_sessions *sessions, const char *id) {
+void berth_sandbox_sessions_end(struct berth_sandbox_sessions *sessions, const char *id) {
     struct session *session = find(sessions, id);
     if (session != NULL) {
         drop(sessions, session);
     }
 }
 
-static struct session **table_of(struct berth_sessions *sessions,
+static struct session **table_of(struct berth_sandbox_sessions *sessions,
                                  const struct berth_model_user *user) {
     return user == NULL ? &sessions->anonymous : &sessions->users;
 }
 
-static struct session *find(struct berth_sessions *sessions, const char *id) {
+static struct session *find(struct berth_sandbox_sessions *sessions, const char *id) {
     struct session *session = NULL;
     HASH_FIND_STR(sessions->users, id, session);
     if (session == NULL) {
@@ -96,16 +102,18 @@ static struct session *find(struct berth_sessions *sessions, const char *id) {
     return session;
 }
 
-static void drop(struct berth_sessions *sessions, struct session *session) {
+static void drop(struct berth_sandbox_sessions *sessions, struct session *session) {
     struct session **table = table_of(sessions, session->user);
     HASH_DEL(*table, session);
     free(session);
 }
 
 static void clear(struct session **table) {
-    while (*table != NULL) {
-        struct session *session = *table;
-        HASH_DEL(*table, session);
+    struct session *next = *table;
+    HASH_CLEAR(hh, *table);
+    while (next != NULL) {
+        struct session *session = next;
+        next = session->hh.next;
         free(session);
     }
 }

@@ -15,28 +15,28 @@
 
 #include "harbor_model.h"
 
-#define BERTH_SESSIONS_ANONYMOUS_MAX 10000
-#define BERTH_SESSIONS_USERS_MAX     1000
-#define BERTH_SESSION_ID_CHARS       32
+#define BERTH_SANDBOX_SESSIONS_ANONYMOUS_MAX 10000
+#define BERTH_SANDBOX_SESSIONS_USERS_MAX     1000
+#define BERTH_SANDBOX_SESSION_ID_CHARS       32
 /* Harbor's session_timeout; each use begins it anew. */
-#define BERTH_SESSION_TIMEOUT_MS     INT64_C(3600000)
+#define BERTH_SANDBOX_SESSION_TIMEOUT_MS INT64_C(3600000)
 
-struct berth_sessions;
+struct berth_sandbox_sessions;
 
-struct berth_sessions *berth_sessions_new(void);
-struct berth_sessions *berth_sessions_free(struct berth_sessions *sessions);
+struct berth_sandbox_sessions *berth_sandbox_sessions_new(void);
+struct berth_sandbox_sessions *berth_sandbox_sessions_free(struct berth_sandbox_sessions *sessions);
 
 /* Whether the session is known (and then begins its timeout anew), and whose it is: NULL for an
  * anonymous one. */
-bool berth_sessions_use(struct berth_sessions *sessions, const char *id, int64_t now_ms,
-                        const struct berth_model_user **ret_user);
+bool berth_sandbox_sessions_use(struct berth_sandbox_sessions *sessions, const char *id,
+                                int64_t now_ms, const struct berth_model_user **ret_user);
 
-/* Begins a session with a new id of BERTH_SESSION_ID_CHARS characters (asserted); user may be
- * NULL and outlives the session. */
-void berth_sessions_begin(struct berth_sessions *sessions, const char *id,
-                          const struct berth_model_user *user, int64_t now_ms);
+/* Begins a session with a new id of BERTH_SANDBOX_SESSION_ID_CHARS characters (asserted); user may
+ * be NULL and outlives the session. */
+void berth_sandbox_sessions_begin(struct berth_sandbox_sessions *sessions, const char *id,
+                                  const struct berth_model_user *user, int64_t now_ms);
 
 /* Forgets a session; fine if it isn't known. */
-void berth_sessions_end(struct berth_sessions *sessions, const char *id);
+void berth_sandbox_sessions_end(struct berth_sandbox_sessions *sessions, const char *id);
 
 #endif

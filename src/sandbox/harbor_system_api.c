@@ -9,10 +9,10 @@
 /* The release whose behaviour is closest; no commit of Harbor's has this number. */
 #define HARBOR_VERSION "v2.14.4-00000000"
 
-void berth_harbor_get_current_user(struct berth_harbor_call *call) {
+void berth_sandbox_get_current_user(struct berth_sandbox_call *call) {
     struct berth_model_verdict verdict = berth_model_require_login(&call->caller);
     if (verdict.status != 200) {
-        berth_call_refuse(call, &verdict);
+        berth_sandbox_call_refuse(call, &verdict);
         return;
     }
     if (call->caller.kind == BERTH_MODEL_ROBOT) {
@@ -28,14 +28,14 @@ void berth_harbor_get_current_user(struct berth_harbor_call *call) {
     berth_sandbox_reply_json(call->reply, 200, json);
 }
 
-void berth_harbor_get_system_info(struct berth_harbor_call *call) {
-    json_t *json = json_pack("{s:s,s:b,s:b,s:s,s:s}", "auth_mode", "db_auth", "primary_auth_mode",
-                             0, "self_registration", 0, "banner_message", "", "oidc_provider_name",
-                             "");
+void berth_sandbox_get_system_info(struct berth_sandbox_call *call) {
+    json_t *json =
+        json_pack("{s:s,s:b,s:b,s:s,s:s}", "auth_mode", "db_auth", "primary_auth_mode", 0,
+                  "self_registration", 0, "banner_message", "", "oidc_provider_name", "");
     BERTH_ASSERT(json != NULL);
     if (call->caller.kind != BERTH_MODEL_ANONYMOUS) {
-        char now[BERTH_CALL_TIME_BYTES_MAX];
-        berth_call_time(call->request->now_ms, now);
+        char now[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
+        berth_sandbox_call_time(call->request->now_ms, now);
         const char *host = call->request->host == NULL ? "localhost" : call->request->host;
         json_t *url = json_sprintf("http://%s", host);
         json_t *more = json_pack(
@@ -50,13 +50,12 @@ void berth_harbor_get_system_info(struct berth_harbor_call *call) {
     berth_sandbox_reply_json(call->reply, 200, json);
 }
 
-void berth_harbor_get_health(struct berth_harbor_call *call) {
-    static const char *const COMPONENTS[] = {"core",        "database",   "jobservice", "portal",
-                                             "redis",       "registry",   "registryctl"};
+void berth_sandbox_get_health(struct berth_sandbox_call *call) {
+    static const char *const COMPONENTS[] = {"core",  "database", "jobservice", "portal",
+                                             "redis", "registry", "registryctl"};
     json_t *components = json_array();
     for (size_t i = 0; i < sizeof(COMPONENTS) / sizeof(COMPONENTS[0]); i++) {
-        json_t *component =
-            json_pack("{s:s,s:s}", "name", COMPONENTS[i], "status", "healthy");
+        json_t *component = json_pack("{s:s,s:s}", "name", COMPONENTS[i], "status", "healthy");
         BERTH_ASSERT(json_array_append_new(components, component) == 0);
     }
     json_t *json = json_pack("{s:s,s:o}", "status", "healthy", "components", components);
@@ -64,10 +63,10 @@ void berth_harbor_get_health(struct berth_harbor_call *call) {
     berth_sandbox_reply_json(call->reply, 200, json);
 }
 
-void berth_harbor_get_version(struct berth_harbor_call *call) {
+void berth_sandbox_get_version(struct berth_sandbox_call *call) {
     berth_sandbox_reply_json(call->reply, 200, json_pack("{s:s}", "version", "v2.0"));
 }
 
-void berth_harbor_ping(struct berth_harbor_call *call) {
+void berth_sandbox_ping(struct berth_sandbox_call *call) {
     berth_sandbox_reply_text(call->reply, 200, "text/plain", "Pong");
 }

@@ -11,9 +11,10 @@
 #include "sandbox_memory.h"
 
 static char *encode_json(const json_t *json);
-static char *signature_of(const struct berth_harbor *harbor, const char *signed_part);
+static char *signature_of(const struct berth_sandbox_harbor *harbor, const char *signed_part);
 
-char *berth_token_sign(const struct berth_harbor *harbor, const struct json_t *payload) {
+char *berth_sandbox_token_sign(const struct berth_sandbox_harbor *harbor,
+                               const struct json_t *payload) {
     json_t *header =
         json_pack("{s:s,s:s,s:s}", "alg", "HS256", "typ", "JWT", "kid", "berth-sandbox");
     BERTH_ASSERT(header != NULL);
@@ -32,8 +33,8 @@ char *berth_token_sign(const struct berth_harbor *harbor, const struct json_t *p
     return token;
 }
 
-struct json_t *berth_token_verify(const struct berth_harbor *harbor, const char *token,
-                                  int64_t now_ms) {
+struct json_t *berth_sandbox_token_verify(const struct berth_sandbox_harbor *harbor,
+                                          const char *token, int64_t now_ms) {
     const char *dot = strrchr(token, '.');
     if (dot == NULL) {
         return NULL;
@@ -44,7 +45,7 @@ struct json_t *berth_token_verify(const struct berth_harbor *harbor, const char 
     char *payload = NULL;
     const char *encoded = strchr(signed_part, '.');
     if (encoded != NULL && strcmp(expected, dot + 1) == 0) {
-        payload = berth_crypto_base64url_text(encoded + 1);
+        payload = berth_sandbox_crypto_base64url_text(encoded + 1);
     }
     json_t *json = payload == NULL ? NULL : json_loads(payload, 0, NULL);
     if (json != NULL && json_integer_value(json_object_get(json, "exp")) <= now_ms / 1000) {
@@ -60,13 +61,13 @@ struct json_t *berth_token_verify(const struct berth_harbor *harbor, const char 
 static char *encode_json(const json_t *json) {
     char *text = json_dumps(json, JSON_COMPACT);
     BERTH_ASSERT(text != NULL);
-    char *encoded = berth_crypto_base64url(text, strlen(text));
+    char *encoded = berth_sandbox_crypto_base64url(text, strlen(text));
     free(text);
     return encoded;
 }
 
-static char *signature_of(const struct berth_harbor *harbor, const char *signed_part) {
-    unsigned char mac[BERTH_CRYPTO_MAC_BYTES];
-    berth_crypto_mac(harbor->key, sizeof(harbor->key), signed_part, mac);
-    return berth_crypto_base64url(mac, sizeof(mac));
+static char *signature_of(const struct berth_sandbox_harbor *harbor, const char *signed_part) {
+    unsigned char mac[BERTH_SANDBOX_CRYPTO_MAC_BYTES];
+    berth_sandbox_crypto_mac(harbor->key, sizeof(harbor->key), signed_part, mac);
+    return berth_sandbox_crypto_base64url(mac, sizeof(mac));
 }

@@ -14,10 +14,11 @@
 #include "harbor_call.h"
 
 /* Signs the payload; the result is the caller's to free(). */
-char *berth_token_sign(const struct berth_harbor *harbor, const struct json_t *payload);
+char *berth_sandbox_token_sign(const struct berth_sandbox_harbor *harbor,
+                               const struct json_t *payload);
 
 /* The payload of a token of this Harbor whose time has not run out, or NULL; a new reference. */
-struct json_t *berth_token_verify(const struct berth_harbor *harbor, const char *token,
-                                  int64_t now_ms);
+struct json_t *berth_sandbox_token_verify(const struct berth_sandbox_harbor *harbor,
+                                          const char *token, int64_t now_ms);
 
 #endif

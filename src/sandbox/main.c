@@ -45,9 +45,9 @@ struct options {
 struct sandbox {
     struct event_base *base;
     struct event *signals[2];
-    struct berth_registry_server *registries[REGISTRIES_MAX];
+    struct berth_sandbox_registry *registries[REGISTRIES_MAX];
     size_t registry_count;
-    struct berth_admin_server *admin;
+    struct berth_sandbox_admin *admin;
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state);
@@ -72,8 +72,7 @@ static const struct argp_option OPTIONS[] = {
      "A Harbor of its own; may be given up to 16 times. Port 0: a free one", 0},
     {"admin-port", OPTION_ADMIN_PORT, "PORT", 0,
      "Where faults are set and counters are read (default 0: a free one)", 0},
-    {"user", OPTION_USER, "NAME", 0,
-     "A system administrator beside \"admin\" (default berth)", 0},
+    {"user", OPTION_USER, "NAME", 0, "A system administrator beside \"admin\" (default berth)", 0},
     {"password-file", OPTION_PASSWORD_FILE, "FILE", 0, "Holds the password of both", 0},
     {"ready-file", OPTION_READY_FILE, "FILE", 0,
      "Is written, with the addresses in it, once everything listens", 0},
@@ -152,8 +151,9 @@ static void add_registry(struct options *options, const char *argument, struct a
     size_t len = strspn(argument, LEGAL);
     if (len == 0 || len > NAME_CHARS_MAX || argument[len] != '=' ||
         !parse_port(argument + len + 1, &registry.port)) {
-        argp_error(state, "--registry %s: wanted NAME=PORT, a name of letters a to z, digits and"
-                          " \"-\", and a port from 0 to 65535",
+        argp_error(state,
+                   "--registry %s: wanted NAME=PORT, a name of letters a to z, digits and"
+                   " \"-\", and a port from 0 to 65535",
                    argument);
     }
     memcpy(registry.name, argument, len);
@@ -219,8 +219,8 @@ static enum berth_rc start(struct sandbox *sandbox, const struct options *option
     if (rc != BERTH_OK) {
         return rc;
     }
-    return berth_admin_server_new(sandbox->base, options->admin_port, sandbox->registries,
-                                  sandbox->registry_count, &sandbox->admin, reterr);
+    return berth_sandbox_admin_new(sandbox->base, options->admin_port, sandbox->registries,
+                                   sandbox->registry_count, &sandbox->admin, reterr);
 }
 
 static enum berth_rc start_registries(struct sandbox *sandbox, const struct options *options,
@@ -228,21 +228,21 @@ static enum berth_rc start_registries(struct sandbox *sandbox, const struct opti
     char password[PASSWORD_BYTES_MAX];
     enum berth_rc rc = read_password(options->password_file, password, reterr);
     for (size_t i = 0; rc == BERTH_OK && i < options->registry_count; i++) {
-        const struct berth_registry_options registry = {.name = options->registries[i].name,
-                                                        .port = options->registries[i].port,
-                                                        .user_name = options->user_name,
-                                                        .password = password};
-        rc = berth_registry_server_new(sandbox->base, &registry,
-                                       &sandbox->registries[sandbox->registry_count], reterr);
+        const struct berth_sandbox_registry_options registry = {.name = options->registries[i].name,
+                                                                .port = options->registries[i].port,
+                                                                .user_name = options->user_name,
+                                                                .password = password};
+        rc = berth_sandbox_registry_new(sandbox->base, &registry,
+                                        &sandbox->registries[sandbox->registry_count], reterr);
         sandbox->registry_count += rc == BERTH_OK ? 1 : 0;
     }
     return rc;
 }
 
 static void stop(struct sandbox *sandbox) {
-    sandbox->admin = berth_admin_server_free(sandbox->admin);
+    sandbox->admin = berth_sandbox_admin_free(sandbox->admin);
     for (size_t i = 0; i < sandbox->registry_count; i++) {
-        sandbox->registries[i] = berth_registry_server_free(sandbox->registries[i]);
+        sandbox->registries[i] = berth_sandbox_registry_free(sandbox->registries[i]);
     }
     for (size_t i = 0; i < sizeof(sandbox->signals) / sizeof(sandbox->signals[0]); i++) {
         if (sandbox->signals[i] != NULL) {
@@ -281,11 +281,11 @@ static enum berth_rc announce(const struct sandbox *sandbox, const struct option
 static bool print_addresses(const struct sandbox *sandbox, FILE *stream) {
     for (size_t i = 0; i < sandbox->registry_count; i++) {
         (void)fprintf(stream, "registry %s http://127.0.0.1:%u\n",
-                      berth_registry_server_name(sandbox->registries[i]),
-                      (unsigned)berth_registry_server_port(sandbox->registries[i]));
+                      berth_sandbox_registry_name(sandbox->registries[i]),
+                      (unsigned)berth_sandbox_registry_port(sandbox->registries[i]));
     }
     (void)fprintf(stream, "admin http://127.0.0.1:%u\nready\n",
-                  (unsigned)berth_admin_server_port(sandbox->admin));
+                  (unsigned)berth_sandbox_admin_port(sandbox->admin));
     return fflush(stream) == 0;
 }
 

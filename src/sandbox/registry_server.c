@@ -15,13 +15,13 @@
 #include "sandbox_evhttp.h"
 #include "sandbox_memory.h"
 
-struct berth_registry_server {
+struct berth_sandbox_registry {
     struct event_base *base;
     char *name;
     uint16_t port;
     struct evhttp *http; /* NULL while connections are refused. */
     int closed_socket;   /* Keeps the port then: bound, but not listening. Else -1. */
-    struct berth_harbor *harbor;
+    struct berth_sandbox_harbor *harbor;
     struct berth_sandbox_faults faults;
     struct berth_sandbox_journal *journal;
     struct held *held;
@@ -30,7 +30,7 @@ struct berth_registry_server {
 
 /* A request with a fault, until its timer fires or, if it hangs, until the faults change. */
 struct held {
-    struct berth_registry_server *server;
+    struct berth_sandbox_registry *server;
     struct evhttp_request *request;
     struct berth_sandbox_faults fault;
     struct event *timer;
@@ -39,29 +39,29 @@ struct held {
 
 static void registry_request_cb(struct evhttp_request *request, void *context);
 static void held_timer_cb(evutil_socket_t fd, short events, void *context);
-static void hold(struct berth_registry_server *server, struct evhttp_request *request,
+static void hold(struct berth_sandbox_registry *server, struct evhttp_request *request,
                  struct berth_sandbox_faults fault);
-static void settle(struct berth_registry_server *server, struct evhttp_request *request,
+static void settle(struct berth_sandbox_registry *server, struct evhttp_request *request,
                    const struct berth_sandbox_faults *fault);
-static void answer(struct berth_registry_server *server,
+static void answer(struct berth_sandbox_registry *server,
                    const struct berth_sandbox_request *request,
                    const struct berth_sandbox_faults *fault, struct berth_sandbox_reply *reply);
 static void answer_status(const struct berth_sandbox_request *request, int status,
                           struct berth_sandbox_reply *reply);
-static void note_write(struct berth_registry_server *server,
+static void note_write(struct berth_sandbox_registry *server,
                        const struct berth_sandbox_request *request, int status, bool replied);
 static void forget(struct held *held);
-static void drop_all(struct berth_registry_server *server);
-static void reset_hanging(struct berth_registry_server *server);
-static enum berth_rc close_port(struct berth_registry_server *server, struct berth_error *reterr);
-static enum berth_rc open_port(struct berth_registry_server *server, struct berth_error *reterr);
+static void drop_all(struct berth_sandbox_registry *server);
+static void reset_hanging(struct berth_sandbox_registry *server);
+static enum berth_rc close_port(struct berth_sandbox_registry *server, struct berth_error *reterr);
+static enum berth_rc open_port(struct berth_sandbox_registry *server, struct berth_error *reterr);
 static void fill_random(void *memory, size_t bytes);
 
-enum berth_rc berth_registry_server_new(struct event_base *base,
-                                        const struct berth_registry_options *options,
-                                        struct berth_registry_server **ret_server,
-                                        struct berth_error *reterr) {
-    struct berth_registry_server *server = berth_sandbox_alloc(sizeof(*server));
+enum berth_rc berth_sandbox_registry_new(struct event_base *base,
+                                         const struct berth_sandbox_registry_options *options,
+                                         struct berth_sandbox_registry **ret_server,
+                                         struct berth_error *reterr) {
+    struct berth_sandbox_registry *server = berth_sandbox_alloc(sizeof(*server));
     server->base = base;
     server->closed_socket = -1;
     enum berth_rc rc =
@@ -70,21 +70,21 @@ enum berth_rc berth_registry_server_new(struct event_base *base,
         rc = open_port(server, reterr);
     }
     if (rc != BERTH_OK) {
-        berth_registry_server_free(server);
+        berth_sandbox_registry_free(server);
         return rc;
     }
-    const struct berth_harbor_options harbor_options = {.user_name = options->user_name,
-                                                        .password = options->password,
-                                                        .fill_random = fill_random,
-                                                        .now_ms = berth_sandbox_now_ms()};
+    const struct berth_sandbox_harbor_options harbor_options = {.user_name = options->user_name,
+                                                                .password = options->password,
+                                                                .fill_random = fill_random,
+                                                                .now_ms = berth_sandbox_now_ms()};
     server->name = berth_sandbox_copy(options->name);
-    server->harbor = berth_harbor_new(&harbor_options);
+    server->harbor = berth_sandbox_harbor_new(&harbor_options);
     server->journal = berth_sandbox_journal_new();
     *ret_server = server;
     return BERTH_OK;
 }
 
-struct berth_registry_server *berth_registry_server_free(struct berth_registry_server *server) {
+struct berth_sandbox_registry *berth_sandbox_registry_free(struct berth_sandbox_registry *server) {
     if (server == NULL) {
         return NULL;
     }
@@ -95,38 +95,38 @@ struct berth_registry_server *berth_registry_server_free(struct berth_registry_s
     if (server->closed_socket >= 0) {
         (void)close(server->closed_socket);
     }
-    berth_harbor_free(server->harbor);
+    berth_sandbox_harbor_free(server->harbor);
     berth_sandbox_journal_free(server->journal);
     free(server->name);
     free(server);
     return NULL;
 }
 
-const char *berth_registry_server_name(const struct berth_registry_server *server) {
+const char *berth_sandbox_registry_name(const struct berth_sandbox_registry *server) {
     return server->name;
 }
 
-uint16_t berth_registry_server_port(const struct berth_registry_server *server) {
+uint16_t berth_sandbox_registry_port(const struct berth_sandbox_registry *server) {
     return server->port;
 }
 
-struct berth_model *berth_registry_server_model(struct berth_registry_server *server) {
-    return berth_harbor_model(server->harbor);
+struct berth_model *berth_sandbox_registry_model(struct berth_sandbox_registry *server) {
+    return berth_sandbox_harbor_model(server->harbor);
 }
 
 struct berth_sandbox_journal *
-berth_registry_server_journal(struct berth_registry_server *server) {
+berth_sandbox_registry_journal(struct berth_sandbox_registry *server) {
     return server->journal;
 }
 
 const struct berth_sandbox_faults *
-berth_registry_server_faults(const struct berth_registry_server *server) {
+berth_sandbox_registry_faults(const struct berth_sandbox_registry *server) {
     return &server->faults;
 }
 
-enum berth_rc berth_registry_server_set_faults(struct berth_registry_server *server,
-                                               const struct berth_sandbox_faults *faults,
-                                               struct berth_error *reterr) {
+enum berth_rc berth_sandbox_registry_set_faults(struct berth_sandbox_registry *server,
+                                                const struct berth_sandbox_faults *faults,
+                                                struct berth_error *reterr) {
     bool refuse = faults->away == BERTH_SANDBOX_AWAY_REFUSE;
     enum berth_rc rc = BERTH_OK;
     if (refuse && server->http != NULL) {
@@ -145,10 +145,10 @@ enum berth_rc berth_registry_server_set_faults(struct berth_registry_server *ser
 }
 
 static void registry_request_cb(struct evhttp_request *request, void *context) {
-    struct berth_registry_server *server = context;
+    struct berth_sandbox_registry *server = context;
     struct berth_sandbox_request view;
     berth_sandbox_read(request, &view);
-    size_t route = berth_harbor_find_route(view.method, view.path);
+    size_t route = berth_sandbox_find_route(view.method, view.path);
     berth_sandbox_journal_count(server->journal, route);
     struct berth_sandbox_faults fault = berth_sandbox_faults_take(&server->faults, route);
     if (fault.latency_ms == 0 && fault.away == BERTH_SANDBOX_AWAY_NO) {
@@ -171,7 +171,7 @@ static void held_timer_cb(evutil_socket_t fd, short events, void *context) {
     settle(held.server, held.request, &held.fault);
 }
 
-static void hold(struct berth_registry_server *server, struct evhttp_request *request,
+static void hold(struct berth_sandbox_registry *server, struct evhttp_request *request,
                  struct berth_sandbox_faults fault) {
     struct held *held = berth_sandbox_alloc(sizeof(*held));
     *held = (struct held){.server = server, .request = request, .fault = fault};
@@ -191,7 +191,7 @@ static void hold(struct berth_registry_server *server, struct evhttp_request *re
 }
 
 /* Does to a request what its fault says, now; the request is gone afterwards. */
-static void settle(struct berth_registry_server *server, struct evhttp_request *request,
+static void settle(struct berth_sandbox_registry *server, struct evhttp_request *request,
                    const struct berth_sandbox_faults *fault) {
     struct berth_sandbox_request view;
     berth_sandbox_read(request, &view);
@@ -213,15 +213,15 @@ static void settle(struct berth_registry_server *server, struct evhttp_request *
     berth_sandbox_reply_deinit(&reply);
 }
 
-static void answer(struct berth_registry_server *server,
+static void answer(struct berth_sandbox_registry *server,
                    const struct berth_sandbox_request *request,
                    const struct berth_sandbox_faults *fault, struct berth_sandbox_reply *reply) {
     if (fault->status != 0) {
         answer_status(request, fault->status, reply);
         return;
     }
-    berth_model_set_read_only(berth_harbor_model(server->harbor), fault->read_only);
-    berth_harbor_handle(server->harbor, request, reply);
+    berth_model_set_read_only(berth_sandbox_harbor_model(server->harbor), fault->read_only);
+    berth_sandbox_harbor_handle(server->harbor, request, reply);
 }
 
 /* An error as Harbor's core would write it: from 500 on, its cause is masked. */
@@ -254,7 +254,7 @@ static void answer_status(const struct berth_sandbox_request *request, int statu
     berth_sandbox_reply_error(reply, status, code, message);
 }
 
-static void note_write(struct berth_registry_server *server,
+static void note_write(struct berth_sandbox_registry *server,
                        const struct berth_sandbox_request *request, int status, bool replied) {
     if (!berth_sandbox_method_is_safe(request->method)) {
         berth_sandbox_journal_add(server->journal, request, status, replied);
@@ -263,7 +263,7 @@ static void note_write(struct berth_registry_server *server,
 
 /* Takes the request back from the held ones; what becomes of it is the caller's business. */
 static void forget(struct held *held) {
-    struct berth_registry_server *server = held->server;
+    struct berth_sandbox_registry *server = held->server;
     DL_DELETE(server->held, held);
     server->held_count--;
     if (held->timer != NULL) {
@@ -274,17 +274,20 @@ static void forget(struct held *held) {
 
 /* Before the whole server goes: evhttp frees requests with their connections, but not those whose
  * client has gone already. */
-static void drop_all(struct berth_registry_server *server) {
-    while (server->held != NULL) {
-        struct evhttp_request *request = server->held->request;
-        forget(server->held);
+static void drop_all(struct berth_sandbox_registry *server) {
+    struct held *next = server->held;
+    while (next != NULL) {
+        struct evhttp_request *request = next->request;
+        struct held *held = next;
+        next = held->next;
+        forget(held);
         if (evhttp_request_get_connection(request) == NULL) {
             evhttp_request_free(request);
         }
     }
 }
 
-static void reset_hanging(struct berth_registry_server *server) {
+static void reset_hanging(struct berth_sandbox_registry *server) {
     struct held *next = server->held;
     while (next != NULL) {
         struct held *held = next;
@@ -297,19 +300,18 @@ static void reset_hanging(struct berth_registry_server *server) {
     }
 }
 
-static enum berth_rc close_port(struct berth_registry_server *server, struct berth_error *reterr) {
+static enum berth_rc close_port(struct berth_sandbox_registry *server, struct berth_error *reterr) {
     drop_all(server);
     evhttp_free(server->http);
     server->http = NULL;
     /* Two sockets can't hold one port, so for a moment nobody has it. */
     uint16_t port = 0;
-    enum berth_rc rc =
-        berth_sandbox_bind(server->port, &server->closed_socket, &port, reterr);
+    enum berth_rc rc = berth_sandbox_bind(server->port, &server->closed_socket, &port, reterr);
     BERTH_ASSERT(rc != BERTH_OK || port == server->port);
     return rc;
 }
 
-static enum berth_rc open_port(struct berth_registry_server *server, struct berth_error *reterr) {
+static enum berth_rc open_port(struct berth_sandbox_registry *server, struct berth_error *reterr) {
     enum berth_rc rc = BERTH_OK;
     if (server->closed_socket < 0) {
         uint16_t port = 0;

@@ -45,8 +45,7 @@ enum berth_rc berth_sandbox_bind(uint16_t port, int *ret_socket, uint16_t *ret_p
 }
 
 enum berth_rc berth_sandbox_serve(struct event_base *base, int socket,
-                                  void (*on_request)(struct evhttp_request *request,
-                                                     void *context),
+                                  void (*on_request)(struct evhttp_request *request, void *context),
                                   void *context, struct evhttp **ret_server,
                                   struct berth_error *reterr) {
     struct evhttp *server = evhttp_new(base);

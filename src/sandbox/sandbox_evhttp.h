@@ -14,7 +14,7 @@
 #define BERTH_SANDBOX_HEADERS_BYTES_MAX 32768
 #define BERTH_SANDBOX_BODY_BYTES_MAX    4194304
 /* A connection that is idle for longer is closed, as nginx does in front of Harbor. */
-#define BERTH_SANDBOX_IDLE_S            65
+#define BERTH_SANDBOX_IDLE_S 65
 
 struct event_base;
 struct evhttp;
@@ -35,11 +35,10 @@ BERTH_MUST_USE enum berth_rc berth_sandbox_bind(uint16_t port, int *ret_socket, 
  * A server with the limits above on a bound socket, which becomes the server's on success.
  * BERTH_FAULT_SYSTEM, BERTH_FAULT_LIBRARY.
  */
-BERTH_MUST_USE enum berth_rc berth_sandbox_serve(struct event_base *base, int socket,
-                                                 void (*on_request)(struct evhttp_request *request,
-                                                                    void *context),
-                                                 void *context, struct evhttp **ret_server,
-                                                 struct berth_error *reterr);
+BERTH_MUST_USE enum berth_rc
+berth_sandbox_serve(struct event_base *base, int socket,
+                    void (*on_request)(struct evhttp_request *request, void *context),
+                    void *context, struct evhttp **ret_server, struct berth_error *reterr);
 
 /* A view of the request, valid as long as the request itself. */
 void berth_sandbox_read(struct evhttp_request *request, struct berth_sandbox_request *ret_request);

@@ -58,7 +58,8 @@ enum berth_rc berth_sandbox_faults_merge(struct berth_sandbox_faults *faults,
                                 " and route");
         return BERTH_INVALID;
     }
-    if (merged.away == BERTH_SANDBOX_AWAY_REFUSE && (merged.count != 0 || merged.route[0] != '\0')) {
+    if (merged.away == BERTH_SANDBOX_AWAY_REFUSE &&
+        (merged.count != 0 || merged.route[0] != '\0')) {
         berth_error_set(reterr, "away=refuse is for the whole registry: connections that are"
                                 " refused can't be counted or told apart by route");
         return BERTH_INVALID;
@@ -80,7 +81,7 @@ struct berth_sandbox_faults berth_sandbox_faults_take(struct berth_sandbox_fault
                                                       size_t route) {
     if (faults->route[0] != '\0') {
         char name[BERTH_SANDBOX_ROUTE_BYTES_MAX];
-        berth_harbor_route_name(route, name, sizeof(name));
+        berth_sandbox_route_name(route, name, sizeof(name));
         if (strcmp(name, faults->route) != 0) {
             return (struct berth_sandbox_faults){0};
         }
@@ -164,9 +165,9 @@ static enum berth_rc whole_number(const json_t *value, const char *name, int64_t
 }
 
 static bool route_exists(const char *name) {
-    for (size_t route = 0; route < berth_harbor_route_count(); route++) {
+    for (size_t route = 0; route < berth_sandbox_route_count(); route++) {
         char known[BERTH_SANDBOX_ROUTE_BYTES_MAX];
-        berth_harbor_route_name(route, known, sizeof(known));
+        berth_sandbox_route_name(route, known, sizeof(known));
         if (strcmp(known, name) == 0) {
             return true;
         }

@@ -20,7 +20,7 @@ struct write {
 };
 
 struct berth_sandbox_journal {
-    int64_t *counters; /* By route. */
+    int64_t *counters;    /* By route. */
     struct write *writes; /* A ring of BERTH_SANDBOX_WRITES_MAX. */
     size_t first;
     size_t count;
@@ -34,7 +34,7 @@ static json_t *any_text(const char *text);
 struct berth_sandbox_journal *berth_sandbox_journal_new(void) {
     struct berth_sandbox_journal *journal = berth_sandbox_alloc(sizeof(*journal));
     journal->counters =
-        berth_sandbox_alloc(berth_harbor_route_count() * sizeof(journal->counters[0]));
+        berth_sandbox_alloc(berth_sandbox_route_count() * sizeof(journal->counters[0]));
     journal->writes = berth_sandbox_alloc(BERTH_SANDBOX_WRITES_MAX * sizeof(journal->writes[0]));
     return journal;
 }
@@ -50,7 +50,7 @@ struct berth_sandbox_journal *berth_sandbox_journal_free(struct berth_sandbox_jo
 }
 
 void berth_sandbox_journal_count(struct berth_sandbox_journal *journal, size_t route) {
-    BERTH_ASSERT(route < berth_harbor_route_count());
+    BERTH_ASSERT(route < berth_sandbox_route_count());
     journal->counters[route]++;
 }
 
@@ -76,9 +76,9 @@ void berth_sandbox_journal_add(struct berth_sandbox_journal *journal,
 
 struct json_t *berth_sandbox_journal_counters(const struct berth_sandbox_journal *journal) {
     json_t *json = json_object();
-    for (size_t route = 0; route < berth_harbor_route_count(); route++) {
+    for (size_t route = 0; route < berth_sandbox_route_count(); route++) {
         char name[BERTH_SANDBOX_ROUTE_BYTES_MAX];
-        berth_harbor_route_name(route, name, sizeof(name));
+        berth_sandbox_route_name(route, name, sizeof(name));
         json_t *count = json_integer(journal->counters[route]);
         BERTH_ASSERT(json_object_set_new(json, name, count) == 0);
     }
@@ -89,11 +89,10 @@ struct json_t *berth_sandbox_journal_writes(const struct berth_sandbox_journal *
     json_t *array = json_array();
     for (size_t i = 0; i < journal->count; i++) {
         const struct write *entry = ring_at(journal, i);
-        json_t *json =
-            json_pack("{s:o,s:s,s:o,s:i,s:b,s:I}", "request_id", any_text(entry->request_id),
-                      "method", berth_sandbox_method_name(entry->method), "path",
-                      any_text(entry->path), "status", entry->status, "replied",
-                      (int)entry->replied, "at_ms", (json_int_t)entry->at_ms);
+        json_t *json = json_pack(
+            "{s:o,s:s,s:o,s:i,s:b,s:I}", "request_id", any_text(entry->request_id), "method",
+            berth_sandbox_method_name(entry->method), "path", any_text(entry->path), "status",
+            entry->status, "replied", (int)entry->replied, "at_ms", (json_int_t)entry->at_ms);
         BERTH_ASSERT(json != NULL);
         BERTH_ASSERT(json_array_append_new(array, json) == 0);
     }
@@ -105,7 +104,7 @@ int64_t berth_sandbox_journal_dropped(const struct berth_sandbox_journal *journa
 }
 
 void berth_sandbox_journal_reset_counters(struct berth_sandbox_journal *journal) {
-    memset(journal->counters, 0, berth_harbor_route_count() * sizeof(journal->counters[0]));
+    memset(journal->counters, 0, berth_sandbox_route_count() * sizeof(journal->counters[0]));
 }
 
 void berth_sandbox_journal_reset_writes(struct berth_sandbox_journal *journal) {

@@ -7,7 +7,7 @@
 static bool well_formed(const char *text);
 static int digit_value(char digit);
 
-bool berth_url_decode(char *text, bool plus_is_space) {
+bool berth_sandbox_url_decode(char *text, bool plus_is_space) {
     if (!well_formed(text)) {
         return false;
     }

@@ -11,6 +11,6 @@
  * Decodes %XX in place and, when plus_is_space, "+" to a blank, as url.QueryUnescape does; paths
  * keep their "+". False: a "%" without two hex digits, or a NUL byte; text is then unchanged.
  */
-bool berth_url_decode(char *text, bool plus_is_space);
+bool berth_sandbox_url_decode(char *text, bool plus_is_space);
 
 #endif

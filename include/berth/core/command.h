@@ -36,7 +36,7 @@ enum berth_if_exists {
     BERTH_IF_EXISTS_ADOPT,
 };
 
-#define BERTH_QUOTA_UNSET 0       /* 0 is never a valid quota. */
+#define BERTH_QUOTA_UNSET     0 /* 0 is never a valid quota. */
 #define BERTH_QUOTA_UNLIMITED (-1)
 
 /* A workspace as a command names it, with the robot name that the codec derived from it (its slug

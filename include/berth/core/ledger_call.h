@@ -23,7 +23,7 @@ enum berth_ledger_call_kind {
     BERTH_LEDGER_RENEW,
 };
 
-/* Who holds a lane: "<instance> <incarnation> <command id>" in Redis. */
+/* Who holds a lane: three fields of the space's hash. Each is empty when it can't be ours. */
 struct berth_holder {
     char instance[BERTH_INSTANCE_BYTES];
     char incarnation[BERTH_UUID_BYTES];
@@ -37,12 +37,12 @@ struct berth_lane_mark {
 };
 
 enum berth_claim_verdict {
-    BERTH_CLAIM_TAKEN,      /* The lane is ours under this token. */
-    BERTH_CLAIM_STORED,     /* This command has a final outcome; the answer carries its bytes. */
-    BERTH_CLAIM_HELD,       /* Somebody else holds the lane. */
-    BERTH_CLAIM_REUSED,     /* This id was used for other content. */
-    BERTH_CLAIM_TOO_OLD,    /* Unknown id, and issued before the ledger's memory. */
-    BERTH_CLAIM_IN_FUTURE,  /* Unknown id, and issued in the future. */
+    BERTH_CLAIM_TAKEN,     /* The lane is ours under this token. */
+    BERTH_CLAIM_STORED,    /* This command has a final outcome; the answer carries its bytes. */
+    BERTH_CLAIM_HELD,      /* Somebody else holds the lane. */
+    BERTH_CLAIM_REUSED,    /* This id was used for other content. */
+    BERTH_CLAIM_TOO_OLD,   /* Unknown id, and issued before the ledger's memory. */
+    BERTH_CLAIM_IN_FUTURE, /* Unknown id, and issued in the future. */
 };
 
 /* How an issued_at looks from here; it only matters for an id that the ledger doesn't know. */
@@ -61,11 +61,11 @@ struct berth_claim_call {
     /* The space is warm when Redis knows it as present and last verified at or after this (wall
      * clock); only then is `before` taken from Redis within the script. */
     int64_t warm_since_ms;
-    int64_t now_wall_ms;        /* Becomes received_at when this is the first claim. */
+    int64_t now_wall_ms; /* Becomes received_at when this is the first claim. */
     /* The same call again, because no reply came: then it doesn't count as another claim. False is
      * always safe; true only if nothing was sent to Harbor for this command since the first try. */
     bool repeated;
-    bool take_over;             /* Take the lane although somebody holds it ... */
+    bool take_over;              /* Take the lane although somebody holds it ... */
     struct berth_lane_mark mark; /* ... if it still bears this mark. */
 };
 
@@ -73,12 +73,12 @@ struct berth_claim_answer {
     enum berth_claim_verdict verdict;
     /* TAKEN */
     int64_t token;
-    int attempts;           /* Claims of this command so far, this one included; a dead letter that
-                             * is replayed from another record begins at 1 again. */
-    bool first;             /* No earlier claim of this id, not even one that ended FAILED for
-                             * another record: nothing was ever sent to Harbor under it. */
+    int attempts; /* Claims of this command so far, this one included; a dead letter that
+                   * is replayed from another record begins at 1 again. */
+    bool first;   /* No earlier claim of this id, not even one that ended FAILED for
+                   * another record: nothing was ever sent to Harbor under it. */
     int64_t received_at_ms;
-    bool before_known;      /* `before` was remembered, now or by an earlier claim. */
+    bool before_known;               /* `before` was remembered, now or by an earlier claim. */
     struct berth_space_state before; /* Owned by whoever made the answer; the engine copies. */
     struct berth_space_state state;  /* What Redis knows of the space now. */
     /* HELD */
@@ -101,8 +101,9 @@ struct berth_store_call {
     int64_t token;
     const struct berth_outcome *outcome; /* Final (asserted). */
     /* What the space's hash becomes: with write_state outcome->after, which is then told (asserted;
-     * version = token); otherwise the hash stays and is marked cold. */
+     * version = token); otherwise the hash stays, and is marked cold unless still_warm. */
     bool write_state;
+    bool still_warm; /* Nothing was written to Harbor, so what is known is as good as it was. */
     bool free_lane; /* False while a write's outcome is still unknown. */
 };
 

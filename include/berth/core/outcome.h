@@ -36,9 +36,9 @@ struct berth_binding_change {
 };
 
 /* One parameter for a localised text: details[name] = value. */
-#define BERTH_DETAIL_NAME_BYTES 32
+#define BERTH_DETAIL_NAME_BYTES  32
 #define BERTH_DETAIL_VALUE_BYTES 512
-#define BERTH_DETAILS_MAX 8
+#define BERTH_DETAILS_MAX        8
 
 struct berth_detail {
     char name[BERTH_DETAIL_NAME_BYTES];

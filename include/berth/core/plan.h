@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans: (command, what was observed) -> the next Harbor calls, or the outcome (design 4.4, 4.5, 4.11).
+ * Plans: (command, what was observed) -> the next Harbor calls, or the outcome
+ * (design 4.4, 4.5, 4.11).
  *
  * A plan converges: it compares what is wanted with what is observed and asks for the difference.
  * A write of unknown outcome makes the thing it touched unknown again, so the next step reads it
@@ -33,7 +34,7 @@ struct berth_pool;
 
 /* The most bytes a work and its outcome take from the pool, without the two structs themselves:
  * as many bindings as a space may have, replaced by as many others. */
-#define BERTH_PLAN_BYTES_MAX (1000 * 1024)
+#define BERTH_PLAN_BYTES_MAX ((size_t)1000 * 1024)
 
 /* What a plan must know of its registry. Borrowed strings. */
 struct berth_plan_registry {
@@ -64,11 +65,14 @@ enum berth_plan_refusal {
     BERTH_REFUSAL_TOO_MANY_ROBOTS,
     BERTH_REFUSAL_TOO_MANY_BINDINGS,
     BERTH_REFUSAL_QUOTA_UNSUPPORTED,
-    BERTH_REFUSAL_HARBOR,        /* Of the command or of a workspace. */
-    BERTH_REFUSAL_FOREIGN_ROBOT, /* Of a workspace. */
-    BERTH_REFUSAL_DISABLED,      /* Of a workspace. */
+    BERTH_REFUSAL_CREATED_WITHOUT_QUOTA,
+    BERTH_REFUSAL_HARBOR,
+    /* Of one workspace: */
+    BERTH_REFUSAL_WORKSPACE_HARBOR,
+    BERTH_REFUSAL_WORKSPACE_FOREIGN_ROBOT,
+    BERTH_REFUSAL_WORKSPACE_DISABLED,
 };
-#define BERTH_REFUSALS 15
+#define BERTH_REFUSALS 17
 
 /* One workspace that the command wants bound or unbound. */
 struct berth_plan_item {
@@ -79,8 +83,8 @@ struct berth_plan_item {
     bool outstanding;       /* A call for it is under way. */
     bool settled;           /* It is as wanted, as far as was observed. */
     bool foreign;           /* The list shows somebody else's robot under its name. */
-    uint8_t conflicts;      /* 409s seen: twice, and no robot of ours in the list, is foreign too. */
-    uint8_t surprises;      /* 404s of its robot seen: from the second on they burn attempts. */
+    uint8_t conflicts; /* 409s seen: twice, and no robot of ours in the list, is foreign too. */
+    uint8_t surprises; /* 404s of its robot seen: from the second on they burn attempts. */
     enum berth_plan_refusal refusal;
 };
 
@@ -103,33 +107,33 @@ struct berth_work {
     struct berth_space_state before;
     struct berth_space_state known; /* What Redis knows: what was last published; key ids. */
 
-    /* Observed: what is there now, as far as known. */
-    struct berth_space_state now; /* UNKNOWN: read it; its project_id is then the last one seen, or
-                                   * 0. Bindings count when robots_known; before that they are
-                                   * what is remembered of them. */
-    bool project_fresh;           /* `now`'s project was read from Harbor or made in this claim. */
-    bool read_by_id;              /* The next read of the project asks for now.project_id. */
-    int64_t repositories;         /* Of the project, when project_fresh. */
-    char owner[BERTH_ACTOR_BYTES]; /* The same. */
-    bool quota_fresh;             /* now.quota_bytes was read from Harbor in this claim. */
-    int64_t quota_id;             /* When quota_fresh; 0: the project has none. */
-    bool robots_known;
-    bool robots_fresh;            /* They were listed in this claim, or the project is new. */
-    int32_t robots_page;          /* The page that comes next while listing; 0: not listing. */
-    struct berth_space_state listed; /* The bindings of the pages so far. */
-    size_t foreign_robots;        /* Of the whole list. */
+    /* Observed: what is there now, as far as known. `now`: UNKNOWN means "read it"; its project_id
+     * is then the last one seen, or 0. Its bindings count when robots_known; before that they are
+     * what is remembered of them. */
+    struct berth_space_state now;
+    struct berth_space_state listed; /* The bindings of the list's pages so far. */
+    int64_t repositories;            /* Of the project, when project_fresh. */
+    int64_t quota_id;                /* When quota_fresh; 0: the project has none. */
+    size_t foreign_robots;           /* Of the whole list. */
     char foreign_example[BERTH_ROBOT_NAME_BYTES];
+    char owner[BERTH_ACTOR_BYTES]; /* Of the project, when project_fresh. */
+    bool project_fresh;            /* The project was read from Harbor or made in this claim. */
+    bool read_by_id;               /* The next read of the project asks for now.project_id. */
+    bool quota_fresh;              /* now.quota_bytes was read from Harbor in this claim. */
+    bool robots_known;
+    bool robots_fresh;   /* They were listed in this claim, or the project is new. */
+    int32_t robots_page; /* The page that comes next while listing; 0: not listing. */
 
     /* Of the writes in this claim. */
-    bool wrote;              /* One was answered DONE or has an unknown outcome. */
+    int64_t created_id; /* The project that is proved to be of this command's making; 0: none. */
+    int64_t gone_id;    /* The project whose deletion was answered 404; 0: none. */
+    unsigned contradictions; /* Answers that made the project unknown: 404s, 409s. */
     unsigned unread;         /* Of berth_plan_unread. */
     bool write_unknown;      /* unread is not 0. */
+    bool wrote;              /* A write was answered DONE or has an unknown outcome. */
     bool create_unknown;     /* A create request may have been applied without our seeing it. */
     bool create_conflict;    /* The first create request ever was answered 409. */
-    int64_t created_id;      /* The project that is proved to be of this command's making; 0: none. */
-    int64_t gone_id;         /* The project whose deletion was answered 404; 0: none. */
     bool not_empty;          /* Deletion was answered 412. */
-    unsigned contradictions; /* Answers that made the project unknown: 404s, 409s. */
 
     enum berth_plan_refusal refusal;
     char harbor_words[128]; /* What Harbor said to the first request that it refused. */
@@ -157,10 +161,10 @@ void berth_work_init(struct berth_work *work, const struct berth_command *comman
 
 /*
  * Takes the claim's answer in, once, before the first step.
- * before: what was remembered, when before_known; state: what Redis knows of the space now; both are
- * copied. cold: `state` is not to be relied on, so that Harbor is read first. Besides, everything
- * but PRESENT is cold, and so is every claim but the first. CreateSpace with FAIL never reads first
- * in a first claim, and its `before` is "absent" even if that isn't said.
+ * before: what was remembered, when before_known; state: what Redis knows of the space now; both
+ * are copied. cold: `state` is not to be relied on, so that Harbor is read first. Besides,
+ * everything but PRESENT is cold, and so is every claim but the first. CreateSpace with FAIL never
+ * reads first in a first claim, and its `before` is "absent" even if that isn't said.
  */
 void berth_work_claimed(struct berth_work *work, bool first_claim, bool before_known,
                         const struct berth_space_state *before,
@@ -181,10 +185,10 @@ enum berth_plan_step berth_work_step(struct berth_work *work, struct berth_harbo
 
 /* What the engine must do after an answer was observed. */
 enum berth_observed {
-    BERTH_OBSERVED_PROGRESS,    /* Step again. */
-    BERTH_OBSERVED_RETRY,       /* It didn't work this time: back off (burns an attempt), step again. */
-    BERTH_OBSERVED_RETRY_FREE,  /* Not the command's fault (not sent, busy, read-only, bad
-                                 * credentials): back off without burning an attempt. */
+    BERTH_OBSERVED_PROGRESS, /* Step again. */
+    BERTH_OBSERVED_RETRY, /* It didn't work this time: back off (burns an attempt), step again. */
+    BERTH_OBSERVED_RETRY_FREE, /* Not the command's fault (not sent, busy, read-only, bad
+                                * credentials): back off without burning an attempt. */
 };
 
 /* Takes an answer to one of its calls in. An answer that its call can't have counts as unknown. */
@@ -196,8 +200,8 @@ enum berth_observed berth_work_observe(struct berth_work *work,
  * Ends the work without success: FAILED with this code (a string constant, kept) and sentence, and
  * with what is really there.
  * Only with no call outstanding. state_unknown: the read-back itself failed; nothing is told of the
- * space. The engine calls berth_work_read_back() first when write_unknown. As with step, nothing but
- * deinit may follow.
+ * space. The engine calls berth_work_read_back() first when write_unknown. As with step, nothing
+ * but deinit may follow.
  */
 void berth_work_give_up(struct berth_work *work, const char *code, const char *message,
                         bool state_unknown, struct berth_outcome *ret_outcome);

@@ -24,17 +24,17 @@ enum berth_knowledge {
 
 struct berth_binding {
     char workspace[BERTH_WORKSPACE_BYTES];
-    int64_t robot_id;
     /* The key id with which the pull secret is known to be set; empty: not known, PATCH it. */
     char key_id[BERTH_KEY_ID_BYTES];
     bool disabled; /* A human switched the robot off in Harbor. */
+    int64_t robot_id;
 };
 
 struct berth_space_state {
     enum berth_knowledge knowledge;
     int64_t project_id; /* Harbor's; says nothing when not PRESENT. */
     enum berth_visibility visibility;
-    int64_t quota_bytes; /* -1 unlimited; BERTH_QUOTA_UNSET: not known. */
+    int64_t quota_bytes;               /* -1 unlimited; BERTH_QUOTA_UNSET: not known. */
     char created_by[BERTH_UUID_BYTES]; /* Command ids; empty: not by a command of ours. */
     char updated_by[BERTH_UUID_BYTES];
     int64_t updated_at_ms;  /* Wall clock. */
@@ -52,8 +52,8 @@ void berth_space_state_init(struct berth_space_state *state);
 void berth_space_state_deinit(struct berth_space_state *state, struct berth_pool *pool);
 
 /* Makes an initialised target equal to source; what it held is given back. Not onto itself. */
-void berth_space_state_copy(struct berth_space_state *target, const struct berth_space_state *source,
-                            struct berth_pool *pool);
+void berth_space_state_copy(struct berth_space_state *target,
+                            const struct berth_space_state *source, struct berth_pool *pool);
 
 /* The binding of this workspace, or NULL. A view, valid until the next change. */
 struct berth_binding *berth_space_state_find(const struct berth_space_state *state,
@@ -67,8 +67,8 @@ void berth_space_state_put(struct berth_space_state *state, const struct berth_b
 /* Removes the binding of this workspace; true if there was one. */
 bool berth_space_state_remove(struct berth_space_state *state, const char *workspace);
 
-/* Whether two states say the same of the space: project, visibility, quota, creator and bindings with
- * their key ids; not who changed it last, nor when, nor the version. */
+/* Whether two states say the same of the space: project, visibility, quota, creator and bindings
+ * with their key ids; not who changed it last, nor when, nor the version. */
 bool berth_space_state_equal(const struct berth_space_state *a, const struct berth_space_state *b);
 
 #endif

@@ -56,12 +56,12 @@ struct berth_partition_info {
 struct berth_consumer_callbacks {
     void (*on_gained)(void *ctx, const struct berth_partition_info *partition);
     /* The group wants it back: nothing more can be taken from it. Answer with
-     * berth_consumer_give_up() when what is in flight is done, within max.poll.interval.ms. Until all
-     * are answered librdkafka fetches nothing for the partitions that stay, either. */
+     * berth_consumer_give_up() when what is in flight is done, within max.poll.interval.ms. Until
+     * all are answered librdkafka fetches nothing for the partitions that stay, either. */
     void (*on_revoked)(void *ctx, uint32_t slot);
     /* It belongs to somebody else already: drop what is in flight. The slot is free after this
-     * call; berth_consumer_give_up() isn't needed. Also comes after on_revoked, if that took too
-     * long. */
+     * call; there is nothing to give up. Never for a partition that was revoked: that is answered
+     * in any case, and a group that didn't wait shows in the batches, which are aborted. */
     void (*on_lost)(void *ctx, uint32_t slot);
     /* There may be records in some slot that had none. Take from every slot until BERTH_END, or
      * take again later: there is no second call for records that were left. */

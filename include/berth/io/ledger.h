@@ -37,12 +37,13 @@ struct berth_ledger_config {
     const char *instance;    /* This worker: no blanks, shorter than BERTH_INSTANCE_BYTES. */
     const char *incarnation; /* This start of it: a UUID. */
 
-    int64_t memory_ms;    /* How long an outcome is kept, from its STORE on. */
-    int64_t tombstone_ms; /* How long a space that isn't there is; at least memory_ms, so that a
-                           * tombstone which wasn't published yet can still be told to be current. */
-    int64_t timeout_ms;   /* No reply at all for so long: unavailable (design: 2 s). */
-    size_t pending_max;   /* Calls under way. */
-    uint64_t seed;        /* For the jitter of reconnects. */
+    int64_t memory_ms; /* How long an outcome is kept, from its STORE on. */
+    int64_t
+        tombstone_ms;   /* How long a space that isn't there is; at least memory_ms, so that a
+                         * tombstone which wasn't published yet can still be told to be current. */
+    int64_t timeout_ms; /* No reply at all for so long: unavailable (design: 2 s). */
+    size_t pending_max; /* Calls under way. */
+    uint64_t seed;      /* For the jitter of reconnects. */
 
     /* answer and stored are borrowed for the call. stored: the packed publication of CLAIM_STORED
      * and STORE_ALREADY, else empty. A new call may be submitted from within. */

@@ -3,11 +3,11 @@
  * Redis client: one connection to one Redis, kept up, on the loop's thread.
  *
  * It connects by itself, greets (login, database, checks, scripts), says when it is ready, notices
- * silence, and connects again with back-off. While it isn't ready it takes no commands: whoever asks
- * is told at once, and told again through on_state when it can go on.
+ * silence, and connects again with back-off. While it isn't ready it takes no commands: whoever
+ * asks is told at once, and told again through on_state when it can go on.
  *
- * A command that was taken is answered exactly once: with Redis' reply, or with none (NULL) when the
- * connection ended first; then it may have run or not, or may even run later. Commands of one
+ * A command that was taken is answered exactly once: with Redis' reply, or with none (NULL) when
+ * the connection ended first; then it may have run or not, or may even run later. Commands of one
  * connection run in the order in which they were given; those of an ended connection can run beside
  * those of the next one, so each must bear to be repeated.
  */
@@ -45,8 +45,8 @@ struct berth_redis_client_config {
     const struct berth_redis_script *scripts;
     size_t scripts_count; /* At most BERTH_REDIS_SCRIPTS_MAX. */
 
-    int64_t timeout_ms;       /* No reply at all for so long while something is asked: it is gone. */
-    size_t pending_max;       /* Commands that are asked and not answered. */
+    int64_t timeout_ms; /* No reply at all for so long while something is asked: it is gone. */
+    size_t pending_max; /* Commands that are asked and not answered. */
     size_t pending_bytes_max; /* Their bytes. One larger than this is never taken. */
     uint64_t seed;            /* For the jitter. */
 

@@ -2,18 +2,19 @@
 -- CLAIM (design 4.2, 4.3, 4.7): the stored outcome of a command, or the lane of its space.
 --
 -- KEYS  1 space hash, 2 command hash
--- ARGV  1 holder "<instance> <incarnation> <command id>", 2 digest, 3 source
---       4 "fine", "too_old" or "in_future": how issued_at looks, for an id that isn't known
---       5 "1": the claim's `before` is "absent" whatever is known here
---       6 a present space is warm when it was verified at or after this (ms)
---       7 now (ms): received_at of a first claim
---       8 "1": the same call again, because no reply came
---       9 "1": take the lane from another holder if it bears this mark: 10 token, 11 renewals
+-- ARGV  1 instance, 2 incarnation, 3 command id: the holder that the lane shall have
+--       4 digest, 5 source
+--       6 "fine", "too_old" or "in_future": how issued_at looks, for an id that isn't known
+--       7 "1": the claim's `before` is "absent" whatever is known here
+--       8 a present space is warm when it was verified at or after this (ms)
+--       9 now (ms): received_at of a first claim
+--       10 "1": the same call again, because no reply came
+--       11 "1": take the lane from another holder if it bears this mark: 12 token, 13 renewals
 --
 -- Replies
 --   taken, token, attempts, received_at, first, before, state
 --   stored, same source, state current, publication
---   held, holder, token, renewals
+--   held, instance, incarnation, command id, token, renewals
 --   reused | too_old | in_future
 -- before and state are the space's fields and values, one a line; nil: not known; state "=": the same
 -- as before.
@@ -22,9 +23,9 @@
 -- exact.
 
 local space, command = KEYS[1], KEYS[2]
-local holder, digest, source, issued = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local before_is_absent, warm_since, now = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7]
-local asked_again, take_over = ARGV[8] == '1', ARGV[9] == '1'
+local instance, incarnation, id, digest, source, issued = unpack(ARGV, 1, 6)
+local before_is_absent, warm_since, now = ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9]
+local asked_again, take_over = ARGV[10] == '1', ARGV[11] == '1'
 
 local known_digest, known_source, kind, version, attempts, received_at, earlier, before = unpack(
     redis.call('HMGET', command, 'digest', 'source', 'kind', 'version', 'attempts', 'received_at',
@@ -45,12 +46,14 @@ if not known_digest and issued ~= 'fine' then
     return {issued}
 end
 
-local lane_holder, token, renewals, space_version, state, verified_at = unpack(
-    redis.call('HMGET', space, 'holder', 'token', 'renewals', 'version', 'state', 'verified_at'))
-local own = lane_holder == holder
-if lane_holder and not own
-    and not (take_over and token == ARGV[10] and renewals == ARGV[11]) then
-    return {'held', lane_holder, token, renewals}
+local lane_instance, lane_incarnation, lane_id, token, renewals, space_version, state, verified_at =
+    unpack(redis.call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
+        'token', 'renewals', 'version', 'state', 'verified_at'))
+local may_expire = token and state ~= 'present'
+local own = lane_id == id and lane_incarnation == incarnation and lane_instance == instance
+if lane_id and not own
+    and not (take_over and token == ARGV[12] and renewals == ARGV[13]) then
+    return {'held', lane_instance, lane_incarnation, lane_id, token, renewals}
 end
 
 -- Only a call that is known to be a repetition counts as the claim that it repeats: any other claim
@@ -58,7 +61,7 @@ end
 local repetition = own and asked_again and known_digest
 
 -- Whoever held the lane before may have changed Harbor since the space was last seen.
-if lane_holder and not repetition then
+if lane_id and not repetition then
     redis.call('HSET', space, 'verified_at', '0')
     verified_at = '0'
 end
@@ -75,8 +78,9 @@ else
     local clock = redis.call('TIME')
     token = string.format('%.0f', math.max((tonumber(space_version) or 0) + 1,
         (tonumber(token) or 0) + 1, clock[1] * 1000000 + clock[2]))
-    redis.call('HSET', space, 'token', token, 'holder', holder, 'renewals', '0')
-    if state ~= 'present' then
+    redis.call('HSET', space, 'token', token, 'renewals', '0', 'holder_instance', instance,
+        'holder_incarnation', incarnation, 'holder_command', id)
+    if may_expire then
         redis.call('PERSIST', space)
     end
 end
@@ -84,11 +88,11 @@ end
 local fields = {}
 if failed_elsewhere or not known_digest then
     -- A replayed dead letter is a new claim, but not the first one of its id.
-    earlier = failed_elsewhere and '1'
     attempts, received_at, before = 1, now, false
-    redis.call('DEL', command)
     fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now}
-    if earlier then
+    if failed_elsewhere then
+        redis.call('DEL', command)
+        earlier = '1'
         fields[#fields + 1] = 'earlier'
         fields[#fields + 1] = earlier
     end

@@ -2,7 +2,8 @@
 -- REMEMBER (design 4.2): writes down what a command met, once, before its first write to Harbor.
 --
 -- KEYS  1 space hash, 2 command hash
--- ARGV  1 holder, 2 token, 3 before: the space's fields and values, one a line
+-- ARGV  1 instance, 2 incarnation, 3 command id, 4 token
+--       5 before: the space's fields and values, one a line
 --
 -- Replies
 --   kept   `before` is remembered, by this call or by an earlier one (that one stays)
@@ -10,13 +11,16 @@
 
 local space, command = KEYS[1], KEYS[2]
 
-local holder, token = unpack(redis.call('HMGET', space, 'holder', 'token'))
-if holder ~= ARGV[1] or token ~= ARGV[2] then
-    return {'lost'}
+local lane = redis.call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
+    'token')
+for i = 1, 4 do
+    if lane[i] ~= ARGV[i] then
+        return {'lost'}
+    end
 end
 local digest, kind = unpack(redis.call('HMGET', command, 'digest', 'kind'))
 if not digest or kind then
     return {'lost'}
 end
-redis.call('HSETNX', command, 'before', ARGV[3])
+redis.call('HSETNX', command, 'before', ARGV[5])
 return {'kept'}

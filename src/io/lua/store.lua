@@ -3,11 +3,13 @@
 --
 -- KEYS  1 space hash, 2 command hash, 3 set of the registry's spaces, 4 set of its public spaces,
 --       5 sequence
--- ARGV  1 holder, 2 token, 3 digest, 4 source, 5 kind (SUCCEEDED, REJECTED, FAILED), 6 publication
---       7 how long the outcome is kept, 8 how long a space that isn't present is (both ms)
---       9 what the space becomes: "present", "absent" or "cold" (as it was, and cold)
---       10 "1": free the lane, 11 "<registry>/<space>", 12 prefix of the sets of workspaces
---       13 ... fields and values of a present or absent space
+-- ARGV  1 instance, 2 incarnation, 3 command id, 4 token
+--       5 digest, 6 source, 7 kind (SUCCEEDED, REJECTED, FAILED), 8 publication
+--       9 how long the outcome is kept, 10 how long a space that isn't present is (both ms)
+--       11 what the space becomes: "present", "absent", "same" (as it was) or "cold" (the same, and
+--       cold)
+--       12 "1": free the lane, 13 "<registry>/<space>", 14 prefix of the sets of workspaces
+--       15 ... fields and values of a present or absent space
 -- The sets of workspaces are named by the bindings, and so are not among KEYS.
 --
 -- Replies
@@ -17,18 +19,22 @@
 --   gone     the claim isn't known here (any more)
 
 local space, command, registry, public, sequence = unpack(KEYS)
-local holder, token, digest, source, kind, publication = unpack(ARGV, 1, 6)
-local memory, tombstone, becomes, free = ARGV[7], ARGV[8], ARGV[9], ARGV[10] == '1'
-local member, workspaces = ARGV[11], ARGV[12]
-local FIELDS = 13
+local instance, incarnation, id, token = unpack(ARGV, 1, 4)
+local digest, source, kind, publication = unpack(ARGV, 5, 8)
+local memory, tombstone, becomes, free = ARGV[9], ARGV[10], ARGV[11], ARGV[12] == '1'
+local member, workspaces = ARGV[13], ARGV[14]
+local FIELDS = 15
 
-local lane_holder, lane_token, state, visibility, space_version = unpack(
-    redis.call('HMGET', space, 'holder', 'token', 'state', 'visibility', 'version'))
-local ours = lane_holder == holder and lane_token == token
+local lane_instance, lane_incarnation, lane_id, lane_token, state, visibility, space_version =
+    unpack(redis.call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
+        'token', 'state', 'visibility', 'version'))
+local own = lane_id == id and lane_incarnation == incarnation and lane_instance == instance
+local ours = own and lane_token == token
 
 local function let_go()
     if ours and free then
-        redis.call('HDEL', space, 'holder', 'renewals')
+        redis.call('HDEL', space, 'holder_instance', 'holder_incarnation', 'holder_command',
+            'renewals')
     end
 end
 
@@ -49,7 +55,7 @@ end
 
 if not ours then
     local taken_since = (tonumber(lane_token) or 0) > tonumber(token)
-    if taken_since or (lane_holder and lane_holder ~= holder) then
+    if taken_since or (lane_id and not own) then
         return {'held'}
     end
     return {'gone'}
@@ -99,8 +105,10 @@ local function become_present()
     if state ~= 'present' then
         redis.call('SADD', registry, member)
     end
-    if state ~= 'present' or visibility ~= now_visibility then
-        redis.call(now_visibility == 'PUBLIC' and 'SADD' or 'SREM', public, member)
+    local was_public = state == 'present' and visibility == 'PUBLIC'
+    local is_public = now_visibility == 'PUBLIC'
+    if is_public ~= was_public then
+        redis.call(is_public and 'SADD' or 'SREM', public, member)
     end
 end
 
@@ -113,13 +121,13 @@ local function become_absent()
     redis.call('SREM', public, member)
     local renewals = redis.call('HGET', space, 'renewals')
     redis.call('DEL', space)
-    redis.call('HSET', space, 'token', token, 'holder', holder, 'renewals', renewals,
-        unpack(ARGV, FIELDS))
+    redis.call('HSET', space, 'token', token, 'renewals', renewals, 'holder_instance', instance,
+        'holder_incarnation', incarnation, 'holder_command', id, unpack(ARGV, FIELDS))
     redis.call('PEXPIRE', space, tombstone)
 end
 
-local function become_cold()
-    if state then
+local function stay()
+    if state and becomes == 'cold' then
         redis.call('HSET', space, 'verified_at', '0')
     end
     if state ~= 'present' then
@@ -132,7 +140,7 @@ if becomes == 'present' then
 elseif becomes == 'absent' then
     become_absent()
 else
-    become_cold()
+    stay()
 end
 -- `before` has done its work: the outcome says what it was.
 redis.call('HSET', command, 'source', source, 'kind', kind, 'version', token,

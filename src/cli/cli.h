@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all commands of `berth` share: the configuration, exit codes, messages.
+ */
+#ifndef BERTH_CLI_H
+#define BERTH_CLI_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "berth/base/result.h"
+#include "berth/codec/codec.h"
+#include "berth/io/config.h"
+#include "berth/io/kafka_properties.h"
+
+/* Exit codes, a promise to scripts. */
+enum cli_exit {
+    CLI_SUCCEEDED = 0,
+    CLI_FAILED = 1,    /* Rejected, failed, or something that berth needs is missing. */
+    CLI_USAGE = 2,     /* Wrong options, configuration or command: nothing was sent. */
+    CLI_NO_ANSWER = 3, /* It was sent; no answer came in time. */
+};
+
+/* How long Kafka may take to be reached before berth gives up. */
+#define CLI_KAFKA_TIMEOUT_MS 10000
+
+/* -c, which berth and each of its commands take; the path is what the program was given last. */
+struct cli_common {
+    const char *config_path; /* NULL: BERTH_CONFIG, or the default. */
+};
+extern const struct argp cli_common_argp; /* Its input is a struct cli_common. */
+
+struct cli {
+    struct berth_config *config;
+    struct berth_codec *codec;
+    struct berth_kafka_properties kafka; /* A view of the configuration. */
+};
+
+/* Loads the configuration and the schemas, telling what is wrong on standard error.
+ * CLI_USAGE, CLI_FAILED. Freed with cli_close(), which is fine after a failure too. */
+enum cli_exit cli_open(struct cli *cli, const struct cli_common *common);
+void cli_close(struct cli *cli);
+
+/* One line on standard error, after "berth: ". */
+void cli_complain(const char *format, ...) BERTH_PRINTF(1, 2);
+
+/* The result of a fault: its text, and CLI_FAILED. */
+enum cli_exit cli_fault(enum berth_rc rc, const struct berth_error *error);
+
+/*
+ * Flushes standard output, so that every record is seen when it is printed.
+ * BERTH_END: nobody reads any more. BERTH_FAULT_SYSTEM: told on standard error.
+ */
+BERTH_MUST_USE enum berth_rc cli_flush(void);
+
+/* The commands: each parses its own options and returns the exit status. argv[0] is its name. */
+enum cli_exit cli_send(int argc, char **argv, struct cli_common common);
+enum cli_exit cli_tail(int argc, char **argv, struct cli_common common);
+enum cli_exit cli_topics(int argc, char **argv, struct cli_common common);
+
+#endif

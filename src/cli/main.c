@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* berth: for people who send commands and want to see what became of them. */
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/base/assert.h"
+#include "berth/base/log.h"
+#include "cli.h"
+
+#define NAME_BYTES 32
+
+typedef enum cli_exit command_fn(int argc, char **argv, struct cli_common common);
+
+static const struct {
+    const char *name;
+    command_fn *run;
+} commands[] = {
+    {"send", cli_send},
+    {"tail", cli_tail},
+    {"topics", cli_topics},
+};
+
+struct arguments {
+    struct cli_common common;
+    int rest; /* Index of the command's name in argv. */
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state);
+
+const char *argp_program_version = "berth " BERTH_VERSION;
+
+static const struct argp_child children[] = {{.argp = &cli_common_argp}, {0}};
+
+static const struct argp argp = {
+    .parser = parse,
+    .args_doc = "COMMAND [ARGUMENT...]",
+    .doc = "Sends commands to berth and shows what it publishes."
+           "\vCommands, each with a --help of its own:\n"
+           "  send     sends a command, and with --wait shows its result\n"
+           "  tail     shows results, audit records, spaces or dead letters\n"
+           "  topics   lists the topics of the configuration, or makes them\n\n"
+           "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time.",
+    .children = children,
+};
+
+int main(int argc, char **argv) {
+    argp_err_exit_status = CLI_USAGE;
+    /* Whoever reads our output may stop reading: that is seen when it is flushed. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    berth_log_setup(BERTH_LOG_ERROR, false);
+
+    struct arguments arguments = {0};
+    error_t problem = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
+    BERTH_ASSERT(problem == 0);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[arguments.rest], commands[i].name) == 0) {
+            char name[NAME_BYTES];
+            (void)snprintf(name, sizeof(name), "berth %s", commands[i].name);
+            argv[arguments.rest] = name;
+            return (int)commands[i].run(argc - arguments.rest, argv + arguments.rest,
+                                        arguments.common);
+        }
+    }
+    cli_complain("there is no command %s: send, tail or topics (see berth --help)",
+                 argv[arguments.rest]);
+    return CLI_USAGE;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    (void)argument;
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->common;
+        return 0;
+    case ARGP_KEY_ARG:
+        /* What follows the command's name is the command's. */
+        arguments->rest = state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* berth topics: whether what the configuration names is there and as it must be. */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "berth/base/assert.h"
+#include "berth/core/limits.h"
+#include "berth/io/clock.h"
+#include "berth/io/kafka_topics.h"
+#include "cli.h"
+
+/* A topic that was made is known to every broker after a moment. */
+#define SETTLE_TIMEOUT_MS 5000
+#define SETTLE_PAUSE_MS   50
+
+#define PARTITIONS_MAX  10000
+#define REPLICATION_MAX 100
+
+#define TOPICS_MAX (BERTH_CONFIG_REGISTRIES_MAX + 4)
+_Static_assert(TOPICS_MAX <= BERTH_TOPICS_MAX, "all topics of a configuration are asked for");
+
+struct arguments {
+    struct cli_common common;
+    bool create;
+    int32_t partitions;
+    int32_t replication_factor;
+};
+
+/* The topics of a configuration, each once, with the state it was last seen in. */
+struct listing {
+    size_t count;
+    const char *names[TOPICS_MAX];
+    const char *policies[TOPICS_MAX]; /* The cleanup policy that each must have. */
+    struct berth_topic_status statuses[TOPICS_MAX];
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state);
+static int32_t parse_number(struct argp_state *state, const char *option, const char *text,
+                            long max);
+static enum cli_exit run(const struct cli *cli, const struct arguments *arguments);
+static void list_topics(const struct berth_config *config, struct listing *listing);
+static void add_topic(struct listing *listing, const char *name, const char *policy);
+static enum cli_exit describe(const struct cli *cli, struct listing *listing);
+static enum cli_exit create_missing(const struct cli *cli, const struct arguments *arguments,
+                                    struct listing *listing);
+static enum cli_exit settle(const struct cli *cli, struct listing *listing);
+static enum cli_exit print(const struct listing *listing);
+static bool all_exist(const struct listing *listing);
+static bool policy_fits(const struct listing *listing, size_t index);
+
+static const struct argp_option options[] = {
+    {.name = "create", .key = 'C', .doc = "Makes those that are missing"},
+    {.name = "partitions",
+     .key = 'p',
+     .arg = "N",
+     .doc = "For those that are made (default: the brokers' num.partitions)"},
+    {.name = "replication-factor",
+     .key = 'R',
+     .arg = "N",
+     .doc = "For those that are made (default: the brokers' default.replication.factor)"},
+    {0},
+};
+
+static const struct argp_child children[] = {{.argp = &cli_common_argp}, {0}};
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .doc =
+        "Lists the topics that the configuration names, with their state."
+        "\vThe number of partitions of a command topic can't be changed later without losing the "
+        "order of commands.\n\n"
+        "Exit status: 0 all are there, 1 one is missing or has the wrong cleanup policy, "
+        "2 wrong usage.",
+    .children = children,
+};
+
+enum cli_exit cli_topics(int argc, char **argv, struct cli_common common) {
+    struct arguments arguments = {.common = common, .partitions = -1, .replication_factor = -1};
+    error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    BERTH_ASSERT(problem == 0);
+    struct cli cli;
+    enum cli_exit status = cli_open(&cli, &arguments.common);
+    if (status == CLI_SUCCEEDED) {
+        status = run(&cli, &arguments);
+    }
+    cli_close(&cli);
+    return status;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->common;
+        return 0;
+    case 'C':
+        arguments->create = true;
+        return 0;
+    case 'p':
+        arguments->partitions = parse_number(state, "--partitions", argument, PARTITIONS_MAX);
+        return 0;
+    case 'R':
+        arguments->replication_factor =
+            parse_number(state, "--replication-factor", argument, REPLICATION_MAX);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: berth topics takes only options", argument);
+        return 0;
+    case ARGP_KEY_END:
+        if (!arguments->create &&
+            (arguments->partitions > 0 || arguments->replication_factor > 0)) {
+            argp_error(state, "--partitions and --replication-factor are for --create");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int32_t parse_number(struct argp_state *state, const char *option, const char *text,
+                            long max) {
+    char *end = NULL;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || number < 1 || number > max) {
+        argp_error(state, "%s must be a number from 1 to %ld", option, max);
+    }
+    return (int32_t)number;
+}
+
+static enum cli_exit run(const struct cli *cli, const struct arguments *arguments) {
+    struct listing *listing = calloc(1, sizeof(*listing));
+    if (listing == NULL) {
+        return cli_fault(BERTH_FAULT_MEMORY, NULL);
+    }
+    list_topics(cli->config, listing);
+    enum cli_exit status = describe(cli, listing);
+    if (status == CLI_SUCCEEDED && arguments->create && !all_exist(listing)) {
+        status = create_missing(cli, arguments, listing);
+        if (status == CLI_SUCCEEDED) {
+            status = settle(cli, listing);
+        }
+    }
+    if (status == CLI_SUCCEEDED) {
+        status = print(listing);
+    }
+    free(listing);
+    return status;
+}
+
+static void list_topics(const struct berth_config *config, struct listing *listing) {
+    for (size_t i = 0; i < config->registries_count; i++) {
+        add_topic(listing, config->registries[i].command_topic, "delete");
+    }
+    add_topic(listing, config->topics.results, "delete");
+    add_topic(listing, config->topics.audit, "delete");
+    add_topic(listing, config->topics.spaces, "compact");
+    add_topic(listing, config->topics.dlq, "delete");
+}
+
+/* Registries may share a topic: it is listed once. */
+static void add_topic(struct listing *listing, const char *name, const char *policy) {
+    for (size_t i = 0; i < listing->count; i++) {
+        if (strcmp(listing->names[i], name) == 0) {
+            return;
+        }
+    }
+    BERTH_ASSERT(listing->count < TOPICS_MAX);
+    listing->names[listing->count] = name;
+    listing->policies[listing->count] = policy;
+    listing->count++;
+}
+
+static enum cli_exit describe(const struct cli *cli, struct listing *listing) {
+    struct berth_error error = {0};
+    enum berth_rc rc = berth_topics_describe(&cli->kafka, listing->names, listing->count,
+                                             CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error);
+    return rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
+}
+
+static enum cli_exit create_missing(const struct cli *cli, const struct arguments *arguments,
+                                    struct listing *listing) {
+    struct berth_topic_spec specs[TOPICS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        if (!listing->statuses[i].exists) {
+            specs[count++] =
+                (struct berth_topic_spec){.name = listing->names[i],
+                                          .partitions = arguments->partitions,
+                                          .replication_factor = arguments->replication_factor,
+                                          .cleanup_policy = listing->policies[i]};
+        }
+    }
+    struct berth_topic_made *made = calloc(count, sizeof(*made));
+    if (made == NULL) {
+        return cli_fault(BERTH_FAULT_MEMORY, NULL);
+    }
+    struct berth_error error = {0};
+    enum berth_rc rc =
+        berth_topics_create(&cli->kafka, specs, count, CLI_KAFKA_TIMEOUT_MS, made, &error);
+    enum cli_exit status = rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
+    for (size_t i = 0; rc == BERTH_OK && i < count; i++) {
+        if (!made[i].made && !made[i].existed) {
+            cli_complain("%s can't be made: %s", specs[i].name, made[i].text);
+            status = CLI_FAILED;
+        }
+    }
+    free(made);
+    return status;
+}
+
+/* Asks until all that was made is seen, so that what starts next finds it. */
+static enum cli_exit settle(const struct cli *cli, struct listing *listing) {
+    int64_t deadline_ms = berth_clock_monotonic_ms() + SETTLE_TIMEOUT_MS;
+    for (;;) {
+        enum cli_exit status = describe(cli, listing);
+        if (status != CLI_SUCCEEDED || all_exist(listing) ||
+            berth_clock_monotonic_ms() >= deadline_ms) {
+            return status;
+        }
+        const struct timespec pause = {.tv_nsec = SETTLE_PAUSE_MS * 1000000L};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static enum cli_exit print(const struct listing *listing) {
+    int width = (int)strlen("TOPIC");
+    for (size_t i = 0; i < listing->count; i++) {
+        int len = (int)strlen(listing->names[i]);
+        width = len > width ? len : width;
+    }
+    enum cli_exit status = CLI_SUCCEEDED;
+    (void)printf("%-*s  PARTITIONS  REPLICAS  CLEANUP  STATE\n", width, "TOPIC");
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct berth_topic_status *topic = &listing->statuses[i];
+        if (!topic->exists) {
+            (void)printf("%-*s  %10s  %8s  %-7s  missing: berth topics --create makes it\n", width,
+                         listing->names[i], "-", "-", "-");
+            status = CLI_FAILED;
+            continue;
+        }
+        (void)printf("%-*s  %10d  %8d  %-7s  ", width, listing->names[i], topic->partitions,
+                     topic->replication_factor,
+                     topic->cleanup_policy[0] != '\0' ? topic->cleanup_policy : "?");
+        if (policy_fits(listing, i)) {
+            (void)printf("ok\n");
+        } else {
+            (void)printf("wrong cleanup policy: it must be %s\n", listing->policies[i]);
+            status = CLI_FAILED;
+        }
+    }
+    return cli_flush() == BERTH_FAULT_SYSTEM ? CLI_FAILED : status;
+}
+
+static bool all_exist(const struct listing *listing) {
+    for (size_t i = 0; i < listing->count; i++) {
+        if (!listing->statuses[i].exists) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Unreadable is no reason to refuse: whoever may use a topic needn't be allowed to see how it is.
+ */
+static bool policy_fits(const struct listing *listing, size_t index) {
+    const char *policy = listing->statuses[index].cleanup_policy;
+    return policy[0] == '\0' || strcmp(policy, listing->policies[index]) == 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a real broker can't be made to do on demand: answers with an error of our choice, from
+ * librdkafka's mock cluster. It keeps offsets that a consumer commits, and throws those of
+ * transactions away, so nothing here is about what is committed in the end.
+ */
+#include "kafka_world.h"
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Keys of the protocol. */
+#define API_HEARTBEAT 12
+#define API_END_TXN   26
+
+struct mock {
+    struct world *world;
+    rd_kafka_t *client;
+    rd_kafka_mock_cluster_t *cluster;
+    struct member member;
+    struct outlet outlet;
+};
+
+#define COMMANDS "commands"
+#define GROUP    "group"
+
+/* Before the group has members: then the mock cluster takes it. */
+static void commit_offset(struct world *world, int64_t offset, const char *metadata) {
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    assert_int_equal(
+        rd_kafka_conf_set(conf, "bootstrap.servers", world->bootstrap, text, sizeof(text)),
+        RD_KAFKA_CONF_OK);
+    assert_int_equal(rd_kafka_conf_set(conf, "group.id", GROUP, text, sizeof(text)),
+                     RD_KAFKA_CONF_OK);
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+    assert_non_null(client);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *partition = rd_kafka_topic_partition_list_add(list, COMMANDS, 0);
+    partition->offset = offset;
+    partition->metadata = strdup(metadata);
+    partition->metadata_size = strlen(metadata);
+    assert_int_equal(rd_kafka_commit(client, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+}
+
+/* Once for all tests: the mock cluster lets the first member of a group wait for 3 s. */
+static int mock_setup(void **state) {
+    struct mock *mock = calloc(1, sizeof(*mock));
+    assert_non_null(mock);
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    mock->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    assert_non_null(mock->client);
+    mock->cluster = rd_kafka_mock_cluster_new(mock->client, 1);
+    assert_non_null(mock->cluster);
+    assert_int_equal(rd_kafka_mock_topic_create(mock->cluster, COMMANDS, 2, 1),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_int_equal(rd_kafka_mock_topic_create(mock->cluster, "results", 1, 1),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    mock->world = world_new(rd_kafka_mock_cluster_bootstraps(mock->cluster));
+    produce(mock->world, COMMANDS, 0, "command", 10);
+    commit_offset(mock->world, 7, "map");
+    static const char *const topics[] = {"results"};
+    member_join(&mock->member, mock->world, GROUP, NULL, COMMANDS, BERTH_START_EARLIEST);
+    outlet_open(&mock->outlet, mock->world, GROUP, "worker", topics, 1);
+    member_wait_held(&mock->member, 2);
+    *state = mock;
+    return 0;
+}
+
+static int mock_teardown(void **state) {
+    struct mock *mock = *state;
+    outlet_close(&mock->outlet);
+    member_leave(&mock->member);
+    rd_kafka_mock_cluster_destroy(mock->cluster);
+    rd_kafka_destroy(mock->client);
+    world_teardown((void **)&mock->world);
+    free(mock);
+    return 0;
+}
+
+static enum berth_batch_outcome publish(struct mock *mock, int64_t offset, const char *metadata) {
+    outlet_submit(&mock->outlet, &mock->member, "result", COMMANDS, offset, metadata);
+    return outlet_wait(&mock->outlet);
+}
+
+/* The producer broke with the commit under way. The group's offsets say that it was done: to
+ * publish the batch again would give every command a second answer. */
+static void test_a_commit_whose_producer_broke_is_looked_up_and_was_done(void **state) {
+    struct mock *mock = *state;
+    rd_kafka_mock_push_request_errors(mock->cluster, API_END_TXN, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
+    /* The offset that the group has, as if the lost commit had put it there. */
+    assert_int_equal(publish(mock, 7, "map"), BERTH_BATCH_COMMITTED);
+    assert_string_equal(mock->outlet.text, "");
+    assert_true(berth_publisher_ready(mock->outlet.publisher));
+    assert_int_equal(publish(mock, 8, NULL), BERTH_BATCH_COMMITTED);
+}
+
+/* The same, but it wasn't done: to believe it would lose the answers. */
+static void test_a_commit_whose_producer_broke_is_looked_up_and_was_not_done(void **state) {
+    struct mock *mock = *state;
+    rd_kafka_mock_push_request_errors(mock->cluster, API_END_TXN, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
+    assert_int_equal(publish(mock, 8, "map"), BERTH_BATCH_ABORTED);
+    assert_string_not_equal(mock->outlet.text, "");
+    rd_kafka_mock_push_request_errors(mock->cluster, API_END_TXN, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
+    assert_int_equal(publish(mock, 7, "other map"), BERTH_BATCH_ABORTED);
+    assert_int_equal(publish(mock, 7, "other map"), BERTH_BATCH_COMMITTED);
+}
+
+static void test_a_coordinator_that_is_not_there_is_asked_again(void **state) {
+    struct mock *mock = *state;
+    rd_kafka_mock_push_request_errors(mock->cluster, API_END_TXN, 2,
+                                      RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+                                      RD_KAFKA_RESP_ERR__TRANSPORT);
+    assert_int_equal(publish(mock, 7, NULL), BERTH_BATCH_COMMITTED);
+}
+
+static bool was_told_lost(void *ctx) {
+    return member_was_told(ctx, "lost");
+}
+
+/* The group went on without us: what is in flight isn't ours any more, and there is nothing to give
+ * up. */
+static void test_a_partition_of_a_member_that_was_thrown_out_is_lost(void **state) {
+    struct mock *mock = *state;
+    uint64_t epoch = mock->member.slots[0].epoch;
+    mock->member.gives_up = false;
+    rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+    run_until(mock->world, was_told_lost, &mock->member);
+    assert_int_equal(mock->member.revoked_count, 0);
+    member_wait_held(&mock->member, 2);
+    assert_true(mock->member.slots[member_slot_of(&mock->member, 0)].epoch > epoch);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_commit_whose_producer_broke_is_looked_up_and_was_done),
+        cmocka_unit_test(test_a_commit_whose_producer_broke_is_looked_up_and_was_not_done),
+        cmocka_unit_test(test_a_coordinator_that_is_not_there_is_asked_again),
+        cmocka_unit_test(test_a_partition_of_a_member_that_was_thrown_out_is_lost),
+    };
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    cmocka_set_test_filter(getenv("BERTH_TEST_ONLY"));
+    return cmocka_run_group_tests(tests, mock_setup, mock_teardown);
+}

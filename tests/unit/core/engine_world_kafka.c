@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Logs, transactions, and what follows from what was answered: what Harbor must be like. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/core/space.h"
+#include "engine_world_parts.h"
+
+static void commit(struct world *world, const struct world_event *event);
+static void commit_item(struct world *world, const struct world_item *item);
+static void expect(struct world *world, const struct world_item *item);
+
+/* Kafka takes offsets only from whoever owns the partition in this generation, and nothing at all
+ * from a producer that was fenced by its own later start. */
+static bool may_commit(struct world *world, const struct world_event *event) {
+    if (event->fault == WORLD_ABORT || world->workers[event->worker].life != event->life) {
+        return false;
+    }
+    for (size_t i = 0; i < event->offsets_count; i++) {
+        const struct world_partition *partition = &world->partitions[event->partitions[i]];
+        if (partition->owner != event->worker || partition->epoch != event->epochs[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void kafka_decides(struct world *world, struct world_event *event) {
+    struct world_event answer = *event;
+    event->items = NULL; /* The copy owns them now. */
+    answer.kind = WORLD_KAFKA_ANSWERS;
+    answer.committed = may_commit(world, event);
+    if (answer.committed) {
+        commit(world, &answer);
+    } else {
+        world->aborts++;
+    }
+    world_post(world, &answer, 1);
+}
+
+static void commit(struct world *world, const struct world_event *event) {
+    for (size_t i = 0; i < event->items_count; i++) {
+        commit_item(world, &event->items[i]);
+    }
+    for (size_t i = 0; i < event->offsets_count; i++) {
+        struct world_partition *partition = &world->partitions[event->partitions[i]];
+        int64_t offset = event->offsets[i].offset;
+        WORLD_CHECK(world, offset >= partition->committed);
+        WORLD_CHECK(world, offset >= partition->start);
+        WORLD_CHECK(world, offset <= partition->end);
+        /* Where nothing was ever committed, the start comes first and alone (design 4.10). */
+        WORLD_CHECK(world, partition->committed >= 0 || offset == partition->start);
+        partition->committed = offset;
+    }
+    kafka_check(world);
+}
+
+/* Everything below the committed offset has one answer, and nothing above it has any. */
+void kafka_check(const struct world *world) {
+    for (size_t p = 0; p < WORLD_PARTITIONS; p++) {
+        const struct world_partition *partition = &world->partitions[p];
+        for (int64_t i = partition->start; i < partition->end; i++) {
+            int wanted = i < partition->committed ? 1 : 0;
+            WORLD_CHECK(world, partition->records[i].answers == wanted);
+        }
+    }
+}
+
+static void commit_item(struct world *world, const struct world_item *item) {
+    struct world_record *record = item->record;
+    record->answers++;
+    record->form = item->form;
+    record->answer = item->publication;
+    trace(world, "answer #%d %s %s: \"%s\" became \"%s\"", record->number,
+          berth_outcome_kind_name(item->publication.kind), item->publication.code,
+          item->publication.before, item->publication.after);
+    WORLD_CHECK(world, record->answers == 1);
+    if (item->form == BERTH_PUBLISH_DIRECT) {
+        return;
+    }
+    const struct world_ledger_command *command = ledger_command(world, record);
+    if (!world->ledger_was_lost) {
+        WORLD_CHECK(world, command->stored);
+        WORLD_CHECK(world, memcmp(&command->publication, &item->publication,
+                                  sizeof(item->publication)) == 0);
+    }
+    if (item->form != BERTH_PUBLISH_REPLAY) {
+        expect(world, item);
+    }
+}
+
+/* ---- What is expected ---- */
+
+struct world_expected *kafka_expected(struct world *world, uint32_t registry, const char *name) {
+    for (size_t i = 0; i < WORLD_SPACES_MAX; i++) {
+        struct world_expected *expected = &world->expected[i];
+        if (expected->name[0] == '\0') {
+            (void)snprintf(expected->name, sizeof(expected->name), "%s", name);
+            expected->registry = registry;
+            expected->state.knowledge = BERTH_SPACE_ABSENT;
+        }
+        if (expected->registry == registry && strcmp(expected->name, name) == 0) {
+            return expected;
+        }
+    }
+    world_fail(world, "too many spaces", __FILE__, __LINE__);
+}
+
+static void expect_bindings(struct world *world, struct berth_space_state *state,
+                            const struct berth_command *command) {
+    if (command->type == BERTH_SET_WORKSPACE_BINDINGS) {
+        state->bindings_count = 0;
+    }
+    for (size_t i = 0; i < command->workspaces_count; i++) {
+        struct berth_binding binding = {.robot_id = 1};
+        (void)snprintf(binding.workspace, sizeof(binding.workspace), "%s",
+                       command->workspaces[i].id);
+        if (command->type == BERTH_UNBIND_WORKSPACE) {
+            (void)berth_space_state_remove(state, binding.workspace);
+        } else {
+            berth_space_state_put(state, &binding, &world->pool);
+        }
+    }
+}
+
+static void expect_success(struct world *world, struct berth_space_state *state,
+                           const struct berth_command *command) {
+    bool creates = command->type == BERTH_CREATE_SPACE;
+    if (command->type == BERTH_DELETE_SPACE) {
+        berth_space_state_deinit(state, &world->pool);
+        state->knowledge = BERTH_SPACE_ABSENT;
+        return;
+    }
+    if (creates && state->knowledge == BERTH_SPACE_ABSENT) {
+        state->knowledge = BERTH_SPACE_PRESENT;
+        state->visibility = BERTH_PRIVATE;
+        state->quota_bytes = BERTH_QUOTA_UNLIMITED;
+    }
+    if (state->knowledge == BERTH_SPACE_ABSENT) {
+        return; /* Unbinding from what isn't there. */
+    }
+    if (creates || command->type == BERTH_UPDATE_SPACE) {
+        state->visibility =
+            command->visibility != BERTH_VISIBILITY_UNSET ? command->visibility : state->visibility;
+        state->quota_bytes = command->quota_given ? command->quota_bytes : state->quota_bytes;
+        return;
+    }
+    expect_bindings(world, state, command);
+}
+
+static void expect(struct world *world, const struct world_item *item) {
+    const struct berth_command *command = &item->record->command;
+    const struct world_publication *publication = &item->publication;
+    uint32_t registry = strcmp(command->registry, "main") == 0 ? 0 : 1;
+    struct world_expected *expected = kafka_expected(world, registry, command->space);
+    char text[WORLD_STATE_BYTES];
+
+    /* Until somebody says again what is there. */
+    expected->ledger_may_differ &= strcmp(publication->after, "unknown") == 0;
+    if (publication->kind == BERTH_SUCCEEDED) {
+        expect_success(world, &expected->state, command);
+        text_of_state(&expected->state, text);
+        WORLD_CHECK(world, strcmp(publication->after, text) == 0);
+        bool binds =
+            command->type == BERTH_BIND_WORKSPACE || command->type == BERTH_SET_WORKSPACE_BINDINGS;
+        for (size_t i = 0; binds && i < command->workspaces_count; i++) {
+            WORLD_CHECK(world, harbor_secret_set(world, registry, command->space,
+                                                 command->workspaces[i].id));
+        }
+        return;
+    }
+    bool unproved = strcmp(publication->code, "space.create_unproved") == 0;
+    if (publication->kind == BERTH_FAILED || unproved) {
+        /* How far it came is told by the answer, or by nobody. */
+        harbor_state(world, registry, command->space, &expected->state);
+        text_of_state(&expected->state, text);
+        bool told = strcmp(publication->after, "unknown") != 0;
+        WORLD_CHECK(world, !told || strcmp(publication->after, text) == 0);
+        expected->ledger_may_differ = !told;
+    }
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon's loop would do: performing an engine's effects, and taking in records. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/core/space.h"
+#include "engine_world_parts.h"
+
+static void perform(struct world *world, struct world_worker *worker,
+                    const struct berth_effect *effect);
+static void ask_ledger(struct world *world, struct world_worker *worker,
+                       const struct berth_effect *effect);
+static void ask_harbor(struct world *world, struct world_worker *worker,
+                       const struct berth_effect *effect);
+static void publish(struct world *world, struct world_worker *worker,
+                    const struct berth_effect *effect);
+static void give_up(struct world *world, struct world_worker *worker, uint32_t number);
+
+/* ---- Stepping ---- */
+
+static enum berth_rc step(struct world *world, struct world_worker *worker,
+                          struct berth_event *event) {
+    world->steps++;
+    event->now_ms = world->now_ms;
+    event->wall_ms = WORLD_WALL_MS + world->now_ms;
+    enum berth_rc rc = berth_engine_step(worker->engine, event);
+    struct berth_effect effect;
+    while (berth_engine_next_effect(worker->engine, &effect)) {
+        perform(world, worker, &effect);
+    }
+    return rc;
+}
+
+void worker_step(struct world *world, struct world_worker *worker, struct berth_event *event) {
+    enum berth_rc rc = step(world, worker, event);
+    WORLD_CHECK(world, rc == BERTH_OK);
+    worker_take_in(world, worker);
+}
+
+static void offer(struct world *world, struct world_worker *worker, uint32_t number) {
+    struct world_assignment *assignment = &worker->assignments[number];
+    struct world_partition *partition = &world->partitions[assignment->partition];
+    struct world_record *record = &partition->records[assignment->position];
+    struct berth_event event = {.kind = BERTH_EVENT_RECORD};
+    event.record = (struct berth_engine_record){
+        .partition = number,
+        .offset = record->offset,
+        .key = record->key,
+        .key_len = strlen(record->key),
+        .command = &record->command,
+        .reason = record->undecodable ? "record.undecodable" : NULL,
+        .text = "The record is not an Avro command.",
+    };
+    worker->stepping = record;
+    enum berth_rc rc = step(world, worker, &event);
+    /* Between the look and the step nothing happened, so there is room. */
+    WORLD_CHECK(world, rc == BERTH_OK);
+    WORLD_CHECK(world, worker->stepping == NULL);
+    if (assignment->in_use) {
+        assignment->position++;
+    }
+}
+
+void worker_take_in(struct world *world, struct world_worker *worker) {
+    if (worker->reads_nothing) {
+        return;
+    }
+    for (uint32_t number = 0; number < WORLD_NUMBERS; number++) {
+        struct world_assignment *assignment = &worker->assignments[number];
+        while (assignment->in_use && assignment->told &&
+               berth_engine_can_take(worker->engine, number) &&
+               assignment->position < world->partitions[assignment->partition].end) {
+            offer(world, worker, number);
+        }
+    }
+}
+
+void worker_tell(struct world *world, struct world_worker *worker,
+                 const struct berth_event *event) {
+    struct world_event draft = {
+        .kind = WORLD_TELLS, .worker = worker->number, .life = worker->life, .tells = *event};
+    world_post(world, &draft, 0);
+}
+
+/* ---- Effects ---- */
+
+static void perform(struct world *world, struct world_worker *worker,
+                    const struct berth_effect *effect) {
+    struct world_slot *slot = &worker->slots[effect->slot];
+    switch (effect->kind) {
+    case BERTH_EFFECT_TAKEN:
+        WORLD_CHECK(world, !slot->taken);
+        WORLD_CHECK(world, worker->stepping != NULL);
+        *slot = (struct world_slot){.taken = true, .record = worker->stepping};
+        worker->stepping = NULL;
+        break;
+    case BERTH_EFFECT_RELEASE:
+        WORLD_CHECK(world, slot->taken);
+        *slot = (struct world_slot){.taken = false};
+        break;
+    case BERTH_EFFECT_LEDGER:
+        ask_ledger(world, worker, effect);
+        break;
+    case BERTH_EFFECT_HARBOR:
+        ask_harbor(world, worker, effect);
+        break;
+    case BERTH_EFFECT_PUBLISH:
+        publish(world, worker, effect);
+        break;
+    case BERTH_EFFECT_GIVE_UP_PARTITION:
+        give_up(world, worker, effect->partition);
+        break;
+    case BERTH_EFFECT_DRAINED:
+        WORLD_CHECK(world, !worker->drained);
+        worker->drained = true;
+        worker->drained_left = effect->drained.left;
+        trace(world, "drained left=%u", effect->drained.left);
+        break;
+    case BERTH_EFFECT_NOTICE:
+        trace(world, "notice %s #%d %s", effect->notice.event, number_of(effect->notice.command_id),
+              effect->notice.text);
+        break;
+    }
+}
+
+/* The engine names command and source by pointers into itself: they must be those of the slot. */
+static void check_names(struct world *world, const struct world_slot *slot,
+                        const struct berth_command *command, const struct berth_source *source) {
+    WORLD_CHECK(world, slot->taken);
+    WORLD_CHECK(world, strcmp(command->id, slot->record->command.id) == 0);
+    WORLD_CHECK(
+        world, memcmp(command->digest, slot->record->command.digest, sizeof(command->digest)) == 0);
+    if (source != NULL) {
+        WORLD_CHECK(world, source->partition == slot->record->partition);
+        WORLD_CHECK(world, source->offset == slot->record->offset);
+    }
+}
+
+/* From its claim until it is released an item is the only one of its space. */
+static void check_lane(struct world *world, const struct world_worker *worker,
+                       const struct world_slot *slot) {
+    for (size_t i = 0; i < WORLD_SLOTS_MAX; i++) {
+        const struct world_slot *other = &worker->slots[i];
+        bool same_space =
+            other != slot && other->taken && other->claimed &&
+            strcmp(other->record->command.space, slot->record->command.space) == 0 &&
+            strcmp(other->record->command.registry, slot->record->command.registry) == 0;
+        WORLD_CHECK(world, !same_space);
+    }
+}
+
+static void copy_item_call(struct world *world, struct world_worker *worker,
+                           const struct berth_effect *effect, struct world_event *draft) {
+    struct world_slot *slot = &worker->slots[effect->slot];
+    const struct berth_ledger_call *call = &effect->ledger.call;
+    draft->record = slot->record;
+    switch (call->kind) {
+    case BERTH_LEDGER_CLAIM:
+        check_names(world, slot, call->claim.command, call->claim.source);
+        check_lane(world, worker, slot);
+        slot->claimed = true;
+        slot->claim_asked_ms = world->now_ms;
+        trace(world, "claim #%d%s%s", slot->record->number, call->claim.repeated ? " again" : "",
+              call->claim.take_over ? " take-over" : "");
+        break;
+    case BERTH_LEDGER_REMEMBER:
+        check_names(world, slot, call->remember.command, NULL);
+        berth_space_state_copy(&draft->state, call->remember.before, &world->pool);
+        trace(world, "remember #%d", slot->record->number);
+        break;
+    case BERTH_LEDGER_STORE:
+        check_names(world, slot, call->store.command, call->store.source);
+        WORLD_CHECK(world, call->store.outcome->final);
+        berth_space_state_copy(&draft->state, &call->store.outcome->after, &world->pool);
+        publication_of(call->store.outcome, &draft->publication);
+        slot->publication = draft->publication;
+        slot->publication_known = true;
+        trace(world, "store #%d %s %s%s", slot->record->number,
+              berth_outcome_kind_name(call->store.outcome->kind), call->store.outcome->code,
+              call->store.free_lane ? "" : " keep-lane");
+        break;
+    case BERTH_LEDGER_RENEW:
+        break;
+    }
+}
+
+static void copy_renewals(struct world *world, struct world_worker *worker,
+                          const struct berth_ledger_call *call, struct world_event *draft) {
+    WORLD_CHECK(world, call->renew.count <= WORLD_SLOTS_MAX);
+    for (size_t i = 0; i < call->renew.count; i++) {
+        const struct berth_renewal *lane = &call->renew.lanes[i];
+        struct world_slot *slot = &worker->slots[lane->slot];
+        check_names(world, slot, lane->command, NULL);
+        WORLD_CHECK(world, slot->token == lane->token);
+        draft->lanes[i] =
+            (struct world_lane){.slot = lane->slot, .record = slot->record, .token = lane->token};
+    }
+    trace(world, "renew %zu", call->renew.count);
+}
+
+static void ask_ledger(struct world *world, struct world_worker *worker,
+                       const struct berth_effect *effect) {
+    const struct berth_ledger_call *call = &effect->ledger.call;
+    struct world_event draft = {.kind = WORLD_LEDGER_RUNS,
+                                .worker = worker->number,
+                                .life = worker->life,
+                                .asked_ms = world->now_ms,
+                                .call_id = effect->ledger.call_id,
+                                .slot = effect->slot,
+                                .ledger_call = *call};
+    world->ledger_calls[call->kind]++;
+    if (call->kind == BERTH_LEDGER_RENEW) {
+        copy_renewals(world, worker, call, &draft);
+    } else {
+        copy_item_call(world, worker, effect, &draft);
+    }
+    draft.fault = world_pick_fault(world, WORLD_LEDGER, (int)call->kind, &draft.delay_ms);
+    if (draft.fault == WORLD_LATE_CALL) {
+        struct world_event answer = {.kind = WORLD_LEDGER_ANSWERS,
+                                     .worker = draft.worker,
+                                     .life = draft.life,
+                                     .call_id = draft.call_id,
+                                     .slot = draft.slot,
+                                     .record = draft.record,
+                                     .asked_ms = draft.asked_ms,
+                                     .ledger_call = draft.ledger_call};
+        answer.ledger_answer.kind = call->kind;
+        answer.ledger_answer.unavailable = true;
+        world_post(world, &answer, WORLD_LEDGER_TIMEOUT_MS);
+        world_post(world, &draft, WORLD_LEDGER_TIMEOUT_MS + draft.delay_ms);
+        return;
+    }
+    world_post(world, &draft, 1);
+}
+
+static void ask_harbor(struct world *world, struct world_worker *worker,
+                       const struct berth_effect *effect) {
+    const struct berth_harbor_call *call = &effect->harbor.call;
+    struct world_slot *slot = &worker->slots[effect->slot];
+    WORLD_CHECK(world, slot->taken);
+    WORLD_CHECK(world, strncmp(call->request_id, slot->record->command.id,
+                               strlen(slot->record->command.id)) == 0);
+    if (berth_harbor_call_is_write(call->kind)) {
+        WORLD_CHECK(world,
+                    call->not_after_ms <= slot->lease_end_ms - worker->config.request_timeout_ms);
+        WORLD_CHECK(world, world->now_ms < call->not_after_ms);
+        /* Creating asks by itself whether the project is there. */
+        WORLD_CHECK(world, !slot->must_read || call->kind == BERTH_HARBOR_CREATE_PROJECT);
+        world->harbor_writes++;
+    } else {
+        slot->must_read = false;
+    }
+    world->harbor_calls++;
+    trace(world, "harbor #%d %s", slot->record->number, berth_harbor_call_name(call->kind));
+    struct world_event draft = {.kind = WORLD_HARBOR_HANDED,
+                                .worker = worker->number,
+                                .life = worker->life,
+                                .asked_ms = world->now_ms,
+                                .call_id = effect->harbor.call_id,
+                                .slot = effect->slot,
+                                .record = slot->record,
+                                .harbor_call = *call};
+    draft.fault = world_pick_fault(world, WORLD_HARBOR, (int)call->kind, &draft.delay_ms);
+    world_post(world, &draft, 0);
+}
+
+static void publish(struct world *world, struct world_worker *worker,
+                    const struct berth_effect *effect) {
+    struct world_event draft = {.kind = WORLD_KAFKA_DECIDES,
+                                .worker = worker->number,
+                                .life = worker->life,
+                                .asked_ms = world->now_ms};
+    WORLD_CHECK(world, effect->publish.offsets_count <= WORLD_NUMBERS);
+    WORLD_CHECK(world, effect->publish.items_count <= worker->config.batch_max);
+    for (size_t i = 0; i < effect->publish.offsets_count; i++) {
+        const struct world_assignment *assignment =
+            &worker->assignments[effect->publish.offsets[i].partition];
+        draft.offsets[i] = effect->publish.offsets[i];
+        draft.partitions[i] = assignment->partition;
+        draft.epochs[i] = assignment->epoch;
+        trace(world, "offset p%d@%lld", assignment->partition, (long long)draft.offsets[i].offset);
+    }
+    draft.offsets_count = effect->publish.offsets_count;
+    draft.items_count = effect->publish.items_count;
+    draft.items = calloc(draft.items_count + 1, sizeof(*draft.items));
+    for (size_t i = 0; i < draft.items_count; i++) {
+        const struct berth_publish_item *item = &effect->publish.items[i];
+        struct world_slot *slot = &worker->slots[item->slot];
+        struct world_item *copy = &draft.items[i];
+        check_names(world, slot, item->command, item->source);
+        copy->record = slot->record;
+        copy->form = item->form;
+        if (item->form == BERTH_PUBLISH_DIRECT) {
+            publication_of(item->outcome, &copy->publication);
+        } else {
+            WORLD_CHECK(world, slot->publication_known);
+            copy->publication = slot->publication;
+        }
+        trace(world, "publish #%d %s %s", slot->record->number, form_name(item->form),
+              copy->publication.code);
+    }
+    world->transactions++;
+    draft.fault = world_pick_fault(world, WORLD_KAFKA, 0, &draft.delay_ms);
+    world_post(world, &draft, 5 + draft.delay_ms);
+}
+
+static void give_up(struct world *world, struct world_worker *worker, uint32_t number) {
+    struct world_assignment *assignment = &worker->assignments[number];
+    WORLD_CHECK(world, assignment->in_use);
+    assignment->in_use = false;
+    struct world_partition *partition = &world->partitions[assignment->partition];
+    trace(world, "give up p%d", assignment->partition);
+    if (partition->owner == worker->number && partition->epoch == assignment->epoch) {
+        partition->owner = -1;
+        if (partition->next_owner >= 0) {
+            world_assign(world, partition->next_owner, assignment->partition);
+        }
+    }
+}
+
+/* ---- Answers on their way back ---- */
+
+void worker_harbor_handed(struct world *world, struct world_event *event) {
+    struct world_event next = *event;
+    /* The adapter looks at not_after when it hands over, not when it was asked (design 4.7). */
+    bool too_late = world->now_ms >= event->harbor_call.not_after_ms;
+    bool down = world->now_ms < world->harbor_down_until_ms;
+    if (event->fault == WORLD_NOT_SENT || too_late || down) {
+        next.kind = WORLD_HARBOR_ANSWERS;
+        next.harbor_answer.verdict = BERTH_HARBOR_NOT_SENT;
+        (void)snprintf(next.harbor_answer.error, sizeof(next.harbor_answer.error), "not sent");
+        world_post(world, &next, 1);
+        return;
+    }
+    next.kind = WORLD_HARBOR_RUNS;
+    next.asked_ms = world->now_ms;
+    world_post(world, &next, 5);
+}
+
+void worker_ledger_answers(struct world *world, struct world_event *event) {
+    struct world_worker *worker = &world->workers[event->worker];
+    struct berth_ledger_answer *answer = &event->ledger_answer;
+    bool renew = answer->kind == BERTH_LEDGER_RENEW;
+    struct world_slot *slot = &worker->slots[event->slot];
+    if (renew) {
+        answer->renew.held = event->lanes_held;
+        for (size_t i = 0; i < event->ledger_call.renew.count && !answer->unavailable; i++) {
+            struct world_slot *lane = &worker->slots[event->lanes[i].slot];
+            if (lane->token == event->lanes[i].token && event->lanes_held[i]) {
+                lane->lease_end_ms = event->asked_ms + worker->config.lease_ms;
+            }
+        }
+    } else if (!answer->unavailable) {
+        if (event->publication_found) {
+            slot->publication = event->publication;
+            slot->publication_known = true;
+        }
+        if (answer->kind == BERTH_LEDGER_CLAIM && answer->claim.verdict == BERTH_CLAIM_TAKEN) {
+            slot->token = answer->claim.token;
+            slot->lease_end_ms = event->asked_ms + worker->config.lease_ms;
+            slot->must_read |= event->ledger_call.claim.take_over;
+        }
+    }
+    struct berth_event told = {.kind = BERTH_EVENT_LEDGER,
+                               .ledger = {.call_id = event->call_id, .answer = answer}};
+    worker_step(world, worker, &told);
+}
+
+void worker_harbor_answers(struct world *world, struct world_event *event) {
+    struct world_worker *worker = &world->workers[event->worker];
+    event->harbor_answer.robots = event->robots;
+    struct berth_event told = {.kind = BERTH_EVENT_HARBOR,
+                               .harbor = {.call_id = event->call_id,
+                                          .call = &event->harbor_call,
+                                          .answer = &event->harbor_answer}};
+    worker_step(world, worker, &told);
+}

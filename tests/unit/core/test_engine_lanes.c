@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose turn it is: lanes, and the bounds that hold records back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine_world.h"
+
+#define SLOW(ms)                                                                                   \
+    (struct world_rule) {                                                                          \
+        .channel = WORLD_HARBOR, .kind = WORLD_ANY, .count = 1, .fault = WORLD_SLOW,               \
+        .delay_ms = (ms)                                                                           \
+    }
+
+static void send_creates(struct world *world, int partition, int first, int count) {
+    for (int i = 0; i < count; i++) {
+        char space[16];
+        (void)snprintf(space, sizeof(space), "space-%d", first + i);
+        (void)world_send(world, partition, BERTH_CREATE_SPACE, first + i, space, "");
+    }
+}
+
+/* At most one command of a space can ever be found half done (design 4.1). */
+static void test_commands_of_one_space_go_one_after_the_other(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    (void)world_send(world, 0, BERTH_BIND_WORKSPACE, 2, "team-a", "alpha");
+    world_rule(world, (struct world_rule){.channel = WORLD_KAFKA,
+                                          .kind = WORLD_ANY,
+                                          .count = 1,
+                                          .fault = WORLD_SLOW,
+                                          .delay_ms = 700});
+    world_run(world, 600);
+    /* The first is done and stored, but not settled: the second has not begun. */
+    assert_int_equal(world_traced(world, "store #1"), 1);
+    assert_int_equal(world_traced(world, "claim #2"), 0);
+    world_run(world, 200);
+    assert_int_equal(world_traced(world, "claim #2"), 1);
+    world_finish(world);
+}
+
+static void test_different_spaces_go_side_by_side(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    send_creates(world, 0, 1, 5);
+    world_run(world, 3);
+    assert_int_equal(world->harbor_calls, 5);
+    assert_int_equal(world_figures(world, 0).worked_on, 5);
+    world_finish(world);
+}
+
+/* An answer is published only with the offset that covers it, so it waits for those before it; the
+ * other partitions don't (issue 3). */
+static void test_a_slow_command_holds_back_its_partition_only(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 2);
+    world_rule(world, SLOW(3000));
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "slow", "");
+    world_run(world, 3);
+    const struct world_record *behind = world_send(world, 0, BERTH_CREATE_SPACE, 2, "behind", "");
+    const struct world_record *beside = world_send(world, 1, BERTH_CREATE_SPACE, 3, "beside", "");
+    world_run(world, 2000);
+
+    assert_int_equal(world_traced(world, "store #2"), 1);
+    assert_int_equal(behind->answers, 0);
+    assert_int_equal(beside->answers, 1);
+    world_run(world, 1200);
+    assert_int_equal(behind->answers, 1);
+    world_finish(world);
+}
+
+/* ---- Bounds ---- */
+
+static void test_no_more_lanes_of_a_registry_work_than_it_allows(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->registries[0].lanes_max = 2;
+    world_serve(world, 1);
+    send_creates(world, 0, 1, 5);
+    world_run(world, 3);
+    assert_int_equal(world->harbor_calls, 2);
+
+    /* Another registry is not held up by that. */
+    struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 9, "elsewhere", "");
+    (void)snprintf(record->command.registry, sizeof(record->command.registry), "other");
+    (void)snprintf(record->key, sizeof(record->key), "other/elsewhere");
+    world_run(world, 3);
+    assert_int_equal(world->harbor_calls, 3);
+    world_run_idle(world);
+    assert_int_equal(world->partitions[0].committed, 6);
+    world_free(world); /* world_finish() looks for "elsewhere" in "main". */
+}
+
+static void test_a_window_that_is_full_stops_its_partition(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.window_max = 3;
+    world_serve(world, 2);
+    world_rule(world, SLOW(2000));
+    send_creates(world, 0, 1, 6);
+    world_run(world, 1000);
+    assert_int_equal(world_figures(world, 0).taken_in, 3);
+    send_creates(world, 1, 7, 2);
+    world_run(world, 100);
+    assert_int_equal(world->partitions[1].committed, 2);
+    world_finish(world);
+}
+
+static void test_no_more_commands_are_taken_in_than_allowed(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.commands_max = 4;
+    world_serve(world, 2);
+    world_rule(world, SLOW(1500));
+    world_rule(world, SLOW(1500));
+    send_creates(world, 0, 1, 6);
+    send_creates(world, 1, 7, 6);
+    world_run(world, 1000);
+    assert_int_equal(world_figures(world, 0).taken_in, 4);
+    world_run_idle(world);
+    assert_int_equal(world->partitions[0].committed, 6);
+    world_finish(world);
+}
+
+/* The least pool there may be still does everything, if slowly. */
+static void test_the_least_pool_is_enough(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->pool_bytes = berth_engine_pool_bytes_min(&world->config);
+    world_serve(world, 1);
+    send_creates(world, 0, 1, 12);
+    world_run(world, 3);
+    assert_int_equal(world->harbor_calls, 1); /* Its memory is enough for one command at work. */
+    world_finish(world);
+}
+
+/*
+ * Records of one space can fill the pool while the one at work has given its room back and waits to
+ * be settled. If they took what the next one needs for working, nothing would ever move again.
+ */
+static void test_waiting_records_leave_memory_to_work(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    size_t min = berth_engine_pool_bytes_min(&world->config);
+    bool stuck = false;
+    for (size_t more = 0; more < BERTH_ENGINE_WORK_BYTES && !stuck; more += 65536) {
+        world_free(world);
+        world = world_new(1);
+        world->config.commands_max = 64;
+        world->config.window_max = 64;
+        world->pool_bytes = min + more;
+        world_serve(world, 1);
+        struct berth_workspace many[BERTH_COMMAND_WORKSPACES_MAX] = {0};
+        for (int i = 0; i < 16; i++) {
+            struct world_record *record =
+                world_send(world, 0, BERTH_BIND_WORKSPACE, 1 + i, "team-a", "alpha");
+            /* Not sorted, and so refused by the plan or not: their size is what matters. */
+            record->command.workspaces = many;
+            record->command.workspaces_count = BERTH_COMMAND_WORKSPACES_MAX;
+            for (int j = 0; j < BERTH_COMMAND_WORKSPACES_MAX; j++) {
+                (void)snprintf(many[j].id, sizeof(many[j].id), "w%04d", j);
+                (void)snprintf(many[j].robot_name, sizeof(many[j].robot_name), "ws-w%04d", j);
+            }
+        }
+        world_run_idle(world);
+        stuck = world->partitions[0].committed < 16;
+    }
+    assert_false(stuck);
+    world_free(world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commands_of_one_space_go_one_after_the_other),
+        cmocka_unit_test(test_different_spaces_go_side_by_side),
+        cmocka_unit_test(test_a_slow_command_holds_back_its_partition_only),
+        cmocka_unit_test(test_no_more_lanes_of_a_registry_work_than_it_allows),
+        cmocka_unit_test(test_a_window_that_is_full_stops_its_partition),
+        cmocka_unit_test(test_no_more_commands_are_taken_in_than_allowed),
+        cmocka_unit_test(test_the_least_pool_is_enough),
+        cmocka_unit_test(test_waiting_records_leave_memory_to_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -2,6 +2,8 @@
 #include "send_request.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +59,7 @@ static error_t parse_command(struct cli_send_request *request, struct argp_state
                              const char *name);
 static error_t add_workspace(struct cli_send_request *request, const char *workspace);
 static error_t finish(struct cli_send_request *request, struct argp_state *state);
+static error_t fail(const struct argp_state *state, const char *format, ...) BERTH_PRINTF(2, 3);
 static bool anything_given(const struct cli_send_request *request);
 
 static const struct argp_option options[] = {
@@ -133,6 +136,11 @@ bool cli_parse_quota(const char *text, int64_t *ret_bytes) {
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct cli_send_request *request = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        if ((state->flags & ARGP_NO_EXIT) != 0) {
+            state->err_stream = NULL; /* A line of a batch has no --help to be pointed to. */
+        }
+        return 0;
     case ARGP_KEY_ARG:
         return parse_command(request, state, argument);
     case KEY_PUBLIC:
@@ -143,9 +151,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         request->used |= USES_QUOTA;
         request->quota_given = true;
         if (!cli_parse_quota(argument, &request->quota_bytes)) {
-            argp_failure(state, CLI_USAGE, 0,
-                         "--quota %s: must be a size such as 10G, or unlimited", argument);
-            return EINVAL;
+            return fail(state, "--quota %s: must be a size such as 10G, or unlimited", argument);
         }
         return 0;
     case ARGP_KEY_END:
@@ -200,8 +206,7 @@ static error_t parse_plain(int key, char *argument, struct cli_send_request *req
 static error_t parse_visibility(struct cli_send_request *request, struct argp_state *state,
                                 enum berth_visibility visibility) {
     if (request->visibility != BERTH_VISIBILITY_UNSET && request->visibility != visibility) {
-        argp_failure(state, CLI_USAGE, 0, "either --public or --private");
-        return EINVAL;
+        return fail(state, "either --public or --private");
     }
     request->used |= USES_VISIBILITY;
     request->visibility = visibility;
@@ -211,8 +216,7 @@ static error_t parse_visibility(struct cli_send_request *request, struct argp_st
 static error_t parse_command(struct cli_send_request *request, struct argp_state *state,
                              const char *name) {
     if (request->typed) {
-        argp_failure(state, CLI_USAGE, 0, "%s: there is one command already", name);
-        return EINVAL;
+        return fail(state, "%s: there is one command already", name);
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, name) == 0) {
@@ -221,11 +225,10 @@ static error_t parse_command(struct cli_send_request *request, struct argp_state
             return 0;
         }
     }
-    argp_failure(state, CLI_USAGE, 0,
-                 "%s: must be create-space, update-space, delete-space, bind-workspace, "
-                 "unbind-workspace or set-workspace-bindings",
-                 name);
-    return EINVAL;
+    return fail(state,
+                "%s: must be create-space, update-space, delete-space, bind-workspace, "
+                "unbind-workspace or set-workspace-bindings",
+                name);
 }
 
 static error_t add_workspace(struct cli_send_request *request, const char *workspace) {
@@ -243,27 +246,22 @@ static error_t add_workspace(struct cli_send_request *request, const char *works
 static error_t finish(struct cli_send_request *request, struct argp_state *state) {
     if (request->in_batch) {
         if (anything_given(request)) {
-            argp_failure(state, CLI_USAGE, 0, "--batch takes commands and their options from FILE");
-            return EINVAL;
+            return fail(state, "--batch takes commands and their options from FILE");
         }
         return 0;
     }
     if (request->raw != NULL) {
         if (request->typed || request->used != 0) {
-            argp_failure(state, CLI_USAGE, 0, "--raw sends a file, not a command with options");
-            return EINVAL;
+            return fail(state, "--raw sends a file, not a command with options");
         }
         if (request->topic == NULL && request->registry == NULL) {
-            argp_failure(state, CLI_USAGE, 0, "--raw needs --topic or --registry");
-            return EINVAL;
+            return fail(state, "--raw needs --topic or --registry");
         }
         return 0;
     }
     if (!request->typed || request->registry == NULL || request->space == NULL) {
-        argp_failure(state, CLI_USAGE, 0, "needs %s",
-                     !request->typed ? "a command, such as create-space"
-                                     : "--registry and --space");
-        return EINVAL;
+        return fail(state, "needs %s",
+                    !request->typed ? "a command, such as create-space" : "--registry and --space");
     }
     unsigned allowed = 0;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -271,12 +269,25 @@ static error_t finish(struct cli_send_request *request, struct argp_state *state
     }
     for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
         if ((request->used & uses[i].use & ~allowed) != 0) {
-            argp_failure(state, CLI_USAGE, 0, "%s: not for %s", uses[i].option,
-                         berth_command_type_name(request->type));
-            return EINVAL;
+            return fail(state, "%s: not for %s", uses[i].option,
+                        berth_command_type_name(request->type));
         }
     }
     return 0;
+}
+
+/* Says what is wrong, after the name of the program or of the line; the program ends with it. */
+static error_t fail(const struct argp_state *state, const char *format, ...) {
+    (void)fprintf(stderr, "%s: ", state->name);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stderr);
+    if ((state->flags & ARGP_NO_EXIT) == 0) {
+        exit(CLI_USAGE);
+    }
+    return EINVAL;
 }
 
 static bool anything_given(const struct cli_send_request *request) {

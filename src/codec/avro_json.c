@@ -18,6 +18,7 @@ static json_t *make_text(avro_value_t *value);
 static json_t *make_object(avro_value_t *value, const struct berth_schema_node *node);
 static json_t *make_array(avro_value_t *value, const struct berth_schema_node *node);
 static json_t *make_union(avro_value_t *value, const struct berth_schema_node *node);
+static void must(int failed);
 
 enum berth_rc berth_codec_to_json(struct berth_codec *codec, struct berth_bytes value,
                                   struct berth_buffer *out, const char **ret_name,
@@ -40,31 +41,30 @@ enum berth_rc berth_codec_to_json(struct berth_codec *codec, struct berth_bytes 
     if (rc == BERTH_OK && ret_name != NULL) {
         avro_value_t record = *schema->value;
         if (avro_value_get_type(&record) == AVRO_UNION) {
-            (void)avro_value_get_current_branch(schema->value, &record);
+            must(avro_value_get_current_branch(schema->value, &record));
         }
         *ret_name = avro_schema_name(avro_value_get_schema(&record));
     }
     return rc;
 }
 
-/* The getters can't fail: the value was made from the schema that the node stands for. */
 static json_t *make_json(avro_value_t *value, const struct berth_schema_node *node) {
     int number = 0;
     switch (node->type) {
     case BERTH_SCHEMA_NULL:
         return json_null();
     case BERTH_SCHEMA_BOOLEAN:
-        (void)avro_value_get_boolean(value, &number);
+        must(avro_value_get_boolean(value, &number));
         return json_boolean(number);
     case BERTH_SCHEMA_INT:
-        (void)avro_value_get_int(value, &number);
+        must(avro_value_get_int(value, &number));
         return json_integer(number);
     case BERTH_SCHEMA_LONG:
         return make_long(value, node);
     case BERTH_SCHEMA_STRING:
         return make_text(value);
     case BERTH_SCHEMA_ENUM:
-        (void)avro_value_get_enum(value, &number);
+        must(avro_value_get_enum(value, &number));
         return json_string(node->members[number].name);
     case BERTH_SCHEMA_RECORD:
     case BERTH_SCHEMA_MAP:
@@ -85,7 +85,7 @@ static json_t *make_json(avro_value_t *value, const struct berth_schema_node *no
 static json_t *make_long(avro_value_t *value, const struct berth_schema_node *node) {
     int64_t number = 0;
     char text[BERTH_WALL_TIME_BYTES];
-    (void)avro_value_get_long(value, &number);
+    must(avro_value_get_long(value, &number));
     if (node->is_timestamp_ms && berth_wall_time_text(number, text)) {
         return json_string(text);
     }
@@ -95,19 +95,19 @@ static json_t *make_long(avro_value_t *value, const struct berth_schema_node *no
 static json_t *make_text(avro_value_t *value) {
     const char *text = "";
     size_t bytes = 1; /* With the NUL behind it; others may be within. */
-    (void)avro_value_get_string(value, &text, &bytes);
+    must(avro_value_get_string(value, &text, &bytes));
     return json_stringn(text, bytes - 1);
 }
 
 static json_t *make_object(avro_value_t *value, const struct berth_schema_node *node) {
     json_t *object = json_object();
     size_t count = 0;
-    (void)avro_value_get_size(value, &count);
+    must(avro_value_get_size(value, &count));
     for (size_t i = 0; object != NULL && i < count; i++) {
         avro_value_t member;
         const char *name = "";
         size_t kind = node->type == BERTH_SCHEMA_MAP ? 0 : i;
-        (void)avro_value_get_by_index(value, i, &member, &name);
+        must(avro_value_get_by_index(value, i, &member, &name));
         if (json_object_set_new(object, name, make_json(&member, node->members[kind].node)) != 0) {
             json_decref(object);
             return NULL;
@@ -119,10 +119,10 @@ static json_t *make_object(avro_value_t *value, const struct berth_schema_node *
 static json_t *make_array(avro_value_t *value, const struct berth_schema_node *node) {
     json_t *array = json_array();
     size_t count = 0;
-    (void)avro_value_get_size(value, &count);
+    must(avro_value_get_size(value, &count));
     for (size_t i = 0; array != NULL && i < count; i++) {
         avro_value_t item;
-        (void)avro_value_get_by_index(value, i, &item, NULL);
+        must(avro_value_get_by_index(value, i, &item, NULL));
         if (json_array_append_new(array, make_json(&item, node->members[0].node)) != 0) {
             json_decref(array);
             return NULL;
@@ -134,7 +134,12 @@ static json_t *make_array(avro_value_t *value, const struct berth_schema_node *n
 static json_t *make_union(avro_value_t *value, const struct berth_schema_node *node) {
     int branch_index = 0;
     avro_value_t branch;
-    (void)avro_value_get_discriminant(value, &branch_index);
-    (void)avro_value_get_current_branch(value, &branch);
+    must(avro_value_get_discriminant(value, &branch_index));
+    must(avro_value_get_current_branch(value, &branch));
     return make_json(&branch, node->members[branch_index].node);
+}
+
+/* A getter can't fail: the value was made from the schema that the node stands for. */
+static void must(int failed) {
+    BERTH_ASSERT(failed == 0);
 }

@@ -37,7 +37,7 @@ struct avro_value_iface;
 
 /* The most bytes of a record that is written, frame included. The largest possible is an audit
  * record with BERTH_SPACE_BINDINGS_MAX workspaces three times over. */
-#define BERTH_WRITTEN_BYTES_MAX (1024 * 1024)
+#define BERTH_WRITTEN_BYTES_MAX (1024L * 1024)
 
 /* A schema that berth ships, ready for use. */
 struct berth_codec_schema {

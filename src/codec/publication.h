@@ -15,7 +15,7 @@
 
 /* Result, audit record and state of a space with all its bindings, each below
  * BERTH_WRITTEN_BYTES_MAX, and headers. */
-#define BERTH_PUBLICATION_BYTES_MAX (4 * 1024 * 1024)
+#define BERTH_PUBLICATION_BYTES_MAX (4L * 1024 * 1024)
 
 /* Adds a header to a record that is being made; name and value are borrowed. Asserts that there is
  * room. */

@@ -7,40 +7,40 @@
 
 #include "berth/base/assert.h"
 
+/* Parsers answer NULL, or false, after they have set rc and reterr. */
 struct parser {
     struct berth_schema *schema;
     struct berth_error *reterr;
+    enum berth_rc rc;
     size_t depth;
 };
 
 /* Each parses one form of a type. namespace: the enclosing one; empty: none. */
-static enum berth_rc parse_type(struct parser *parser, const json_t *json, const char *namespace,
-                                const struct berth_schema_node **ret_node);
-static enum berth_rc parse_word(struct parser *parser, const json_t *json, const char *namespace,
-                                const struct berth_schema_node **ret_node);
-static enum berth_rc parse_union(struct parser *parser, const json_t *json, const char *namespace,
-                                 const struct berth_schema_node **ret_node);
-static enum berth_rc parse_object(struct parser *parser, const json_t *json, const char *namespace,
-                                  const struct berth_schema_node **ret_node);
-static enum berth_rc parse_container(struct parser *parser, const json_t *json,
-                                     enum berth_schema_type type, const char *namespace,
-                                     const struct berth_schema_node **ret_node);
-static enum berth_rc parse_named(struct parser *parser, const json_t *json,
-                                 enum berth_schema_type type, const char *namespace,
-                                 const struct berth_schema_node **ret_node);
+static const struct berth_schema_node *parse_type(struct parser *parser, const json_t *json,
+                                                  const char *namespace);
+static const struct berth_schema_node *parse_word(struct parser *parser, const json_t *json,
+                                                  const char *namespace);
+static const struct berth_schema_node *parse_union(struct parser *parser, const json_t *json,
+                                                   const char *namespace);
+static const struct berth_schema_node *parse_object(struct parser *parser, const json_t *json,
+                                                    const char *namespace);
+static const struct berth_schema_node *parse_container(struct parser *parser, const json_t *json,
+                                                       enum berth_schema_type type,
+                                                       const char *namespace);
+static const struct berth_schema_node *parse_named(struct parser *parser, const json_t *json,
+                                                   enum berth_schema_type type,
+                                                   const char *namespace);
 /* Each fills a named type. */
-static enum berth_rc parse_fields(struct parser *parser, const json_t *json, const char *namespace,
-                                  struct berth_schema_node *node);
-static enum berth_rc parse_symbols(struct parser *parser, const json_t *json,
-                                   struct berth_schema_node *node);
-static enum berth_rc parse_size(struct parser *parser, const json_t *json,
-                                struct berth_schema_node *node);
+static bool parse_fields(struct parser *parser, const json_t *json, struct berth_schema_node *node);
+static bool parse_symbols(struct parser *parser, const json_t *json,
+                          struct berth_schema_node *node);
+static bool parse_size(struct parser *parser, const json_t *json, struct berth_schema_node *node);
 
-static enum berth_rc invalid(struct parser *parser, const char *what, const char *name);
-static enum berth_rc add_node(struct parser *parser, enum berth_schema_type type, size_t members,
-                              struct berth_schema_node **ret_node);
-static enum berth_rc set_full_name(struct parser *parser, const json_t *json, const char *enclosing,
-                                   struct berth_schema_node *node);
+static void invalid(struct parser *parser, const char *what, const char *name);
+static struct berth_schema_node *add_node(struct parser *parser, enum berth_schema_type type,
+                                          size_t members);
+static bool set_full_name(struct parser *parser, const json_t *json, const char *enclosing,
+                          struct berth_schema_node *node);
 static bool join_name(const char *name, const char *namespace,
                       char ret_name[BERTH_SCHEMA_NAME_BYTES]);
 static void namespace_of(const char *full_name, char ret_namespace[BERTH_SCHEMA_NAME_BYTES]);
@@ -63,20 +63,22 @@ static const char *const TYPE_NAMES[BERTH_SCHEMA_TYPES] = {
 enum berth_rc berth_schema_init(struct berth_schema *schema, const void *text, size_t text_len,
                                 struct berth_error *reterr) {
     *schema = (struct berth_schema){0};
-    struct parser parser = {.schema = schema, .reterr = reterr};
-    if (text_len > BERTH_SCHEMA_TEXT_BYTES_MAX) {
-        return invalid(&parser, "the text is too long", "");
-    }
+    struct parser parser = {.schema = schema, .reterr = reterr, .rc = BERTH_OK};
     json_error_t error;
+    if (text_len > BERTH_SCHEMA_TEXT_BYTES_MAX) {
+        invalid(&parser, "the text is too long", "");
+        return parser.rc;
+    }
     schema->json = json_loadb(text, text_len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (schema->json == NULL) {
-        return invalid(&parser, "it is no JSON:", error.text);
+        invalid(&parser, "it is no JSON:", error.text);
+        return parser.rc;
     }
-    enum berth_rc rc = parse_type(&parser, schema->json, "", &schema->root);
-    if (rc != BERTH_OK) {
+    schema->root = parse_type(&parser, schema->json, "");
+    if (schema->root == NULL) {
         berth_schema_deinit(schema);
     }
-    return rc;
+    return parser.rc;
 }
 
 void berth_schema_deinit(struct berth_schema *schema) {
@@ -96,208 +98,203 @@ const char *berth_schema_type_name(enum berth_schema_type type) {
     return TYPE_NAMES[type];
 }
 
-static enum berth_rc parse_type(struct parser *parser, const json_t *json, const char *namespace,
-                                const struct berth_schema_node **ret_node) {
+static const struct berth_schema_node *parse_type(struct parser *parser, const json_t *json,
+                                                  const char *namespace) {
     if (parser->depth >= BERTH_SCHEMA_DEPTH_MAX) {
-        return invalid(parser, "types are nested too deeply", "");
+        invalid(parser, "types are nested too deeply", "");
+        return NULL;
     }
     parser->depth++;
-    enum berth_rc rc;
+    const struct berth_schema_node *node = NULL;
     if (json_is_string(json)) {
-        rc = parse_word(parser, json, namespace, ret_node);
+        node = parse_word(parser, json, namespace);
     } else if (json_is_array(json)) {
-        rc = parse_union(parser, json, namespace, ret_node);
+        node = parse_union(parser, json, namespace);
     } else {
-        rc = parse_object(parser, json, namespace, ret_node);
+        node = parse_object(parser, json, namespace);
     }
     parser->depth--;
-    return rc;
+    return node;
 }
 
 /* A primitive's word or the name of a type that came before. */
-static enum berth_rc parse_word(struct parser *parser, const json_t *json, const char *namespace,
-                                const struct berth_schema_node **ret_node) {
+static const struct berth_schema_node *parse_word(struct parser *parser, const json_t *json,
+                                                  const char *namespace) {
     const char *word = json_string_value(json);
     enum berth_schema_type type;
     if (find_type(word, &type) && type <= BERTH_SCHEMA_STRING) {
-        struct berth_schema_node *node;
-        enum berth_rc rc = add_node(parser, type, 0, &node);
-        if (rc == BERTH_OK) {
-            *ret_node = node;
-        }
-        return rc;
+        return add_node(parser, type, 0);
     }
     char full_name[BERTH_SCHEMA_NAME_BYTES];
     if (!is_dotted_name(word) || !join_name(word, namespace, full_name)) {
-        return invalid(parser, "not a type's name:", word);
+        invalid(parser, "not a type's name:", word);
+        return NULL;
     }
     const struct berth_schema_node *node = find_named(parser->schema, full_name);
     if (node == NULL) {
-        return invalid(parser, "no such type was defined before:", full_name);
+        invalid(parser, "no such type was defined before:", full_name);
     }
-    *ret_node = node;
-    return BERTH_OK;
+    return node;
 }
 
-static enum berth_rc parse_union(struct parser *parser, const json_t *json, const char *namespace,
-                                 const struct berth_schema_node **ret_node) {
-    struct berth_schema_node *node;
-    size_t count = json_array_size(json);
-    enum berth_rc rc = add_node(parser, BERTH_SCHEMA_UNION, count, &node);
-    for (size_t i = 0; rc == BERTH_OK && i < count; i++) {
-        rc = parse_type(parser, json_array_get(json, i), namespace, &node->members[i].node);
-        if (rc == BERTH_OK && node->members[i].node->type == BERTH_SCHEMA_UNION) {
-            return invalid(parser, "a union directly within a union", "");
+static const struct berth_schema_node *parse_union(struct parser *parser, const json_t *json,
+                                                   const char *namespace) {
+    struct berth_schema_node *node = add_node(parser, BERTH_SCHEMA_UNION, json_array_size(json));
+    for (size_t i = 0; node != NULL && i < node->members_count; i++) {
+        const struct berth_schema_node *branch =
+            parse_type(parser, json_array_get(json, i), namespace);
+        if (branch == NULL) {
+            return NULL;
         }
+        if (branch->type == BERTH_SCHEMA_UNION) {
+            invalid(parser, "a union directly within a union", "");
+            return NULL;
+        }
+        node->members[i].node = branch;
     }
-    if (rc == BERTH_OK) {
-        *ret_node = node;
-    }
-    return rc;
+    return node;
 }
 
-static enum berth_rc parse_object(struct parser *parser, const json_t *json, const char *namespace,
-                                  const struct berth_schema_node **ret_node) {
+static const struct berth_schema_node *parse_object(struct parser *parser, const json_t *json,
+                                                    const char *namespace) {
     const json_t *type_json = json_object_get(json, "type");
     if (json_is_object(type_json) || json_is_array(type_json)) {
-        return parse_type(parser, type_json, namespace, ret_node);
+        return parse_type(parser, type_json, namespace);
     }
     enum berth_schema_type type;
     if (!json_is_string(type_json) || !find_type(json_string_value(type_json), &type)) {
-        return invalid(parser, "a type without a known \"type\"", "");
+        invalid(parser, "a type without a known \"type\"", "");
+        return NULL;
     }
     if (type == BERTH_SCHEMA_ARRAY || type == BERTH_SCHEMA_MAP) {
-        return parse_container(parser, json, type, namespace, ret_node);
+        return parse_container(parser, json, type, namespace);
     }
     if (type > BERTH_SCHEMA_STRING) {
-        return parse_named(parser, json, type, namespace, ret_node);
+        return parse_named(parser, json, type, namespace);
     }
-    struct berth_schema_node *node;
-    enum berth_rc rc = add_node(parser, type, 0, &node);
-    if (rc == BERTH_OK) {
+    struct berth_schema_node *node = add_node(parser, type, 0);
+    if (node != NULL && type == BERTH_SCHEMA_LONG) {
         const char *logical = json_string_value(json_object_get(json, "logicalType"));
-        node->is_timestamp_ms = type == BERTH_SCHEMA_LONG && logical != NULL &&
-                                strcmp(logical, "timestamp-millis") == 0;
-        *ret_node = node;
+        node->is_timestamp_ms = logical != NULL && strcmp(logical, "timestamp-millis") == 0;
     }
-    return rc;
+    return node;
 }
 
-static enum berth_rc parse_container(struct parser *parser, const json_t *json,
-                                     enum berth_schema_type type, const char *namespace,
-                                     const struct berth_schema_node **ret_node) {
+static const struct berth_schema_node *parse_container(struct parser *parser, const json_t *json,
+                                                       enum berth_schema_type type,
+                                                       const char *namespace) {
     const json_t *inner = json_object_get(json, type == BERTH_SCHEMA_ARRAY ? "items" : "values");
     if (inner == NULL) {
-        return invalid(parser, "without its items or values:", berth_schema_type_name(type));
+        invalid(parser, "without its items or values:", berth_schema_type_name(type));
+        return NULL;
     }
-    struct berth_schema_node *node;
-    enum berth_rc rc = add_node(parser, type, 1, &node);
-    if (rc == BERTH_OK) {
-        rc = parse_type(parser, inner, namespace, &node->members[0].node);
+    struct berth_schema_node *node = add_node(parser, type, 1);
+    if (node == NULL) {
+        return NULL;
     }
-    if (rc == BERTH_OK) {
-        *ret_node = node;
-    }
-    return rc;
+    node->members[0].node = parse_type(parser, inner, namespace);
+    return node->members[0].node == NULL ? NULL : node;
 }
 
-static enum berth_rc parse_named(struct parser *parser, const json_t *json,
-                                 enum berth_schema_type type, const char *namespace,
-                                 const struct berth_schema_node **ret_node) {
+static const struct berth_schema_node *parse_named(struct parser *parser, const json_t *json,
+                                                   enum berth_schema_type type,
+                                                   const char *namespace) {
     if (type == BERTH_SCHEMA_UNION) {
-        return invalid(parser, "a union is written as an array", "");
+        invalid(parser, "a union is written as an array", "");
+        return NULL;
     }
     const json_t *members =
         json_object_get(json, type == BERTH_SCHEMA_RECORD ? "fields" : "symbols");
     if (type != BERTH_SCHEMA_FIXED && !json_is_array(members)) {
-        return invalid(parser, "without its fields or symbols:", berth_schema_type_name(type));
+        invalid(parser, "without its fields or symbols:", berth_schema_type_name(type));
+        return NULL;
     }
-    struct berth_schema_node *node;
     size_t count = type == BERTH_SCHEMA_FIXED ? 0 : json_array_size(members);
-    enum berth_rc rc = add_node(parser, type, count, &node);
-    if (rc == BERTH_OK) {
-        rc = set_full_name(parser, json, namespace, node);
+    struct berth_schema_node *node = add_node(parser, type, count);
+    if (node == NULL || !set_full_name(parser, json, namespace, node)) {
+        return NULL;
     }
-    if (rc != BERTH_OK) {
-        return rc;
-    }
-    char own_namespace[BERTH_SCHEMA_NAME_BYTES];
-    namespace_of(node->name, own_namespace);
+    bool fine;
     if (type == BERTH_SCHEMA_RECORD) {
-        rc = parse_fields(parser, members, own_namespace, node);
+        fine = parse_fields(parser, members, node);
     } else if (type == BERTH_SCHEMA_ENUM) {
-        rc = parse_symbols(parser, members, node);
+        fine = parse_symbols(parser, members, node);
     } else {
-        rc = parse_size(parser, json, node);
+        fine = parse_size(parser, json, node);
     }
-    if (rc == BERTH_OK) {
-        *ret_node = node;
-    }
-    return rc;
+    return fine ? node : NULL;
 }
 
-static enum berth_rc parse_fields(struct parser *parser, const json_t *json, const char *namespace,
-                                  struct berth_schema_node *node) {
-    enum berth_rc rc = BERTH_OK;
-    for (size_t i = 0; rc == BERTH_OK && i < node->members_count; i++) {
+static bool parse_fields(struct parser *parser, const json_t *json,
+                         struct berth_schema_node *node) {
+    char namespace[BERTH_SCHEMA_NAME_BYTES];
+    namespace_of(node->name, namespace);
+    for (size_t i = 0; i < node->members_count; i++) {
         const json_t *field = json_array_get(json, i);
         const char *name = json_string_value(json_object_get(field, "name"));
         const json_t *type = json_object_get(field, "type");
         if (name == NULL || !is_simple_name(name) || type == NULL) {
-            return invalid(parser, "a field without name or type in", node->name);
+            invalid(parser, "a field without name or type in", node->name);
+            return false;
         }
         node->members[i].name = name;
-        rc = parse_type(parser, type, namespace, &node->members[i].node);
+        node->members[i].node = parse_type(parser, type, namespace);
+        if (node->members[i].node == NULL) {
+            return false;
+        }
     }
-    return rc;
+    return true;
 }
 
-static enum berth_rc parse_symbols(struct parser *parser, const json_t *json,
-                                   struct berth_schema_node *node) {
+static bool parse_symbols(struct parser *parser, const json_t *json,
+                          struct berth_schema_node *node) {
     for (size_t i = 0; i < node->members_count; i++) {
         const char *symbol = json_string_value(json_array_get(json, i));
         if (symbol == NULL || !is_simple_name(symbol)) {
-            return invalid(parser, "a symbol that is no name in", node->name);
+            invalid(parser, "a symbol that is no name in", node->name);
+            return false;
         }
         node->members[i].name = symbol;
     }
-    return BERTH_OK;
+    return true;
 }
 
-static enum berth_rc parse_size(struct parser *parser, const json_t *json,
-                                struct berth_schema_node *node) {
+static bool parse_size(struct parser *parser, const json_t *json, struct berth_schema_node *node) {
     const json_t *size = json_object_get(json, "size");
     if (!json_is_integer(size) || json_integer_value(size) < 0 ||
         json_integer_value(size) > BERTH_SCHEMA_FIXED_MAX) {
-        return invalid(parser, "a size that is none, or too large, in", node->name);
+        invalid(parser, "a size that is none, or too large, in", node->name);
+        return false;
     }
     node->fixed_bytes = (size_t)json_integer_value(size);
-    return BERTH_OK;
+    return true;
 }
 
-static enum berth_rc invalid(struct parser *parser, const char *what, const char *name) {
+static void invalid(struct parser *parser, const char *what, const char *name) {
     berth_error_set(parser->reterr, "not a usable Avro schema: %s%s%s", what,
                     name[0] == 0 ? "" : " ", name);
-    return BERTH_INVALID;
+    parser->rc = BERTH_INVALID;
 }
 
-static enum berth_rc add_node(struct parser *parser, enum berth_schema_type type, size_t members,
-                              struct berth_schema_node **ret_node) {
+static struct berth_schema_node *add_node(struct parser *parser, enum berth_schema_type type,
+                                          size_t members) {
     struct berth_schema *schema = parser->schema;
     if (schema->nodes_count >= BERTH_SCHEMA_NODES_MAX) {
-        return invalid(parser, "it has too many types", "");
+        invalid(parser, "it has too many types", "");
+        return NULL;
     }
     if (members > BERTH_SCHEMA_MEMBERS_MAX) {
-        return invalid(parser, "too many fields, branches or symbols", "");
+        invalid(parser, "too many fields, branches or symbols", "");
+        return NULL;
     }
     struct berth_schema_node *node = calloc(1, sizeof *node);
-    struct berth_schema_member *list = NULL;
-    if (node != NULL && members > 0) {
-        list = calloc(members, sizeof *list);
-    }
-    if (node == NULL || (members > 0 && list == NULL)) {
+    /* One more, so that there's always something to point to. */
+    struct berth_schema_member *list = calloc(members + 1, sizeof *list);
+    if (node == NULL || list == NULL) {
         free(node);
-        return BERTH_FAULT_MEMORY;
+        free(list);
+        parser->rc = BERTH_FAULT_MEMORY;
+        return NULL;
     }
     node->type = type;
     node->index = schema->nodes_count++;
@@ -305,29 +302,31 @@ static enum berth_rc add_node(struct parser *parser, enum berth_schema_type type
     node->members_count = members;
     node->next = schema->nodes;
     schema->nodes = node;
-    *ret_node = node;
-    return BERTH_OK;
+    return node;
 }
 
 /* A name with a dot is full already; else its own "namespace" counts, else the enclosing one. */
-static enum berth_rc set_full_name(struct parser *parser, const json_t *json, const char *enclosing,
-                                   struct berth_schema_node *node) {
+static bool set_full_name(struct parser *parser, const json_t *json, const char *enclosing,
+                          struct berth_schema_node *node) {
     const char *name = json_string_value(json_object_get(json, "name"));
     const char *own = json_string_value(json_object_get(json, "namespace"));
     const char *namespace = own != NULL ? own : enclosing;
     if (name == NULL || !is_dotted_name(name) ||
         (namespace[0] != 0 && !is_dotted_name(namespace))) {
-        return invalid(parser, "a type without a legal name", "");
+        invalid(parser, "a type without a legal name", "");
+        return false;
     }
     char full_name[BERTH_SCHEMA_NAME_BYTES];
     if (!join_name(name, namespace, full_name)) {
-        return invalid(parser, "a name that is too long:", name);
+        invalid(parser, "a name that is too long:", name);
+        return false;
     }
     if (find_named(parser->schema, full_name) != NULL) {
-        return invalid(parser, "defined twice:", full_name);
+        invalid(parser, "defined twice:", full_name);
+        return false;
     }
     memcpy(node->name, full_name, sizeof full_name);
-    return BERTH_OK;
+    return true;
 }
 
 static bool join_name(const char *name, const char *namespace,

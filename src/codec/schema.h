@@ -21,8 +21,8 @@
 #define BERTH_SCHEMA_DEPTH_MAX      32
 #define BERTH_SCHEMA_MEMBERS_MAX    1024 /* Fields, branches or symbols of one type. */
 #define BERTH_SCHEMA_NAME_BYTES     256
-#define BERTH_SCHEMA_TEXT_BYTES_MAX (256 * 1024)
-#define BERTH_SCHEMA_FIXED_MAX      (256 * 1024)
+#define BERTH_SCHEMA_TEXT_BYTES_MAX (256L * 1024)
+#define BERTH_SCHEMA_FIXED_MAX      (256L * 1024)
 
 enum berth_schema_type {
     BERTH_SCHEMA_NULL,

@@ -9,7 +9,7 @@
 #include "schema.h"
 
 /* Enough for BERTH_SCHEMA_TEXT_BYTES_MAX of schema, whose names grow by their namespaces. */
-#define CANONICAL_BYTES_MAX (1024 * 1024)
+#define CANONICAL_BYTES_MAX (1024L * 1024)
 
 struct printer {
     struct berth_buffer *out;

@@ -45,6 +45,12 @@ const struct berth_code berth_codes[] = {
     {BERTH_CODE_COMMAND_TOO_OLD,
      "The command is unknown and was issued before what the ledger remembers."},
     {BERTH_CODE_COMMAND_ISSUED_IN_FUTURE, "issued_at is too far in the future."},
+    {BERTH_CODE_RECORD_EMPTY, "The record has no value."},
+    {BERTH_CODE_RECORD_TOO_LARGE, "The record's value is larger than a command may be."},
+    {BERTH_CODE_RECORD_UNDECODABLE, "The value is not what its schema, or Avro, says."},
+    {BERTH_CODE_RECORD_UNKNOWN_SCHEMA, "The fingerprint is of no schema that this berth ships."},
+    {BERTH_CODE_RECORD_NOT_A_COMMAND, "The value is one of berth's own events, no command."},
+    {BERTH_CODE_COMMAND_FIELD_INVALID, "A field is too long, or holds control characters."},
 };
 
 const size_t berth_codes_count = sizeof(berth_codes) / sizeof(berth_codes[0]);

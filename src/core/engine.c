@@ -2,11 +2,11 @@
 #include "berth/core/engine.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
 #include "engine_parts.h"
+#include "text.h"
 
 /* The one call that belongs to no item. */
 #define RENEW_CALL_ID UINT64_MAX
@@ -272,8 +272,7 @@ bool berth_engine_next_effect(struct berth_engine *engine, struct berth_effect *
     return true;
 }
 
-void engine_notice(struct berth_engine *engine, const struct item *item, const char *event,
-                   const char *format, ...) {
+void engine_notice(struct berth_engine *engine, const struct item *item, const char *event, ...) {
     struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_NOTICE);
     effect->slot = item->slot;
     effect->notice.event = event;
@@ -282,10 +281,12 @@ void engine_notice(struct berth_engine *engine, const struct item *item, const c
     memcpy(effect->notice.registry, item->command.registry, sizeof(item->command.registry));
     memcpy(effect->notice.space, item->command.space, sizeof(item->command.space));
     effect->notice.source = item->source;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(effect->notice.text, sizeof(effect->notice.text), format, arguments);
-    va_end(arguments);
+    struct text text;
+    text_init(&text, effect->notice.text, sizeof(effect->notice.text));
+    va_list parts;
+    va_start(parts, event);
+    text_add_list(&text, parts);
+    va_end(parts);
 }
 
 /* ---- Timers ---- */
@@ -394,7 +395,7 @@ void berth_engine_notice_left(struct berth_engine *engine) {
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         const struct item *item = engine->slots[slot];
         if (item != NULL) {
-            engine_notice(engine, item, "command.left", "state=%s", names[item->state]);
+            engine_notice(engine, item, "command.left", "state=", names[item->state], NULL);
         }
     }
 }

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "berth/base/assert.h"
+#include "berth/core/codes.h"
 #include "engine_parts.h"
+#include "text.h"
 
 /* While Redis doesn't answer. */
 #define LEDGER_PAUSE_FIRST_MS 50
@@ -35,8 +37,7 @@ static void on_store(struct berth_engine *engine, struct item *item,
                      const struct berth_ledger_answer *answer);
 static void on_lost(struct berth_engine *engine, struct item *item);
 static enum berth_publish_form stored_form(bool same_source, bool state_current);
-static void take_renewals_in(struct berth_engine *engine,
-                             const struct berth_ledger_answer *answer);
+static void take_renewals_in(struct berth_engine *engine, const struct berth_ledger_answer *answer);
 static bool somebody_waits_for_lease(const struct berth_engine *engine);
 
 /* ---- Asking ---- */
@@ -188,18 +189,18 @@ static void on_claim(struct berth_engine *engine, struct item *item,
         on_held(engine, item, claim);
         break;
     case BERTH_CLAIM_REUSED:
-        work_refuse(engine, item, BERTH_REJECTED, "command.id_reused",
+        work_refuse(engine, item, BERTH_REJECTED, BERTH_CODE_COMMAND_ID_REUSED,
                     "This command id was used before for another command; send this one again "
                     "with an id of its own.");
         break;
     case BERTH_CLAIM_TOO_OLD:
-        work_refuse(engine, item, BERTH_REJECTED, "command.too_old",
+        work_refuse(engine, item, BERTH_REJECTED, BERTH_CODE_COMMAND_TOO_OLD,
                     "The command was issued longer ago than berth remembers commands, so it "
                     "can't be told from a repetition; if it is still wanted, send it again with a "
                     "new id.");
         break;
     case BERTH_CLAIM_IN_FUTURE:
-        work_refuse(engine, item, BERTH_REJECTED, "command.issued_in_future",
+        work_refuse(engine, item, BERTH_REJECTED, BERTH_CODE_COMMAND_ISSUED_IN_FUTURE,
                     "issued_at is more than an hour ahead; check the producer's clock and send "
                     "the command again.");
         break;
@@ -237,8 +238,8 @@ static void on_held(struct berth_engine *engine, struct item *item,
         item->mark_seen = true;
         item->mark = claim->mark;
         item->mark_since_ms = engine->now_ms;
-        engine_notice(engine, item, "lane.held", "holder_instance=%s holder_command_id=%s",
-                      claim->holder.instance, claim->holder.command_id);
+        engine_notice(engine, item, "lane.held", "holder_instance=", claim->holder.instance,
+                      " holder_command_id=", claim->holder.command_id, NULL);
     }
     /* An earlier incarnation of this instance is dead, its lock file is ours: a short grace for
      * what it still had under way is enough. */
@@ -317,7 +318,8 @@ void claim_let_go(struct berth_engine *engine, struct item *item) {
 /* The lane is somebody else's: what was done is for them to find. Claim again. */
 static void on_lost(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(item->calls_outstanding == 0);
-    engine_notice(engine, item, "lane.lost", "token=%lld", (long long)item->token);
+    char token[TEXT_NUMBER_BYTES];
+    engine_notice(engine, item, "lane.lost", "token=", text_number(item->token, token), NULL);
     claim_let_go(engine, item);
     engine_disarm(engine, &item->timer);
     work_end(engine, item);
@@ -357,8 +359,8 @@ void claim_renew(struct berth_engine *engine) {
     /* With copies of the commands: an item may be released before the effect is performed. */
     size_t per_lane = sizeof(struct berth_renewal) + sizeof(struct berth_command);
     void *attached;
-    struct berth_effect *effect = engine_effect_with(engine, BERTH_EFFECT_LEDGER,
-                                                     engine->lanes_held * per_lane, &attached);
+    struct berth_effect *effect =
+        engine_effect_with(engine, BERTH_EFFECT_LEDGER, engine->lanes_held * per_lane, &attached);
     struct berth_renewal *lanes = attached;
     struct berth_command *commands = (struct berth_command *)(lanes + engine->lanes_held);
     engine->renew_count = 0;
@@ -369,8 +371,8 @@ void claim_renew(struct berth_engine *engine) {
             *command = item->command;
             command->workspaces = NULL;
             command->workspaces_count = 0;
-            lanes[engine->renew_count] = (struct berth_renewal){
-                .command = command, .token = item->token, .slot = slot};
+            lanes[engine->renew_count] =
+                (struct berth_renewal){.command = command, .token = item->token, .slot = slot};
             engine->renew_slots[engine->renew_count] = slot;
             engine->renew_tokens[engine->renew_count] = item->token;
             engine->renew_count++;
@@ -405,8 +407,8 @@ void claim_renewed(struct berth_engine *engine, const struct berth_ledger_answer
     }
 }
 
-/* A lane that was taken after the renewal was asked isn't in it, and one that was asked too long ago
- * is no good any more. */
+/* A lane that was taken after the renewal was asked isn't in it, and one that was asked too long
+ * ago is no good any more. */
 static bool somebody_waits_for_lease(const struct berth_engine *engine) {
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         const struct item *item = engine->slots[slot];

@@ -6,11 +6,11 @@
  * its front only: until offsets can settle out of order, the committed offset covers everything
  * that was answered.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
 #include "engine_parts.h"
+#include "text.h"
 
 static struct partition *partition_at(struct berth_engine *engine, uint32_t number);
 static struct item *make_item(struct berth_engine *engine, struct partition *partition,
@@ -44,7 +44,7 @@ void intake_gained(struct berth_engine *engine, const struct berth_engine_partit
         .commit_start = gained->commit_start,
         .timer = {.kind = TIMER_PARTITION, .owner = partition},
     };
-    (void)snprintf(partition->topic, sizeof(partition->topic), "%s", gained->topic);
+    text_set(partition->topic, sizeof(partition->topic), gained->topic, NULL);
     TAILQ_INIT(&partition->window);
     engine->partitions_open++;
     publish_consider(engine, partition);
@@ -136,7 +136,7 @@ static struct item *make_item(struct berth_engine *engine, struct partition *par
     item->state = ITEM_QUEUED;
     item->timer = (struct timer){.kind = TIMER_ITEM, .owner = item};
     item->registry = (uint32_t)engine->config->registries_count;
-    (void)snprintf(item->source.topic, sizeof(item->source.topic), "%s", partition->topic);
+    text_set(item->source.topic, sizeof(item->source.topic), partition->topic, NULL);
     item->source.partition = partition->kafka_number;
     item->source.offset = record->offset;
 
@@ -197,7 +197,7 @@ static void drop_tail(struct berth_engine *engine, struct partition *partition,
         struct item *before = TAILQ_PREV(item, item_list, in_window);
         if (item->state == state) {
             if (engine->draining) {
-                engine_notice(engine, item, "command.left", "state=queued");
+                engine_notice(engine, item, "command.left", "state=queued", NULL);
                 engine->left++;
             }
             item_release(engine, item);

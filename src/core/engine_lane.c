@@ -5,11 +5,11 @@
  * A lane exists while it has items. Its first item is at work (or waits for room); it stays the
  * first until it is settled, so at most one command of a space can ever be found half done.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
 #include "engine_parts.h"
+#include "text.h"
 
 /* The hash table's memory is the pool's; every function that touches it calls its engine `engine`.
  */
@@ -91,17 +91,20 @@ void lanes_free(struct berth_engine *engine) {
 
 static struct lane *find_or_make(struct berth_engine *engine, const struct berth_command *command) {
     char key[LANE_KEY_BYTES];
-    int len = snprintf(key, sizeof(key), "%s/%s", command->registry, command->space);
-    BERTH_ASSERT(len > 0);
-    BERTH_ASSERT((size_t)len < sizeof(key));
+    struct text text;
+    text_init(&text, key, sizeof(key));
+    text_add(&text, command->registry);
+    text_add(&text, "/");
+    text_add(&text, command->space);
+    BERTH_ASSERT(!text.cut);
 
     struct lane *lane;
-    HASH_FIND(hh, engine->lanes, key, (size_t)len, lane);
+    HASH_FIND(hh, engine->lanes, key, text.len, lane);
     if (lane == NULL) {
         lane = berth_pool_alloc(engine->pool, sizeof(*lane));
         memcpy(lane->key, key, sizeof(key));
         TAILQ_INIT(&lane->items);
-        HASH_ADD_KEYPTR(hh, engine->lanes, lane->key, (size_t)len, lane);
+        HASH_ADD_KEYPTR(hh, engine->lanes, lane->key, text.len, lane);
     }
     return lane;
 }

@@ -220,8 +220,9 @@ struct berth_effect *engine_effect(struct berth_engine *engine, enum berth_effec
 /* The same with pool memory of so many bytes, which lives as long as the effect. */
 struct berth_effect *engine_effect_with(struct berth_engine *engine, enum berth_effect_kind kind,
                                         size_t attached_bytes, void **ret_attached);
-void engine_notice(struct berth_engine *engine, const struct item *item, const char *event,
-                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The text is the concatenation of the strings that follow, up to a NULL. */
+void engine_notice(struct berth_engine *engine, const struct item *item, const char *event, ...)
+    __attribute__((sentinel));
 void engine_arm(struct berth_engine *engine, struct timer *timer, int64_t delay_ms);
 void engine_disarm(struct berth_engine *engine, struct timer *timer);
 /* Exponential back-off with full jitter: uniform in [1, min(cap, first * 2^failures)]. */

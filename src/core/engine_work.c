@@ -3,11 +3,12 @@
  * Work: stepping the plan of a claimed command, what Harbor answered, retries, giving up, deciding
  * (design 4.4, 4.8).
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
+#include "berth/core/codes.h"
 #include "engine_parts.h"
+#include "text.h"
 
 /* Design 4.4: giving up needs a read-back some time after the last write of unknown outcome ... */
 #define READ_BACK_PAUSE_MS 2000
@@ -31,16 +32,15 @@ void work_start(struct berth_engine *engine, struct item *item,
         .index = item->registry, .account = registry->account, .dedicated = registry->dedicated};
     /* Redis may have lost a claim under which this worker asked Harbor. */
     bool first_claim = claim->first && item->calls_made == 0;
-    bool cold = !first_claim || item->take_over ||
-                claim->state.knowledge == BERTH_SPACE_UNKNOWN ||
+    bool cold = !first_claim || item->take_over || claim->state.knowledge == BERTH_SPACE_UNKNOWN ||
                 claim->state.verified_at_ms < engine->wall_ms - engine->config->cold_after_ms;
 
     BERTH_ASSERT(item->work == NULL);
     item->work = berth_pool_alloc(engine->pool, sizeof(*item->work));
     berth_work_init(item->work, &item->command, &plan_registry, &engine->plan_settings,
                     engine->pool);
-    berth_work_claimed(item->work, first_claim, claim->before_known, &claim->before,
-                       &claim->state, cold);
+    berth_work_claimed(item->work, first_claim, claim->before_known, &claim->before, &claim->state,
+                       cold);
     item->burned = 0;
     item->failures = 0;
     item->read_backs = 0;
@@ -115,8 +115,11 @@ static void ask_harbor(struct berth_engine *engine, struct item *item,
         effect->harbor.call_id = item->slot;
         effect->harbor.call = calls[i];
         struct berth_harbor_call *call = &effect->harbor.call;
-        (void)snprintf(call->request_id, sizeof(call->request_id), "%s/%d.%u", item->command.id,
-                       item->attempts, ++item->calls_made);
+        char attempt[TEXT_NUMBER_BYTES];
+        char number[TEXT_NUMBER_BYTES];
+        text_set(call->request_id, sizeof(call->request_id), item->command.id, "/",
+                 text_number(item->attempts, attempt), ".", text_number(++item->calls_made, number),
+                 NULL);
         call->not_after_ms =
             berth_harbor_call_is_write(call->kind) ? claim_not_after_ms(engine, item) : INT64_MAX;
         item->calls_outstanding++;
@@ -139,8 +142,8 @@ void work_answered(struct berth_engine *engine, struct item *item,
         break;
     }
     if (item->failed_once) {
-        (void)snprintf(item->last_error, sizeof(item->last_error), "%s: %.90s",
-                       berth_harbor_verdict_name(answer->verdict), answer->error);
+        text_set(item->last_error, sizeof(item->last_error),
+                 berth_harbor_verdict_name(answer->verdict), ": ", answer->error, NULL);
         if (answer->retry_after_ms > item->retry_after_ms) {
             item->retry_after_ms = answer->retry_after_ms;
         }
@@ -172,8 +175,11 @@ static void back_off_or_give_up(struct berth_engine *engine, struct item *item) 
         pause_ms = item->retry_after_ms;
     }
     item->failures++;
-    engine_notice(engine, item, "command.retried", "attempt=%u pause_ms=%lld reason=\"%s\"",
-                  item->burned, (long long)pause_ms, item->last_error);
+    char burned[TEXT_NUMBER_BYTES];
+    char pause[TEXT_NUMBER_BYTES];
+    engine_notice(engine, item, "command.retried", "burned=", text_number(item->burned, burned),
+                  " pause_ms=", text_number(pause_ms, pause), " reason=\"", item->last_error, "\"",
+                  NULL);
     item_move(engine, item, ITEM_BACKING_OFF);
     engine_arm(engine, &item->timer, pause_ms);
 }
@@ -221,15 +227,17 @@ static void read_back(struct berth_engine *engine, struct item *item) {
 
 static void give_up(struct berth_engine *engine, struct item *item, bool state_unknown) {
     char message[BERTH_MESSAGE_BYTES];
-    const char *code = state_unknown ? "space.state_unknown" : "registry.unavailable";
-    int len =
-        snprintf(message, sizeof(message),
-                 "Registry '%s' could not do it after %u attempts in %lld s (%s); the command is "
-                 "in the dead letters, replay it or send it again when the registry is well.%s",
-                 item->command.registry, item->burned,
-                 (long long)((engine->wall_ms - item->received_wall_ms) / 1000), item->last_error,
-                 state_unknown ? " What is there now could not be read." : "");
-    BERTH_ASSERT(len > 0); /* Cut where it is too long. */
+    const char *code =
+        state_unknown ? BERTH_CODE_SPACE_STATE_UNKNOWN : BERTH_CODE_REGISTRY_UNAVAILABLE;
+    char burned[TEXT_NUMBER_BYTES];
+    char seconds[TEXT_NUMBER_BYTES];
+    text_set(message, sizeof(message), "Registry '", item->command.registry,
+             "' could not do it after ", text_number(item->burned, burned), " attempts in ",
+             text_number((engine->wall_ms - item->received_wall_ms) / 1000, seconds), " s (",
+             item->last_error,
+             "); the command is in the dead letters: replay it or send it again when the registry "
+             "is well.",
+             state_unknown ? " What is there now could not be read." : "", NULL);
     berth_work_give_up(item->work, code, message, state_unknown, item_outcome(engine, item));
     /* Something may still be applied late: the lane stays taken until its lease has run out. */
     decided(engine, item, !state_unknown);
@@ -259,7 +267,7 @@ static void stamp_states(struct berth_engine *engine, struct item *item) {
         after->verified_at_ms = engine->wall_ms;
     }
     if (item->outcome->changed) {
-        (void)snprintf(after->updated_by, sizeof(after->updated_by), "%s", item->command.id);
+        text_set(after->updated_by, sizeof(after->updated_by), item->command.id, NULL);
         after->updated_at_ms = engine->wall_ms;
     }
 }

@@ -87,9 +87,6 @@ static void start_warm(struct berth_work *work) {
     if (work->command->type == BERTH_DELETE_SPACE || work->command->type == BERTH_CREATE_SPACE) {
         work->robots_known = false; /* Other people's robots matter too, and only Harbor knows. */
     }
-    if (plan_has_items(work->command)) {
-        plan_items_cover(work, &work->now);
-    }
 }
 
 /*
@@ -131,7 +128,7 @@ enum berth_plan_step berth_work_step(struct berth_work *work, struct berth_harbo
                                      struct berth_outcome *ret_outcome) {
     BERTH_ASSERT(capacity > 0);
     struct plan_calls calls = {.calls = ret_calls, .capacity = capacity};
-    bool ended = work->refusal != BERTH_REFUSAL_NONE && !work->write_unknown;
+    bool ended = work->refusal != BERTH_REFUSAL_NONE;
 
     if (!ended && plan_must_read(work)) {
         plan_read(work, &calls);

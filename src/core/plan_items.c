@@ -106,12 +106,6 @@ void plan_items_forget_project(struct berth_work *work) {
     }
 }
 
-void plan_items_forget_foreign(struct berth_work *work) {
-    for (size_t i = 0; i < work->items_count; i++) {
-        work->items[i].foreign = false;
-    }
-}
-
 void plan_items_mark_foreign(struct berth_work *work, const char *robot_name) {
     for (size_t i = 0; i < work->items_count; i++) {
         if (strcmp(work->items[i].robot_name, robot_name) == 0) {

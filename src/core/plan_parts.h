@@ -137,9 +137,8 @@ void plan_items_cover(struct berth_work *work, const struct berth_space_state *s
 /* Everything must be looked at again: the list of robots was read anew. */
 void plan_items_reopen(struct berth_work *work);
 
-/* What was seen of robots was seen of another project's, or before the list that is read now. */
+/* What was seen of the workspaces' robots was seen of another project's. */
 void plan_items_forget_project(struct berth_work *work);
-void plan_items_forget_foreign(struct berth_work *work);
 
 /* A robot of somebody else has this name. */
 void plan_items_mark_foreign(struct berth_work *work, const char *robot_name);

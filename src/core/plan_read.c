@@ -161,7 +161,7 @@ enum berth_observed plan_quota_answered(struct berth_work *work,
     }
     /* Redis didn't know the quota when `before` was taken from there. Nothing was written yet, so
      * this is what the command met. */
-    bool met = work->first_claim && !work->wrote && work->before.project_id == work->now.project_id;
+    bool met = work->first_claim && work->before.project_id == work->now.project_id;
     if (met && work->before.quota_bytes == BERTH_QUOTA_UNSET) {
         work->before.quota_bytes = work->now.quota_bytes;
     }
@@ -175,7 +175,6 @@ static void start_list(struct berth_work *work) {
     work->robots_page = 1;
     work->foreign_robots = 0;
     work->foreign_example[0] = '\0';
-    plan_items_forget_foreign(work);
 }
 
 enum berth_observed plan_robots_answered(struct berth_work *work,

@@ -109,8 +109,9 @@ void berth_assignment_step(struct berth_consumer *consumer) {
     while (rebalance->state == BERTH_REBALANCE_NONE && consumer->waiting_count > 0) {
         rd_kafka_event_t *event = consumer->waiting[0];
         consumer->waiting_count--;
-        memmove(&consumer->waiting[0], &consumer->waiting[1],
-                consumer->waiting_count * sizeof(consumer->waiting[0]));
+        for (size_t i = 0; i < consumer->waiting_count; i++) {
+            consumer->waiting[i] = consumer->waiting[i + 1];
+        }
         begin(consumer, event);
     }
     if (consumer->close_refused) {
@@ -248,7 +249,7 @@ static void wait_to_read_again(struct berth_consumer *consumer) {
         consumer->callbacks.on_error(consumer->ctx, false, text);
     }
     int wait_ms = berth_kafka_positions_unstable(positions) ? RETRY_UNSTABLE_MS : RETRY_MS;
-    struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000L};
     int failed = event_add(rebalance->retry, &wait);
     BERTH_ASSERT(failed == 0);
     rebalance->state = BERTH_REBALANCE_WAITING;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
@@ -14,11 +15,18 @@
  * or about properties of another client: one [kafka] feeds all. */
 #define SYSLOG_ERROR 3
 
+#define RETRY_MS 50
+
 static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                            const char *text);
 static void rdkafka_debug_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                                  const char *text);
 static void *destroy_handle(void *ctx);
+static void read_log_ends(rd_kafka_t *handle, int64_t which, int64_t until_ms,
+                          rd_kafka_topic_partition_list_t *list);
+static bool may_pass(rd_kafka_resp_err_t err);
+static rd_kafka_resp_err_t read_place(rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms,
+                                      struct berth_kafka_place *ret_place);
 static rd_kafka_resp_err_t take_committed(rd_kafka_event_t *event,
                                           rd_kafka_topic_partition_list_t **ret_committed);
 
@@ -102,62 +110,111 @@ void berth_kafka_log_ends(rd_kafka_t *handle, int64_t which, int timeout_ms,
     rd_kafka_topic_partition_list_sort(partitions, NULL, NULL);
     int next = 0;
     while (next < partitions->cnt) {
-        const char *topic = partitions->elems[next].topic;
-        rd_kafka_topic_partition_list_t *some = rd_kafka_topic_partition_list_new(8);
         int first = next;
+        const char *topic = partitions->elems[first].topic;
+        rd_kafka_topic_partition_list_t *some = rd_kafka_topic_partition_list_new(8);
         for (; next < partitions->cnt && strcmp(partitions->elems[next].topic, topic) == 0;
              next++) {
-            /* The request's "timestamp" may also be one of the two logical offsets. */
-            rd_kafka_topic_partition_list_add(some, topic, partitions->elems[next].partition)
-                ->offset = which;
+            rd_kafka_topic_partition_list_add(some, topic, partitions->elems[next].partition);
         }
-        int64_t left_ms = until_ms - berth_clock_monotonic_ms();
-        rd_kafka_resp_err_t err = left_ms > 0
-                                      ? rd_kafka_offsets_for_times(handle, some, (int)left_ms)
-                                      : RD_KAFKA_RESP_ERR__TIMED_OUT;
+        read_log_ends(handle, which, until_ms, some);
         for (int i = first; i < next; i++) {
-            rd_kafka_topic_partition_t *to = &partitions->elems[i];
             const rd_kafka_topic_partition_t *from =
-                rd_kafka_topic_partition_list_find(some, topic, to->partition);
-            to->offset = from->offset;
-            to->err = err != RD_KAFKA_RESP_ERR_NO_ERROR ? err : from->err;
-            if (to->err == RD_KAFKA_RESP_ERR_NO_ERROR && to->offset < 0) {
-                to->err = RD_KAFKA_RESP_ERR__NO_OFFSET;
-            }
+                rd_kafka_topic_partition_list_find(some, topic, partitions->elems[i].partition);
+            partitions->elems[i].offset = from->offset;
+            partitions->elems[i].err = from->err;
         }
         rd_kafka_topic_partition_list_destroy(some);
+    }
+}
+
+/* Of one topic. */
+static void read_log_ends(rd_kafka_t *handle, int64_t which, int64_t until_ms,
+                          rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_resp_err_t first_err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    int64_t left_ms = until_ms - berth_clock_monotonic_ms();
+    for (; left_ms > 0; left_ms = until_ms - berth_clock_monotonic_ms()) {
+        for (int i = 0; i < list->cnt; i++) {
+            /* The request's "timestamp" may also be one of the two logical offsets. */
+            list->elems[i].offset = which;
+        }
+        first_err = rd_kafka_offsets_for_times(handle, list, (int)left_ms);
+        for (int i = 0; i < list->cnt && first_err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+            first_err = list->elems[i].err;
+        }
+        if (!may_pass(first_err)) {
+            break;
+        }
+        (void)usleep(RETRY_MS * 1000);
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        rd_kafka_topic_partition_t *partition = &list->elems[i];
+        if (partition->err == RD_KAFKA_RESP_ERR_NO_ERROR && partition->offset < 0) {
+            partition->err =
+                first_err != RD_KAFKA_RESP_ERR_NO_ERROR ? first_err : RD_KAFKA_RESP_ERR__NO_OFFSET;
+        }
+    }
+}
+
+/* Whether it is what brokers say while a topic is new, or its leader changes. */
+static bool may_pass(rd_kafka_resp_err_t err) {
+    switch ((int)err) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+        return true;
+    default:
+        return false;
     }
 }
 
 enum berth_rc berth_kafka_place_of(rd_kafka_t *handle, const char *topic, int timeout_ms,
                                    struct berth_kafka_place *ret_place,
                                    struct berth_error *reterr) {
-    struct berth_kafka_place place = {.partitions = 0};
-    const struct rd_kafka_metadata *metadata = NULL;
+    int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
     rd_kafka_topic_t *wanted = rd_kafka_topic_new(handle, topic, NULL);
-    rd_kafka_resp_err_t err = wanted == NULL
-                                  ? rd_kafka_last_error()
-                                  : rd_kafka_metadata(handle, 0, wanted, &metadata, timeout_ms);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt > 0) {
-        const struct rd_kafka_metadata_topic *found = &metadata->topics[0];
-        err = found->err;
-        place.partitions = found->partition_cnt;
-        place.replication_factor = found->partition_cnt > 0 ? found->partitions[0].replica_cnt : 0;
+    if (wanted == NULL) {
+        berth_error_set(reterr, "topic %s: %s", topic, rd_kafka_err2str(rd_kafka_last_error()));
+        return BERTH_FAULT_LIBRARY;
     }
-    if (metadata != NULL) {
-        rd_kafka_metadata_destroy(metadata);
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    int64_t left_ms = timeout_ms;
+    for (; left_ms > 0; left_ms = until_ms - berth_clock_monotonic_ms()) {
+        err = read_place(handle, wanted, (int)left_ms, ret_place);
+        if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || !may_pass(err)) {
+            break;
+        }
+        (void)usleep(RETRY_MS * 1000);
     }
-    if (wanted != NULL) {
-        rd_kafka_topic_destroy(wanted);
-    }
+    rd_kafka_topic_destroy(wanted);
     if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-        place = (struct berth_kafka_place){.partitions = 0};
+        *ret_place = (struct berth_kafka_place){.partitions = 0};
     } else if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         berth_error_set(reterr, "topic %s: %s", topic, rd_kafka_err2str(err));
         return BERTH_FAULT_LIBRARY;
     }
-    *ret_place = place;
     return BERTH_OK;
+}
+
+static rd_kafka_resp_err_t read_place(rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms,
+                                      struct berth_kafka_place *ret_place) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t err = rd_kafka_metadata(handle, 0, topic, &metadata, timeout_ms);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return err;
+    }
+    err = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (metadata->topic_cnt > 0) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[0];
+        err = found->err;
+        *ret_place = (struct berth_kafka_place){
+            .partitions = found->partition_cnt,
+            .replication_factor = found->partition_cnt > 0 ? found->partitions[0].replica_cnt : 0};
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return err;
 }
 
 rd_kafka_headers_t *berth_kafka_headers_new(const struct berth_header *headers, size_t count) {

@@ -267,7 +267,7 @@ static enum berth_rc subscribe(struct berth_consumer *consumer, struct berth_err
 }
 
 static void set_tick(struct berth_consumer *consumer, int period_ms) {
-    struct timeval period = {.tv_sec = period_ms / 1000, .tv_usec = period_ms % 1000 * 1000};
+    struct timeval period = {.tv_sec = period_ms / 1000, .tv_usec = period_ms % 1000 * 1000L};
     int failed = event_add(consumer->tick, &period);
     BERTH_ASSERT(failed == 0); /* Room for it was made when it was created. */
 }

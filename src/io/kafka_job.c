@@ -41,6 +41,7 @@ bool berth_kafka_job_deinit(struct berth_kafka_job *job, int timeout_ms) {
     if (job->running) {
         struct timespec until = berth_kafka_time_after_ms(timeout_ms);
         if (pthread_timedjoin_np(job->thread, NULL, &until) != 0) {
+            (void)pthread_detach(job->thread);
             return false;
         }
         job->running = false;

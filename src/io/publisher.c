@@ -87,6 +87,7 @@ bool berth_publisher_free(struct berth_publisher *publisher, int timeout_ms) {
     (void)pthread_mutex_unlock(&publisher->mutex);
     struct timespec until = berth_kafka_time_after_ms(timeout_ms);
     if (pthread_timedjoin_np(publisher->thread, NULL, &until) != 0) {
+        (void)pthread_detach(publisher->thread);
         return false;
     }
     release(publisher);

@@ -90,35 +90,34 @@ struct berth_publisher {
     uint64_t batch_id;
     int64_t busy_since_ms;
 
-    /* Both threads', under the mutex. */
+    /* Both threads', under the mutex; but for ready, which is atomic. */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* handed_over or stopping. */
     bool handed_over;
     bool stopping;
+    atomic_bool ready;
     struct berth_batch offered;
     struct berth_publisher_mail mail;
 
-    atomic_bool ready;
-
     /* The publisher's thread's. */
     enum berth_publisher_state state;
+    int rebuilds; /* Without a commit in between. */
     rd_kafka_t *handle;
     rd_kafka_topic_t *topics[BERTH_PUBLISHER_TOPICS_MAX];
-    bool has_batch;
     struct berth_batch batch;
+    bool has_batch;
     bool undecided; /* The commit of the batch was asked for and never answered. */
     bool fenced;    /* Why the producer is broken. */
-    /* A record that brokers refused leaves a gap in the producer's sequence numbers:
-     * librdkafka 2.0.2 goes on behind it, and the next transaction fails too (seen with
-     * MSG_SIZE_TOO_LARGE). */
+    /* A record that brokers refused leaves a gap in the producer's sequence numbers: librdkafka
+     * 2.0.2 goes on behind it, and the next transaction fails too (seen with MSG_SIZE_TOO_LARGE).
+     */
     bool sequence_broken;
-    int64_t fenced_ms;                /* When it last was fenced; 0: never. */
-    int64_t trouble_ms;               /* When trouble was last told. */
-    int rebuilds;                     /* Without a commit in between. */
-    char text[BERTH_ERROR_BYTES_MAX]; /* The first thing that went wrong with the batch. */
-    rd_kafka_resp_err_t failed_err;
+    rd_kafka_resp_err_t failed_err;   /* The first thing that went wrong with the batch, */
+    char text[BERTH_ERROR_BYTES_MAX]; /* and how it is told. */
     ptrdiff_t failed_record;
     size_t failed_records;
+    int64_t fenced_ms;  /* When it last was fenced; 0: never. */
+    int64_t trouble_ms; /* When trouble was last told; 0: never. */
 };
 
 /* The thread's body; ctx is the publisher. */

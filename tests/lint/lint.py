@@ -2,7 +2,7 @@
 """The checks of ./dev lint, one a subcommand. Each prints what is wrong, one finding a line, and
 ends with status 1 if there was any; a check that finds nothing to look at is wrong too.
 
-    lint.py format|tidy|layers|purity|sizes|licences [--root DIR] [--build DIR] [--fix]
+    lint.py format|tidy|layers|purity|sizes|licences|map [--root DIR] [--build DIR] [--fix]
 """
 
 import argparse
@@ -311,6 +311,33 @@ def check_licences(arguments: argparse.Namespace) -> Iterable[str]:
             yield f'{path.relative_to(arguments.root)}: does not begin with "{SPDX}"'
 
 
+def check_map(arguments: argparse.Namespace) -> Iterable[str]:
+    """docs/architecture.md names every source file's job, and no file that isn't there."""
+    page = arguments.root / "docs" / "architecture.md"
+    if not page.exists():
+        yield "docs/architecture.md: isn't there"
+        return
+    # The first column of the tables below "Every file's job", by the folder of their heading.
+    mapped: set[str] = set()
+    folder = ""
+    for line in page.read_text().splitlines():
+        if line.startswith("#"):
+            folder = line.removeprefix("### ") if line.startswith("### ") else ""
+        elif line.startswith("| ") and folder in LAYERS:
+            cell = line.split("|")[1]
+            mapped |= {f"{folder}/{name.strip()}" for name in cell.split(",")}
+    mapped -= {f"{layer}/file" for layer in LAYERS} | {f"{layer}/---" for layer in LAYERS}
+    there: set[str] = set()
+    for top in ("src", "include/berth"):
+        for path in files_below(arguments.root, top):
+            if path.suffix in (".c", ".h", ".lua", ".cmake"):
+                there.add(str(path.relative_to(arguments.root / top)))
+    if not there:
+        yield "no files found"
+    yield from (f"docs/architecture.md: {name} isn't named" for name in sorted(there - mapped))
+    yield from (f"docs/architecture.md: {name} isn't there" for name in sorted(mapped - there))
+
+
 CHECKS = {
     "format": check_format,
     "tidy": check_tidy,
@@ -318,6 +345,7 @@ CHECKS = {
     "purity": check_purity,
     "sizes": check_sizes,
     "licences": check_licences,
+    "map": check_map,
 }
 
 

@@ -254,5 +254,21 @@ class Licences(LintCase):
         self.assert_finds("licences", "no files found")
 
 
+class Map(LintCase):
+    def test_a_file_that_the_map_does_not_name_is_found(self) -> None:
+        self.empty()
+        self.write("src/core/lane.c", "int lane;\n")
+        self.write("docs/architecture.md", "### core\n\n| file | job |\n| --- | --- |\n")
+        self.assert_finds("map", "core/lane.c isn't named")
+        self.write("docs/architecture.md", "### core\n\n| file | job |\n| lane.c | turns |\n")
+        self.assert_passes("map")
+
+    def test_a_file_that_is_not_there_any_more_is_found(self) -> None:
+        self.empty()
+        self.write("src/core/lane.c", "int lane;\n")
+        self.write("docs/architecture.md", "### core\n\n| lane.c, gone.c | turns |\n")
+        self.assert_finds("map", "core/gone.c isn't there")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -2,10 +2,10 @@
 /*
  * Codec: Avro bytes to and from structs (design 3, "Framing").
  *
- * A record's value is Avro single-object encoding: C3 01, the CRC-64-AVRO fingerprint of the writer's
- * schema, the body. The writer's schema is one that berth ships. avro-c never sees bytes that the
- * bounded check (codec/avro_check.h) has not walked first.
- * Single-threaded: avro-c's error text is one static buffer. One codec for each thread.
+ * A record's value is Avro single-object encoding: C3 01, the CRC-64-AVRO fingerprint of the
+ * writer's schema, the body. The writer's schema is one that berth ships. avro-c never sees bytes
+ * that the bounded check (codec/avro_check.h) has not walked first. Single-threaded: avro-c's error
+ * text is one static buffer. One codec for each thread.
  */
 #ifndef BERTH_CODEC_CODEC_H
 #define BERTH_CODEC_CODEC_H
@@ -21,7 +21,7 @@
 struct berth_codec;
 
 /* The most bytes of a record's value that are looked at; longer is record.too_large. */
-#define BERTH_RECORD_BYTES_MAX (256 * 1024)
+#define BERTH_RECORD_BYTES_MAX (256L * 1024)
 
 /* One header of a Kafka record. A view. */
 struct berth_header {
@@ -68,12 +68,12 @@ BERTH_MUST_USE enum berth_rc berth_codec_encode_command(struct berth_codec *code
 
 /*
  * Any record of ours (result, audit, state, command) as one line of JSON, with plain values (unions
- * without Avro's type wrapper), into out; ret_name (when not NULL) is the Avro record's name, a view
- * of the codec. Logical timestamps are ISO 8601 in UTC.
- * BERTH_INVALID: the bytes are not a record of a schema berth ships; reterr says why.
+ * without Avro's type wrapper), into out; ret_name (when not NULL) is the Avro record's name, a
+ * view of the codec. Logical timestamps are ISO 8601 in UTC. BERTH_INVALID: the bytes are not a
+ * record of a schema berth ships; reterr says why.
  */
-BERTH_MUST_USE enum berth_rc berth_codec_to_json(struct berth_codec *codec, struct berth_bytes value,
-                                                 struct berth_buffer *out, const char **ret_name,
-                                                 struct berth_error *reterr);
+BERTH_MUST_USE enum berth_rc berth_codec_to_json(struct berth_codec *codec,
+                                                 struct berth_bytes value, struct berth_buffer *out,
+                                                 const char **ret_name, struct berth_error *reterr);
 
 #endif

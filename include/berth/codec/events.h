@@ -3,8 +3,8 @@
  * Events: from an outcome to the records that are published for it, and to and from the bytes in
  * which the ledger keeps them (design 3, 4.3).
  *
- * A publication is a list of records: result, audit, space state, dead letter, in this order, each at
- * most once. It is made once, stored, and published from the stored bytes, however often.
+ * A publication is a list of records: result, audit, space state, dead letter, in this order, each
+ * at most once. It is made once, stored, and published from the stored bytes, however often.
  */
 #ifndef BERTH_CODEC_EVENTS_H
 #define BERTH_CODEC_EVENTS_H
@@ -37,7 +37,8 @@ struct berth_event_context {
     int64_t record_time_ms;   /* The record's own timestamp; -1: none. */
 };
 
-/* A packed publication: owned bytes with a checked format; empty when there's nothing to publish. */
+/* A packed publication: owned bytes with a checked format; empty when there's nothing to publish.
+ */
 struct berth_publication {
     uint8_t *data;
     size_t len;
@@ -46,15 +47,13 @@ struct berth_publication {
 /*
  * Makes the publication of an outcome. Ids, times and span ids are derived from the command, the
  * source and the outcome, so the same input gives the same bytes.
- * A result that would be larger than record_bytes_max goes without details (never without the rest).
- * Faults: MEMORY, LIBRARY.
+ * A result that would be larger than record_bytes_max goes without details (never without the
+ * rest). Faults: MEMORY, LIBRARY.
  */
-BERTH_MUST_USE enum berth_rc berth_publication_make(struct berth_codec *codec,
-                                                    const struct berth_event_context *context,
-                                                    const struct berth_outcome *outcome,
-                                                    size_t record_bytes_max,
-                                                    struct berth_publication *ret_publication,
-                                                    struct berth_error *reterr);
+BERTH_MUST_USE enum berth_rc
+berth_publication_make(struct berth_codec *codec, const struct berth_event_context *context,
+                       const struct berth_outcome *outcome, size_t record_bytes_max,
+                       struct berth_publication *ret_publication, struct berth_error *reterr);
 
 /*
  * Makes the answer to *another* record with a known id: only the result, with this source, an event

@@ -53,6 +53,14 @@
 #define BERTH_CODE_COMMAND_TOO_OLD          "command.too_old"
 #define BERTH_CODE_COMMAND_ISSUED_IN_FUTURE "command.issued_in_future"
 
+/* Records that are no command: dead letters. */
+#define BERTH_CODE_RECORD_EMPTY          "record.empty"
+#define BERTH_CODE_RECORD_TOO_LARGE      "record.too_large"
+#define BERTH_CODE_RECORD_UNDECODABLE    "record.undecodable"
+#define BERTH_CODE_RECORD_UNKNOWN_SCHEMA "record.unknown_schema"
+#define BERTH_CODE_RECORD_NOT_A_COMMAND  "record.not_a_command"
+#define BERTH_CODE_COMMAND_FIELD_INVALID "command.field_invalid"
+
 struct berth_code {
     const char *code;
     const char *meaning; /* One sentence. */

@@ -27,9 +27,8 @@ struct berth_rules {
 
 /*
  * True when the command is acceptable; ret_registry is then its registry's index.
- * False: ret_refusal says why (the first rule that is broken, in a fixed order: id, registry, topic,
- * space name, key, fields of the type).
- * key: the record's key; topic: where it was read.
+ * False: ret_refusal says why (the first rule that is broken, in a fixed order: id, registry,
+ * topic, space name, key, fields of the type). key: the record's key; topic: where it was read.
  */
 bool berth_command_check(const struct berth_command *command, const char *topic, const void *key,
                          size_t key_len, const struct berth_rules *rules, size_t *ret_registry,

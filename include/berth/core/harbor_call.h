@@ -15,18 +15,18 @@
 #include "berth/core/command.h"
 
 enum berth_harbor_call_kind {
-    BERTH_HARBOR_CREATE_PROJECT,  /* POST /projects: space, visibility, quota_bytes or unset. */
+    BERTH_HARBOR_CREATE_PROJECT,   /* POST /projects: space, visibility, quota_bytes or unset. */
     BERTH_HARBOR_GET_PROJECT_NAME, /* GET /projects/{space}, as a name. */
-    BERTH_HARBOR_GET_PROJECT_ID,  /* GET /projects/{project_id}. */
-    BERTH_HARBOR_UPDATE_PROJECT,  /* PUT /projects/{project_id}: visibility. */
-    BERTH_HARBOR_DELETE_PROJECT,  /* DELETE /projects/{project_id}. */
-    BERTH_HARBOR_GET_QUOTA,       /* GET /quotas?reference_id={project_id}. */
-    BERTH_HARBOR_SET_QUOTA,       /* PUT /quotas/{quota_id}: quota_bytes. */
-    BERTH_HARBOR_LIST_ROBOTS,     /* GET /robots of project_id: page, from 1. */
-    BERTH_HARBOR_CREATE_ROBOT,    /* POST /robots: space, workspace, robot_name. */
-    BERTH_HARBOR_SET_SECRET,      /* PATCH /robots/{robot_id}: project_id, workspace. */
-    BERTH_HARBOR_ENABLE_ROBOT,    /* PUT /robots/{robot_id}: space, workspace, robot_name. */
-    BERTH_HARBOR_DELETE_ROBOT,    /* DELETE /robots/{robot_id}. */
+    BERTH_HARBOR_GET_PROJECT_ID,   /* GET /projects/{project_id}. */
+    BERTH_HARBOR_UPDATE_PROJECT,   /* PUT /projects/{project_id}: visibility. */
+    BERTH_HARBOR_DELETE_PROJECT,   /* DELETE /projects/{project_id}. */
+    BERTH_HARBOR_GET_QUOTA,        /* GET /quotas?reference_id={project_id}. */
+    BERTH_HARBOR_SET_QUOTA,        /* PUT /quotas/{quota_id}: quota_bytes. */
+    BERTH_HARBOR_LIST_ROBOTS,      /* GET /robots of project_id: page, from 1. */
+    BERTH_HARBOR_CREATE_ROBOT,     /* POST /robots: space, workspace, robot_name. */
+    BERTH_HARBOR_SET_SECRET,       /* PATCH /robots/{robot_id}: project_id, workspace. */
+    BERTH_HARBOR_ENABLE_ROBOT,     /* PUT /robots/{robot_id}: space, workspace, robot_name. */
+    BERTH_HARBOR_DELETE_ROBOT,     /* DELETE /robots/{robot_id}. */
 };
 #define BERTH_HARBOR_CALL_KINDS 12
 
@@ -56,17 +56,17 @@ struct berth_harbor_call {
 bool berth_harbor_call_is_write(enum berth_harbor_call_kind kind);
 
 enum berth_harbor_verdict {
-    BERTH_HARBOR_DONE,           /* It says so, in the shape of the contract, to us. */
-    BERTH_HARBOR_CONFLICT,       /* 409: it exists. */
-    BERTH_HARBOR_ABSENT,         /* 404 of the object, not of the path. */
-    BERTH_HARBOR_NOT_EMPTY,      /* 412: the project has repositories. */
-    BERTH_HARBOR_INVALID,        /* 400, 413, 415, 422: will never work as asked. */
+    BERTH_HARBOR_DONE,            /* It says so, in the shape of the contract, to us. */
+    BERTH_HARBOR_CONFLICT,        /* 409: it exists. */
+    BERTH_HARBOR_ABSENT,          /* 404 of the object, not of the path. */
+    BERTH_HARBOR_NOT_EMPTY,       /* 412: the project has repositories. */
+    BERTH_HARBOR_INVALID,         /* 400, 413, 415, 422: will never work as asked. */
     BERTH_HARBOR_UNAUTHENTICATED, /* 401. */
-    BERTH_HARBOR_FORBIDDEN,      /* 403, not read-only. */
-    BERTH_HARBOR_READ_ONLY,      /* 403 DENIED, read-only mode. */
-    BERTH_HARBOR_BUSY,           /* 429, or for a read 503 with Retry-After: not applied, later. */
-    BERTH_HARBOR_NOT_SENT,       /* No connection, not_after passed: certainly not applied. */
-    BERTH_HARBOR_UNKNOWN,        /* Anything else: may have been applied, may yet be. */
+    BERTH_HARBOR_FORBIDDEN,       /* 403, not read-only. */
+    BERTH_HARBOR_READ_ONLY,       /* 403 DENIED, read-only mode. */
+    BERTH_HARBOR_BUSY,            /* 429, or for a read 503 with Retry-After: not applied, later. */
+    BERTH_HARBOR_NOT_SENT,        /* No connection, not_after passed: certainly not applied. */
+    BERTH_HARBOR_UNKNOWN,         /* Anything else: may have been applied, may yet be. */
 };
 #define BERTH_HARBOR_VERDICTS 11
 
@@ -81,16 +81,16 @@ struct berth_harbor_robot {
 
 struct berth_harbor_answer {
     enum berth_harbor_verdict verdict;
-    int http_status;            /* 0 when there was no reply. */
-    int64_t retry_after_ms;     /* 0: not said. */
-    char error[128];            /* For people: Harbor's code and message or curl's words, cut. */
+    int http_status;        /* 0 when there was no reply. */
+    int64_t retry_after_ms; /* 0: not said. */
+    char error[128];        /* For people: Harbor's code and message or curl's words, cut. */
     /* CREATE_PROJECT: project_id. GET_PROJECT_*: all of these. */
     int64_t project_id;
     enum berth_visibility visibility;
     int64_t repositories;
     char owner[BERTH_ACTOR_BYTES];
     /* GET_QUOTA. */
-    int64_t quota_id;    /* 0: the project has no quota row. */
+    int64_t quota_id; /* 0: the project has no quota row. */
     int64_t quota_bytes;
     /* CREATE_ROBOT: robot_id. LIST_ROBOTS: this page, and how many there are in all. */
     int64_t robot_id;

@@ -104,7 +104,7 @@ struct berth_store_call {
      * version = token); otherwise the hash stays, and is marked cold unless still_warm. */
     bool write_state;
     bool still_warm; /* Nothing was written to Harbor, so what is known is as good as it was. */
-    bool free_lane; /* False while a write's outcome is still unknown. */
+    bool free_lane;  /* False while a write's outcome is still unknown. */
 };
 
 enum berth_store_verdict {

@@ -86,7 +86,7 @@ bool turn_until(struct world *world, bool (*done)(void *ctx), void *ctx, int pat
     bool over = false;
     struct event *limit = evtimer_new(world->base, libevent_over_cb, &over);
     assert_non_null(limit);
-    struct timeval wait = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
+    struct timeval wait = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000L};
     assert_int_equal(event_add(limit, &wait), 0);
     while (!done(ctx) && !over) {
         assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
@@ -156,16 +156,9 @@ int count_committed(struct world *world, const char *topic, const char *value) {
 
 /* ---- Members ---- */
 
-static void tell(struct member *member, const char *format, ...) BERTH_PRINTF(2, 3);
-
-static void tell(struct member *member, const char *format, ...) {
-    char line[BERTH_ERROR_BYTES_MAX + NAME_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    assert_int_equal(berth_buffer_printf(&member->told, "%s\n", line), BERTH_OK);
-}
+/* Writes a line down. */
+#define TELL(member, ...)                                                                          \
+    assert_int_equal(berth_buffer_printf(&(member)->told, __VA_ARGS__), BERTH_OK)
 
 static void on_gained(void *ctx, const struct berth_partition_info *partition) {
     struct member *member = ctx;
@@ -183,13 +176,13 @@ static void on_gained(void *ctx, const struct berth_partition_info *partition) {
     member->slots[partition->slot].committed_offset = partition->committed_offset;
     member->slots[partition->slot].committed = partition->committed;
     member->slots[partition->slot].last_offset = partition->start_offset - 1;
-    tell(member, "gained %d", partition->partition);
+    TELL(member, "gained %d\n", partition->partition);
 }
 
 static void on_revoked(void *ctx, uint32_t slot) {
     struct member *member = ctx;
     assert_true(member->slots[slot].held);
-    tell(member, "revoked %d", member->slots[slot].partition);
+    TELL(member, "revoked %d\n", member->slots[slot].partition);
     member->slots[slot].revoked = true;
     member->revoked_count++;
     if (member->gives_up) {
@@ -204,7 +197,7 @@ static void on_lost(void *ctx, uint32_t slot) {
     assert_true(member->slots[slot].held);
     member->slots[slot].held = false;
     member->held_count--;
-    tell(member, "lost %d", member->slots[slot].partition);
+    TELL(member, "lost %d\n", member->slots[slot].partition);
 }
 
 static void on_records(void *ctx) {
@@ -212,16 +205,19 @@ static void on_records(void *ctx) {
 }
 
 static void on_stopped(void *ctx, const char *topic, int32_t partition, const char *text) {
+    struct member *member = ctx;
     (void)topic;
-    tell(ctx, "stopped %d: %s", partition, text);
+    TELL(member, "stopped %d: %s\n", partition, text);
 }
 
 static void on_topic_missing(void *ctx, const char *topic) {
-    tell(ctx, "missing %s", topic);
+    struct member *member = ctx;
+    TELL(member, "missing %s\n", topic);
 }
 
 static void on_error(void *ctx, bool fatal, const char *text) {
-    tell(ctx, "%s: %s", fatal ? "fatal" : "error", text);
+    struct member *member = ctx;
+    TELL(member, "%s: %s\n", fatal ? "fatal" : "error", text);
 }
 
 static void on_closed(void *ctx) {
@@ -235,7 +231,7 @@ void member_join(struct member *member, struct world *world, const char *group,
     memset(member, 0, sizeof(*member));
     member->world = world;
     member->gives_up = true;
-    berth_buffer_init(&member->told, 64 * 1024);
+    berth_buffer_init(&member->told, 65536);
     struct berth_consumer_options options = {.properties = world->properties,
                                              .group = group,
                                              .instance = instance,

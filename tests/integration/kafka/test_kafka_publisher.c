@@ -2,6 +2,7 @@
 /* The publisher against a real broker: all of a batch or nothing, once, whatever happens. */
 #include "kafka_world.h"
 
+#include <dirent.h>
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdio.h>
@@ -198,7 +199,7 @@ static void test_a_record_that_no_repetition_helps_is_told_apart(void **state) {
     struct world *world = *state;
     struct stage stage;
     stage_set(&stage, world);
-    size_t len = 2 * 1024 * 1024;
+    size_t len = 2000000;
     uint8_t *big = calloc(1, len);
     assert_non_null(big);
     const struct berth_batch_record records[] = {
@@ -335,7 +336,42 @@ static void test_a_twin_is_noticed_at_the_second_fencing(void **state) {
 static pid_t broker_pid(void) {
     const char *text = getenv("BERTH_TEST_KAFKA_PID");
     assert_non_null(text);
-    return (pid_t)strtol(text, NULL, 10);
+    return (pid_t)strtol(text != NULL ? text : "0", NULL, 10);
+}
+
+/* Whether every thread of the process stands still (state T of proc(5)). */
+static bool stands_still(pid_t pid) {
+    char folder[64];
+    snprintf(folder, sizeof(folder), "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(folder);
+    assert_non_null(tasks);
+    bool all = true;
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        char path[512];
+        char line[512] = "";
+        snprintf(path, sizeof(path), "%s/%s/stat", folder, task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (file != NULL) {
+            const char *name_end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+            all = all && name_end != NULL && name_end[2] == 'T';
+            fclose(file);
+        }
+    }
+    closedir(tasks);
+    return all;
+}
+
+/* Returns when the broker does nothing any more: a signal takes a while to reach every thread. */
+static void freeze_broker(void) {
+    assert_int_equal(kill(broker_pid(), SIGSTOP), 0);
+    int64_t until_ms = berth_clock_monotonic_ms() + WORLD_PATIENCE_MS;
+    while (!stands_still(broker_pid())) {
+        assert_true(berth_clock_monotonic_ms() < until_ms);
+    }
+}
+
+static void thaw_broker(void) {
+    assert_int_equal(kill(broker_pid(), SIGCONT), 0);
 }
 
 static bool never(void *ctx) {
@@ -352,14 +388,14 @@ static void test_a_commit_outlives_a_broker_that_stands_still(void **state) {
     outlet_submit(&stage.outlet, &stage.member, "before", stage.commands, 1, NULL);
     assert_int_equal(outlet_wait(&stage.outlet), BERTH_BATCH_COMMITTED);
 
-    assert_int_equal(kill(broker_pid(), SIGSTOP), 0);
+    freeze_broker();
     outlet_submit(&stage.outlet, &stage.member, "during", stage.commands, 2, "m");
     int64_t from_ms = berth_clock_monotonic_ms();
     (void)turn_until(world, never, NULL, 3000);
     assert_int_equal(stage.outlet.done_count, 1);
     assert_true(berth_publisher_busy_ms(stage.outlet.publisher, berth_clock_monotonic_ms()) >=
                 2900);
-    assert_int_equal(kill(broker_pid(), SIGCONT), 0);
+    thaw_broker();
     enum berth_batch_outcome outcome = outlet_wait(&stage.outlet);
     print_message("decided %d ms after it was handed over: %s %s\n",
                   (int)(berth_clock_monotonic_ms() - from_ms), berth_batch_outcome_name(outcome),
@@ -378,13 +414,13 @@ static void test_a_stop_is_bounded_while_the_broker_stands_still(void **state) {
     outlet_submit(&stage.outlet, &stage.member, "before", stage.commands, 1, NULL);
     assert_int_equal(outlet_wait(&stage.outlet), BERTH_BATCH_COMMITTED);
 
-    assert_int_equal(kill(broker_pid(), SIGSTOP), 0);
+    freeze_broker();
     outlet_submit(&stage.outlet, &stage.member, "during", stage.commands, 2, NULL);
     left_behind = stage.outlet.publisher;
     int64_t from_ms = berth_clock_monotonic_ms();
     bool stopped = berth_publisher_free(left_behind, 500);
     int64_t took_ms = berth_clock_monotonic_ms() - from_ms;
-    assert_int_equal(kill(broker_pid(), SIGCONT), 0);
+    thaw_broker();
     assert_false(stopped);
     assert_in_range(took_ms, 450, 1500);
     member_leave(&stage.member);

@@ -27,9 +27,11 @@ void world_deinit(struct world *world) {
 
 int world_setup(void **state) {
     const char *address = getenv("BERTH_TEST_REDIS");
-    assert_non_null(address);
-    const char *colon = strrchr(address, ':');
-    assert_non_null(colon);
+    const char *colon = address == NULL ? NULL : strrchr(address, ':');
+    if (colon == NULL) {
+        fail_msg("BERTH_TEST_REDIS must be host:port");
+        return -1;
+    }
     char host[64];
     snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
     struct world *world = malloc(sizeof(*world));
@@ -261,11 +263,16 @@ void worker_wait_unavailable(struct worker *worker) {
     assert_false(berth_ledger_available(worker->ledger));
 }
 
-void worker_init(struct world *world, struct worker *worker, int number) {
+void worker_init_as(struct world *world, struct worker *worker, int instance, int incarnation) {
     struct berth_ledger_config config;
-    worker_config(world, worker, number, &config);
+    worker_config(world, worker, instance, &config);
+    config.incarnation = incarnation_of(incarnation);
     worker_start(worker, &config);
     worker_wait_available(worker);
+}
+
+void worker_init(struct world *world, struct worker *worker, int number) {
+    worker_init_as(world, worker, number, number);
 }
 
 void worker_deinit(struct worker *worker) {

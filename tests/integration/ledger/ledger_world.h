@@ -82,6 +82,8 @@ void worker_config(struct world *world, struct worker *worker, int number,
 void worker_start(struct worker *worker, const struct berth_ledger_config *config);
 /* Both, and waits until it is available. */
 void worker_init(struct world *world, struct worker *worker, int number);
+/* One that has the instance of one number and the incarnation of another. */
+void worker_init_as(struct world *world, struct worker *worker, int instance, int incarnation);
 void worker_deinit(struct worker *worker);
 void worker_wait_available(struct worker *worker);
 void worker_wait_unavailable(struct worker *worker);

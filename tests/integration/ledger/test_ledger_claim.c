@@ -216,6 +216,30 @@ static void test_a_held_lane_names_its_holder_and_its_mark(void **state) {
     worker_deinit(&two);
 }
 
+/* A restarted worker is another holder, and so is the next command of the same worker. */
+static void test_each_part_of_the_holder_counts(void **state) {
+    struct worker one;
+    struct worker other_instance;
+    struct worker restarted;
+    worker_init(*state, &one, 1);
+    worker_init_as(*state, &other_instance, 2, 1);
+    worker_init_as(*state, &restarted, 1, 2);
+    struct berth_command command = a_command(1, "team-a");
+    struct berth_command other_command = a_command(2, "team-a");
+    struct berth_source source = a_source(10);
+    take(&one, &command, &source);
+
+    struct berth_ledger_call same = a_claim(&command, &source);
+    struct berth_ledger_call next = a_claim(&other_command, &source);
+    assert_int_equal(worker_ask(&other_instance, &same, NULL)->answer.claim.verdict,
+                     BERTH_CLAIM_HELD);
+    assert_int_equal(worker_ask(&restarted, &same, NULL)->answer.claim.verdict, BERTH_CLAIM_HELD);
+    assert_int_equal(worker_ask(&one, &next, NULL)->answer.claim.verdict, BERTH_CLAIM_HELD);
+    worker_deinit(&one);
+    worker_deinit(&other_instance);
+    worker_deinit(&restarted);
+}
+
 /* The one thing that keeps two workers from writing to one space: a mark that hasn't moved. */
 static void test_a_lane_is_taken_over_only_while_its_mark_is_unchanged(void **state) {
     struct worker one;
@@ -414,6 +438,7 @@ int main(void) {
         TEST(a_claim_repeated_after_a_lost_reply_is_the_same_claim),
         TEST(claiming_again_under_the_same_holder_counts),
         TEST(a_held_lane_names_its_holder_and_its_mark),
+        TEST(each_part_of_the_holder_counts),
         TEST(a_lane_is_taken_over_only_while_its_mark_is_unchanged),
         TEST(a_lane_that_was_taken_over_leaves_the_space_cold),
         TEST(before_survives_a_crash_and_a_take_over),

@@ -280,21 +280,27 @@ static void assert_not_mine(struct worker *worker, const struct berth_command *c
 static void test_a_lane_is_mine_by_holder_and_token_together(void **state) {
     struct world *world = *state;
     struct worker one;
-    struct worker two;
+    struct worker other_instance;
+    struct worker other_incarnation;
     worker_init(world, &one, 1);
-    worker_init(world, &two, 2);
+    worker_init_as(world, &other_instance, 2, 1);
+    worker_init_as(world, &other_incarnation, 1, 2);
     struct berth_command command = a_command(1, "team-a");
+    struct berth_command other_command = a_command(2, "team-a");
     struct berth_source source = a_source(10);
     int64_t token = take(&one, &command, &source)->token;
     char *before = redis_snapshot(world);
-    assert_not_mine(&two, &command, token);
+    assert_not_mine(&other_instance, &command, token);
+    assert_not_mine(&other_incarnation, &command, token);
+    assert_not_mine(&one, &other_command, token);
     assert_not_mine(&one, &command, token - 1);
     char *after = redis_snapshot(world);
     assert_string_equal(before, after);
     free(before);
     free(after);
     worker_deinit(&one);
-    worker_deinit(&two);
+    worker_deinit(&other_instance);
+    worker_deinit(&other_incarnation);
 }
 
 int main(void) {

@@ -200,6 +200,29 @@ static void test_an_outcome_that_tells_nothing_leaves_the_space_as_it_was_but_co
     worker_deinit(&worker);
 }
 
+/* A refusal without a write costs the next command no look at Harbor. */
+static void test_an_outcome_without_a_write_may_leave_the_space_warm(void **state) {
+    struct world *world = *state;
+    struct worker worker;
+    worker_init(world, &worker, 1);
+    struct berth_space_state space = a_space(BERTH_PUBLIC, NULL, 0);
+    struct berth_command first = a_command(1, "team-a");
+    struct berth_command second = a_command(2, "team-a");
+    struct berth_command third = a_command(3, "team-a");
+    struct berth_source source = a_source(10);
+    int64_t version = settle(&worker, &first, &source, &space, "one");
+    struct berth_ledger_call call = a_store(
+        &second, &source, take(&worker, &second, &source)->token, an_outcome(BERTH_REJECTED, NULL));
+    call.store.still_warm = true;
+    assert_int_equal(store(&worker, &call, "two"), BERTH_STORE_STORED);
+
+    const struct berth_claim_answer *claim = take(&worker, &third, &source);
+    assert_true(claim->before_known);
+    assert_int_equal(claim->state.verified_at_ms, WALL_MS);
+    assert_int_equal(claim->state.version, version);
+    worker_deinit(&worker);
+}
+
 /* Refusals for names that don't exist must not fill Redis for ever. */
 static void test_a_space_that_never_was_is_forgotten(void **state) {
     struct world *world = *state;
@@ -318,6 +341,7 @@ int main(void) {
         TEST(visibility_moves_a_space_into_and_out_of_the_public_ones),
         TEST(a_deleted_space_leaves_a_tombstone_for_a_while),
         TEST(an_outcome_that_tells_nothing_leaves_the_space_as_it_was_but_cold),
+        TEST(an_outcome_without_a_write_may_leave_the_space_warm),
         TEST(a_space_that_never_was_is_forgotten),
         TEST(a_space_with_a_thousand_bindings),
         TEST(odd_names_are_names_like_any_other),

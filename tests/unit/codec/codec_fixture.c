@@ -140,7 +140,29 @@ const char *fixture_header(const struct berth_event_record *record, const char *
     return NULL;
 }
 
-void fixture_assert_json(struct berth_codec *codec, struct berth_bytes value, const char *expected) {
+void fixture_assert_kinds(struct berth_codec *codec, const struct fixture *fixture,
+                          const char *expected) {
+    struct berth_publication publication;
+    char kinds[8];
+    fixture_publish(codec, fixture, &publication);
+    assert_string_equal(fixture_kinds(&publication, kinds), expected);
+    berth_publication_deinit(&publication);
+}
+
+void fixture_assert_header(const struct berth_event_record *record, const char *name,
+                           const char *expected) {
+    char text[BERTH_MESSAGE_BYTES];
+    const char *found = fixture_header(record, name, text);
+    if (expected == NULL) {
+        assert_null(found);
+        return;
+    }
+    assert_non_null(found);
+    assert_string_equal(found, expected);
+}
+
+void fixture_assert_json(struct berth_codec *codec, struct berth_bytes value,
+                         const char *expected) {
     struct berth_buffer json;
     struct berth_error error = {{0}};
     berth_buffer_init(&json, 1 << 20);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What several tests of the codec need: a codec, a command with all that becomes of it, records made
- * by hand, and a look into publications.
+ * What several tests of the codec need: a codec, a command with all that becomes of it, records
+ * made by hand, and a look into publications.
  */
 #ifndef BERTH_TESTS_CODEC_FIXTURE_H
 #define BERTH_TESTS_CODEC_FIXTURE_H
@@ -45,6 +45,12 @@ const char *fixture_kinds(const struct berth_publication *publication, char ret_
 /* A header's value as text in ret_text, or NULL. */
 const char *fixture_header(const struct berth_event_record *record, const char *name,
                            char ret_text[BERTH_MESSAGE_BYTES]);
+/* Fails the test unless the header is this text; NULL: unless there is none. */
+void fixture_assert_header(const struct berth_event_record *record, const char *name,
+                           const char *expected);
+/* Fails the test unless its publication has these kinds. */
+void fixture_assert_kinds(struct berth_codec *codec, const struct fixture *fixture,
+                          const char *expected);
 /* Fails the test unless the record's value is this JSON. */
 void fixture_assert_json(struct berth_codec *codec, struct berth_bytes value, const char *expected);
 

@@ -21,7 +21,8 @@
 static enum berth_rc check(const char *schema_text, const char *bytes, size_t len,
                            struct berth_error *reterr) {
     struct berth_schema schema;
-    assert_int_equal(berth_schema_init(&schema, schema_text, strlen(schema_text), reterr), BERTH_OK);
+    assert_int_equal(berth_schema_init(&schema, schema_text, strlen(schema_text), reterr),
+                     BERTH_OK);
     /* A copy of exact size, so that asan sees each byte read beyond it. */
     uint8_t *body = malloc(len == 0 ? 1 : len);
     assert_non_null(body);
@@ -50,8 +51,8 @@ static void assert_refused_bytes(const char *schema_text, const char *bytes, siz
 }
 
 /* With string literals, whose own NUL isn't meant. */
-#define assert_fine(schema, literal)         assert_fine_bytes(schema, literal, sizeof(literal) - 1)
-#define assert_refused(schema, literal, why) \
+#define assert_fine(schema, literal) assert_fine_bytes(schema, literal, sizeof(literal) - 1)
+#define assert_refused(schema, literal, why)                                                       \
     assert_refused_bytes(schema, literal, sizeof(literal) - 1, why)
 
 /* avro-c 1.11 allocates what is declared here, and never gives it back. */
@@ -63,8 +64,12 @@ static void test_six_bytes_that_declare_a_gigabyte_are_refused(void **state) {
 
 static void test_lengths_end_where_the_bytes_end(void **state) {
     (void)state;
-    assert_fine("\"string\"", "\x06" "abc");
-    assert_refused("\"string\"", "\x08" "abc", "a length runs past the end");
+    assert_fine("\"string\"", "\x06"
+                              "abc");
+    assert_refused("\"string\"",
+                   "\x08"
+                   "abc",
+                   "a length runs past the end");
     assert_fine("\"bytes\"", "\x04\xff\xff");
     assert_refused("\"bytes\"", "\x06\xff\xff", "a length runs past the end");
     assert_refused("\"string\"", "\x01", "a length is negative");
@@ -112,7 +117,8 @@ static void test_text_is_utf8(void **state) {
     assert_fine("\"string\"", "\x06\xe2\x80\xa6");
     assert_refused("\"string\"", "\x04\xe2\x80", "text is not UTF-8");
     assert_refused("\"string\"", "\x02\xff", "text is not UTF-8");
-    assert_refused("{\"type\":\"map\",\"values\":\"null\"}", "\x02\x02\xff\x00", "text is not UTF-8");
+    assert_refused("{\"type\":\"map\",\"values\":\"null\"}", "\x02\x02\xff\x00",
+                   "text is not UTF-8");
 }
 
 /* avro-c takes any number, and has no symbol for it afterwards. */
@@ -129,21 +135,44 @@ static void test_an_enum_has_a_symbol_and_a_union_a_branch(void **state) {
 static void test_blocks_are_followed_to_their_end(void **state) {
     (void)state;
     assert_fine(STRINGS, "\x00");
-    assert_fine(STRINGS, "\x04\x02" "a\x02" "b\x02\x02" "c\x00");
+    assert_fine(STRINGS, "\x04\x02"
+                         "a\x02"
+                         "b\x02\x02"
+                         "c\x00");
     assert_fine("{\"type\":\"map\",\"values\":\"int\"}", "\x02\x02k\x0e\x00");
-    assert_refused(STRINGS, "\x04\x02" "a\x02" "b", "ends within a number");
-    assert_refused(STRINGS, "\x04\x02" "a", "ends within a number");
+    assert_refused(STRINGS,
+                   "\x04\x02"
+                   "a\x02"
+                   "b",
+                   "ends within a number");
+    assert_refused(STRINGS,
+                   "\x04\x02"
+                   "a",
+                   "ends within a number");
     assert_refused("{\"type\":\"map\",\"values\":\"int\"}", "\x02\x02k", "ends within a number");
 }
 
 /* A block may say its size in bytes, so that it can be skipped: avro-c believes it, we compare. */
 static void test_a_blocks_size_in_bytes_is_true(void **state) {
     (void)state;
-    assert_fine(STRINGS, "\x01\x04\x02" "a\x00");
-    assert_refused(STRINGS, "\x01\x02\x02" "a\x00", "size in bytes is wrong");
-    assert_refused(STRINGS, "\x01\x06\x02" "a\x00", "size in bytes is wrong");
-    assert_refused(STRINGS, "\x01\x7e\x02" "a\x00", "a length runs past the end");
-    assert_refused(STRINGS, "\x01\x01\x02" "a\x00", "a length is negative");
+    assert_fine(STRINGS, "\x01\x04\x02"
+                         "a\x00");
+    assert_refused(STRINGS,
+                   "\x01\x02\x02"
+                   "a\x00",
+                   "size in bytes is wrong");
+    assert_refused(STRINGS,
+                   "\x01\x06\x02"
+                   "a\x00",
+                   "size in bytes is wrong");
+    assert_refused(STRINGS,
+                   "\x01\x7e\x02"
+                   "a\x00",
+                   "a length runs past the end");
+    assert_refused(STRINGS,
+                   "\x01\x01\x02"
+                   "a\x00",
+                   "a length is negative");
 }
 
 /* Items without bytes: nothing but a count of values stands between nine bytes and 2^62 items. */
@@ -160,22 +189,30 @@ static void test_a_recursive_value_has_an_end(void **state) {
     (void)state;
     static const char list[] = "{\"type\":\"record\",\"name\":\"L\",\"fields\":["
                                "{\"name\":\"next\",\"type\":[\"null\",\"L\"]}]}";
-    assert_fine(list, "\x02\x02\x02\x00");
-    char bytes[BERTH_SCHEMA_DEPTH_MAX + 1];
+    /* Each element is a record in a union: with the null at its end, 2k + 3 values deep. */
+    enum { DEEPEST = (BERTH_SCHEMA_DEPTH_MAX - 3) / 2 };
+    char bytes[DEEPEST + 2];
     memset(bytes, 2, sizeof bytes);
-    bytes[sizeof bytes - 1] = 0;
-    assert_refused_bytes(list, bytes, sizeof bytes, "nested too deeply");
+    bytes[DEEPEST] = 0;
+    assert_fine_bytes(list, bytes, DEEPEST + 1);
+    bytes[DEEPEST] = 2;
+    bytes[DEEPEST + 1] = 0;
+    assert_refused_bytes(list, bytes, DEEPEST + 2, "nested too deeply");
     /* A record that holds itself has no bytes at all, and no end. */
-    assert_refused("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"r\",\"type\":\"R\"},"
-                   "{\"name\":\"s\",\"type\":\"R\"}]}",
-                   "", "nested too deeply");
+    assert_refused(
+        "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"r\",\"type\":\"R\"},"
+        "{\"name\":\"s\",\"type\":\"R\"}]}",
+        "", "nested too deeply");
 }
 
 static void test_nothing_follows_the_record(void **state) {
     (void)state;
     assert_fine("\"null\"", "");
     assert_refused("\"null\"", "\x00", "more bytes follow");
-    assert_refused("\"string\"", "\x02" "ab", "more bytes follow");
+    assert_refused("\"string\"",
+                   "\x02"
+                   "ab",
+                   "more bytes follow");
 }
 
 /* What a producer's developer needs: which field, and where. */
@@ -184,7 +221,9 @@ static void test_a_refusal_names_the_field_and_the_byte(void **state) {
     assert_refused("{\"type\":\"record\",\"name\":\"R\",\"fields\":["
                    "{\"name\":\"first\",\"type\":\"string\"},"
                    "{\"name\":\"second\",\"type\":\"boolean\"}]}",
-                   "\x02" "a\x07", "byte 2 (field second): a boolean is neither 0 nor 1");
+                   "\x02"
+                   "a\x07",
+                   "byte 2 (field second): a boolean is neither 0 nor 1");
 }
 
 int main(void) {

@@ -92,7 +92,7 @@ static void test_control_characters_are_escaped(void **state) {
     fixture_put_long(&record, 0);
     fixture_assert_json(*state, berth_buffer_view(&record),
                         "{\"command_id\":\"\",\"issued_at\":\"1970-01-01T00:00:00.000Z\","
-                        "\"actor\":\"a\\u001b[2J\\u0000b\\n\",\"registry\":\"\\\"\","
+                        "\"actor\":\"a\\u001B[2J\\u0000b\\n\",\"registry\":\"\\\"\","
                         "\"space\":\"\xc3\xab\",\"unbind\":false}");
     berth_buffer_deinit(&record);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Valid records, changed at random from a fixed seed: whatever the bounded check lets pass, avro-c
- * must read without an error, to the last byte. Under asan nothing may leak or be read beyond its end.
+ * must read without an error, to the last byte. Under asan nothing may leak or be read beyond its
+ * end.
  */
 #include "codec_parts.h"
 
@@ -157,9 +158,9 @@ static void test_every_mutant_of_a_record_is_decoded_to_an_answer(void **state) 
         struct berth_decoded decoded;
         memcpy(mutant.bytes, record.data, record.len);
         change(&mutant, &random);
-        berth_codec_decode_command(
-            *state, (struct berth_bytes){.data = mutant.bytes, .len = mutant.len}, NULL, 0,
-            &decoded);
+        berth_codec_decode_command(*state,
+                                   (struct berth_bytes){.data = mutant.bytes, .len = mutant.len},
+                                   NULL, 0, &decoded);
         commands += decoded.is_command;
         dead_letters += !decoded.is_command && decoded.reason[0] != 0 && decoded.text[0] != 0;
         berth_decoded_deinit(&decoded);

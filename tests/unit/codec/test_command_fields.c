@@ -19,11 +19,13 @@
 #include "codec_fixture.h"
 
 #define SCHEMA(name, fields)                                                                       \
-    "{\"type\":\"record\",\"name\":\"" name "\",\"namespace\":\"io.berth.v1\",\"fields\":[" fields "]}"
+    "{\"type\":\"record\",\"name\":\"" name "\",\"namespace\":\"io.berth.v1\",\"fields\":[" fields \
+    "]}"
 #define FIELD(name, type) "{\"name\":\"" name "\",\"type\":" type "}"
 #define STRING(name)      FIELD(name, "\"string\"")
 #define BEFORE_SPACE                                                                               \
-    STRING("command_id") "," FIELD("issued_at", "\"long\"") "," STRING("actor") "," STRING("registry")
+    STRING("command_id")                                                                           \
+    "," FIELD("issued_at", "\"long\"") "," STRING("actor") "," STRING("registry")
 #define COMMON BEFORE_SPACE "," STRING("space")
 
 static void put_before_space(struct berth_buffer *body) {
@@ -81,8 +83,8 @@ static void test_fields_that_we_do_not_know_are_ignored(void **state) {
     put_common(&body);
     fixture_put_long(&body, 1);
     fixture_put_long(&body, 2);
-    read_record(SCHEMA("DeleteSpace", STRING("reason") "," COMMON "," FIELD(
-                           "later", "[\"null\",\"long\"]")),
+    read_record(SCHEMA("DeleteSpace",
+                       STRING("reason") "," COMMON "," FIELD("later", "[\"null\",\"long\"]")),
                 &body, &decoded);
     assert_true(decoded.is_command);
     assert_int_equal(decoded.command.type, BERTH_DELETE_SPACE);
@@ -187,18 +189,28 @@ static void assert_wrong_type(const char *schema, const char *more, size_t len, 
 
 static void test_a_field_of_another_type_is_a_fault(void **state) {
     (void)state;
-    assert_wrong_type(SCHEMA("UpdateSpace", COMMON "," STRING("quota_bytes")), "\x02" "1", 2,
-                      "The field quota_bytes of UpdateSpace is not a whole number.");
-    assert_wrong_type(SCHEMA("UpdateSpace", COMMON "," STRING("visibility")), "\x02" "1", 2,
-                      "The field visibility of UpdateSpace is not an enum.");
-    assert_wrong_type(SCHEMA("CreateSpace", COMMON "," STRING("if_exists")), "\x02" "1", 2,
-                      "The field if_exists of CreateSpace is not an enum.");
-    assert_wrong_type(SCHEMA("DeleteSpace", COMMON "," STRING("unbind")), "\x02" "1", 2,
-                      "The field unbind of DeleteSpace is not a boolean.");
-    assert_wrong_type(SCHEMA("BindWorkspace", COMMON "," STRING("workspaces")), "\x02" "1", 2,
-                      "The field workspaces of BindWorkspace is not an array.");
-    assert_wrong_type(SCHEMA("BindWorkspace", COMMON "," FIELD("workspaces",
-                             "{\"type\":\"array\",\"items\":\"long\"}")),
+    assert_wrong_type(SCHEMA("UpdateSpace", COMMON "," STRING("quota_bytes")),
+                      "\x02"
+                      "1",
+                      2, "The field quota_bytes of UpdateSpace is not a whole number.");
+    assert_wrong_type(SCHEMA("UpdateSpace", COMMON "," STRING("visibility")),
+                      "\x02"
+                      "1",
+                      2, "The field visibility of UpdateSpace is not an enum.");
+    assert_wrong_type(SCHEMA("CreateSpace", COMMON "," STRING("if_exists")),
+                      "\x02"
+                      "1",
+                      2, "The field if_exists of CreateSpace is not an enum.");
+    assert_wrong_type(SCHEMA("DeleteSpace", COMMON "," STRING("unbind")),
+                      "\x02"
+                      "1",
+                      2, "The field unbind of DeleteSpace is not a boolean.");
+    assert_wrong_type(SCHEMA("BindWorkspace", COMMON "," STRING("workspaces")),
+                      "\x02"
+                      "1",
+                      2, "The field workspaces of BindWorkspace is not an array.");
+    assert_wrong_type(SCHEMA("BindWorkspace", COMMON
+                             "," FIELD("workspaces", "{\"type\":\"array\",\"items\":\"long\"}")),
                       "\x02\x02\x00", 3, "The field workspaces of BindWorkspace is not text.");
 }
 
@@ -210,7 +222,8 @@ static void test_an_id_that_is_not_text_leaves_no_id(void **state) {
     fixture_put_long(&body, 7);
     read_record(SCHEMA("DeleteSpace", FIELD("command_id", "\"long\"")), &body, &decoded);
     assert_string_equal(decoded.command.id, "");
-    assert_fault(&decoded, "record.undecodable", "The field command_id of DeleteSpace is not text.");
+    assert_fault(&decoded, "record.undecodable",
+                 "The field command_id of DeleteSpace is not text.");
 }
 
 /* A newer writer may have a symbol that we can't act on: to guess would be worse than to refuse. */
@@ -229,8 +242,9 @@ static void test_a_symbol_that_we_do_not_know_is_a_fault(void **state) {
                  "The field visibility of UpdateSpace is neither PRIVATE nor PUBLIC.");
     put_common(&body);
     fixture_put_long(&body, 0);
-    read_record(SCHEMA("CreateSpace", COMMON "," FIELD("if_exists",
-                       "{\"type\":\"enum\",\"name\":\"I\",\"symbols\":[\"RENAME\"]}")),
+    read_record(SCHEMA("CreateSpace", COMMON
+                       "," FIELD("if_exists",
+                                 "{\"type\":\"enum\",\"name\":\"I\",\"symbols\":[\"RENAME\"]}")),
                 &body, &decoded);
     assert_fault(&decoded, "command.field_invalid",
                  "The field if_exists of CreateSpace is neither FAIL nor ADOPT.");

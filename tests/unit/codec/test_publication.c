@@ -21,7 +21,8 @@ static enum berth_rc walk(const uint8_t *data, size_t len, size_t *ret_records) 
     struct berth_publication_reader reader;
     struct berth_event_record record;
     *ret_records = 0;
-    enum berth_rc rc = berth_publication_open((struct berth_bytes){.data = data, .len = len}, &reader);
+    enum berth_rc rc =
+        berth_publication_open((struct berth_bytes){.data = data, .len = len}, &reader);
     while (rc == BERTH_OK) {
         rc = berth_publication_next(&reader, &record);
         *ret_records += rc == BERTH_OK;
@@ -168,6 +169,21 @@ static void test_broken_records_under_a_right_check_are_refused(void **state) {
     }
 }
 
+/* There is room for so many views and no more. */
+static void test_more_headers_than_there_is_room_for_are_refused(void **state) {
+    (void)state;
+    struct berth_buffer records;
+    berth_buffer_init(&records, 4096);
+    const uint8_t start[] = {BERTH_RECORD_RESULT,        0, 0, 0, 0, 0, 0, 0, 0, 0,
+                             BERTH_EVENT_HEADERS_MAX + 1};
+    assert_int_equal(berth_buffer_append(&records, start, sizeof start), BERTH_OK);
+    for (int i = 0; i <= BERTH_EVENT_HEADERS_MAX; i++) {
+        assert_int_equal(berth_buffer_append(&records, "\1h\0\0\0\0\0", 7), BERTH_OK);
+    }
+    assert_broken(records.data, records.len);
+    berth_buffer_deinit(&records);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records_come_back_as_they_were_packed),
@@ -176,6 +192,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_cut_off_is_noticed),
         cmocka_unit_test(test_another_version_is_refused),
         cmocka_unit_test(test_broken_records_under_a_right_check_are_refused),
+        cmocka_unit_test(test_more_headers_than_there_is_room_for_are_refused),
     };
     return cmocka_run_group_tests(tests, fixture_codec_setup, fixture_codec_teardown);
 }

@@ -32,7 +32,8 @@ static const struct known_schema KNOWN[] = {
     {"\"bytes\"", "\"bytes\"", UINT64_C(5746618253357095269)},
     {"\"string\"", "\"string\"", (uint64_t)INT64_C(-8142146995180207161)},
     {"[  ]", "[]", (uint64_t)INT64_C(-1241056759729112623)},
-    {"[ \"int\" , {\"type\":\"boolean\"} ]", "[\"int\",\"boolean\"]", UINT64_C(5392556393470105090)},
+    {"[ \"int\" , {\"type\":\"boolean\"} ]", "[\"int\",\"boolean\"]",
+     UINT64_C(5392556393470105090)},
     {"{\"fields\":[], \"type\":\"record\", \"name\":\"foo\", \"namespace\":\"x.y\"}",
      "{\"name\":\"x.y.foo\",\"type\":\"record\",\"fields\":[]}", UINT64_C(5916914534497305771)},
     {"{\"fields\":[], \"type\":\"record\", \"name\":\"a.b.foo\", \"namespace\":\"x.y\"}",
@@ -54,13 +55,14 @@ static const struct known_schema KNOWN[] = {
      (uint64_t)INT64_C(-4448647247586288245)},
     {"{\"name\":\"foo\",\"type\":\"fixed\",\"size\":15}",
      "{\"name\":\"foo\",\"type\":\"fixed\",\"size\":15}", UINT64_C(1756455273707447556)},
-    {"{ \"items\":{\"type\":\"null\"}, \"type\":\"array\"}", "{\"type\":\"array\",\"items\":\"null\"}",
-     (uint64_t)INT64_C(-589620603366471059)},
+    {"{ \"items\":{\"type\":\"null\"}, \"type\":\"array\"}",
+     "{\"type\":\"array\",\"items\":\"null\"}", (uint64_t)INT64_C(-589620603366471059)},
     {"{ \"values\":\"string\", \"type\":\"map\"}", "{\"type\":\"map\",\"values\":\"string\"}",
      (uint64_t)INT64_C(-8732877298790414990)},
     {"{\"name\":\"PigValue\",\"type\":\"record\",\"fields\":[{\"name\":\"value\", "
      "\"type\":[\"null\", \"int\", \"long\", \"PigValue\"]}]}",
-     "{\"name\":\"PigValue\",\"type\":\"record\",\"fields\":[{\"name\":\"value\",\"type\":[\"null\","
+     "{\"name\":\"PigValue\",\"type\":\"record\",\"fields\":[{\"name\":\"value\",\"type\":["
+     "\"null\","
      "\"int\",\"long\",\"PigValue\"]}]}",
      (uint64_t)INT64_C(-1759257747318642341)},
 };
@@ -120,7 +122,8 @@ static void test_names_inherit_the_namespace_around_them(void **state) {
         "{\"type\":\"record\",\"name\":\"A\",\"namespace\":\"n.m\",\"fields\":["
         "{\"name\":\"b\",\"type\":{\"type\":\"enum\",\"name\":\"B\",\"symbols\":[\"X\"]}},"
         "{\"name\":\"c\",\"type\":\"B\"},"
-        "{\"name\":\"d\",\"type\":{\"type\":\"fixed\",\"name\":\"D\",\"namespace\":\"\",\"size\":1}}"
+        "{\"name\":\"d\",\"type\":{\"type\":\"fixed\",\"name\":\"D\",\"namespace\":\"\",\"size\":1}"
+        "}"
         "]}",
         "{\"name\":\"n.m.A\",\"type\":\"record\",\"fields\":["
         "{\"name\":\"b\",\"type\":{\"name\":\"n.m.B\",\"type\":\"enum\",\"symbols\":[\"X\"]}},"
@@ -183,7 +186,8 @@ static void test_a_schema_without_end_is_refused(void **state) {
     struct berth_buffer text;
     berth_buffer_init(&text, (size_t)BERTH_SCHEMA_TEXT_BYTES_MAX * 2);
     for (int i = 0; i < BERTH_SCHEMA_DEPTH_MAX; i++) {
-        assert_int_equal(berth_buffer_append_text(&text, "{\"type\":\"array\",\"items\":"), BERTH_OK);
+        assert_int_equal(berth_buffer_append_text(&text, "{\"type\":\"array\",\"items\":"),
+                         BERTH_OK);
     }
     assert_int_equal(berth_buffer_append_text(&text, "\"int\""), BERTH_OK);
     for (int i = 0; i < BERTH_SCHEMA_DEPTH_MAX; i++) {
@@ -202,8 +206,8 @@ static void test_a_schema_without_end_is_refused(void **state) {
     berth_buffer_clear(&text);
     assert_int_equal(berth_buffer_append_text(&text, "[\"int\""), BERTH_OK);
     for (int i = 0; i < BERTH_SCHEMA_NODES_MAX / 2; i++) {
-        assert_int_equal(
-            berth_buffer_append_text(&text, ",{\"type\":\"array\",\"items\":\"int\"}"), BERTH_OK);
+        assert_int_equal(berth_buffer_append_text(&text, ",{\"type\":\"array\",\"items\":\"int\"}"),
+                         BERTH_OK);
     }
     assert_int_equal(berth_buffer_append_text(&text, "]"), BERTH_OK);
     assert_refused((const char *)text.data, "too many types");

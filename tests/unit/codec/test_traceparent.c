@@ -13,8 +13,8 @@
 #define PARENT "00-" TRACE "-b7ad6b7169203331-01"
 
 static struct berth_header header(const char *name, const char *value) {
-    return (struct berth_header){
-        .name = name, .value = {.data = (const uint8_t *)value, .len = strlen(value)}};
+    return (struct berth_header){.name = name,
+                                 .value = {.data = (const uint8_t *)value, .len = strlen(value)}};
 }
 
 static void assert_found(const char *value, const char *expected) {

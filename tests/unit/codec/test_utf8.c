@@ -22,16 +22,20 @@ static void test_whole_characters_of_every_length_are_valid(void **state) {
 /* RFC 3629: each of these has been used to smuggle something past a check. */
 static void test_what_rfc_3629_forbids_is_invalid(void **state) {
     (void)state;
-    assert_int_equal(valid_len("a\x80"), 1);                 /* A continuation alone. */
-    assert_int_equal(valid_len("\xc0\xaf"), 0);              /* Overlong '/'. */
-    assert_int_equal(valid_len("\xc1\xbf"), 0);              /* Overlong. */
-    assert_int_equal(valid_len("\xe0\x9f\xbf"), 0);          /* Overlong. */
-    assert_int_equal(valid_len("\xf0\x8f\xbf\xbf"), 0);      /* Overlong. */
-    assert_int_equal(valid_len("\xed\xa0\x80"), 0);          /* A surrogate. */
-    assert_int_equal(valid_len("\xf4\x90\x80\x80"), 0);      /* Above U+10FFFF. */
-    assert_int_equal(valid_len("\xf5\x80\x80\x80"), 0);      /* Above U+10FFFF. */
-    assert_int_equal(valid_len("\xe2\x82" "a"), 0);          /* Broken off by a letter. */
-    assert_int_equal(valid_len("\xf0\x90\x80" "a"), 0);      /* Likewise. */
+    assert_int_equal(valid_len("a\x80"), 1);            /* A continuation alone. */
+    assert_int_equal(valid_len("\xc0\xaf"), 0);         /* Overlong '/'. */
+    assert_int_equal(valid_len("\xc1\xbf"), 0);         /* Overlong. */
+    assert_int_equal(valid_len("\xe0\x9f\xbf"), 0);     /* Overlong. */
+    assert_int_equal(valid_len("\xf0\x8f\xbf\xbf"), 0); /* Overlong. */
+    assert_int_equal(valid_len("\xed\xa0\x80"), 0);     /* A surrogate. */
+    assert_int_equal(valid_len("\xf4\x90\x80\x80"), 0); /* Above U+10FFFF. */
+    assert_int_equal(valid_len("\xf5\x80\x80\x80"), 0); /* Above U+10FFFF. */
+    assert_int_equal(valid_len("\xe2\x82"
+                               "a"),
+                     0); /* Broken off by a letter. */
+    assert_int_equal(valid_len("\xf0\x90\x80"
+                               "a"),
+                     0); /* Likewise. */
 }
 
 static void test_a_character_cut_off_at_the_end_is_invalid(void **state) {
@@ -66,7 +70,9 @@ static void test_a_copy_is_cut_between_two_characters(void **state) {
     char text[6];
     berth_utf8_copy_clean("abc\xe2\x80\xa6", 6, text, sizeof text);
     assert_string_equal(text, "abc");
-    berth_utf8_copy_clean("ab\xe2\x80\xa6" "d", 6, text, sizeof text);
+    berth_utf8_copy_clean("ab\xe2\x80\xa6"
+                          "d",
+                          6, text, sizeof text);
     assert_string_equal(text, "ab\xe2\x80\xa6");
     berth_utf8_copy_clean("abcde", 5, text, sizeof text);
     assert_string_equal(text, "abcde");

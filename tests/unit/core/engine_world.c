@@ -227,7 +227,7 @@ static void tell(struct world *world, struct world_worker *worker, struct world_
     struct world_assignment *assignment = &worker->assignments[event->tells.partition.partition];
     bool partition =
         event->tells.kind != BERTH_EVENT_DRAIN && event->tells.kind != BERTH_EVENT_TIME;
-    if (partition && !assignment->in_use) {
+    if (partition && (!assignment->in_use || assignment->epoch != event->epochs[0])) {
         return; /* It was given up before its owner heard of this. */
     }
     static const char *const names[] = {"time",   "gained", "revoked",     "lost", "record",
@@ -239,10 +239,11 @@ static void tell(struct world *world, struct world_worker *worker, struct world_
     if (event->tells.kind == BERTH_EVENT_PARTITION_GAINED) {
         assignment->told = true;
     }
-    if (event->tells.kind == BERTH_EVENT_PARTITION_LOST) {
-        assignment->in_use = false;
-    }
     worker_step(world, worker, &event->tells);
+    bool same = assignment->epoch == event->epochs[0];
+    if (event->tells.kind == BERTH_EVENT_PARTITION_LOST && same) {
+        assignment->in_use = false; /* Unless the step gave it up, and the name is used again. */
+    }
 }
 
 static void deliver(struct world *world, struct world_event *event) {

@@ -139,14 +139,15 @@ static void create_project(struct model_harbor *harbor, const struct berth_harbo
     answer->project_id = project->id;
 }
 
-static void show_project(struct model_project *project, struct berth_harbor_answer *answer) {
+static void show_project(const struct model_harbor *harbor, const struct model_project *project,
+                         struct berth_harbor_answer *answer) {
     if (project == NULL) {
         answer->verdict = BERTH_HARBOR_ABSENT;
         return;
     }
     answer->project_id = project->id;
     answer->visibility = project->visibility;
-    answer->repositories = project->repositories;
+    answer->repositories = harbor->hides_repositories ? 0 : project->repositories;
     (void)snprintf(answer->owner, sizeof(answer->owner), "%s", project->owner);
 }
 
@@ -192,9 +193,10 @@ static void answer_project_call(struct model_harbor *harbor, const struct berth_
         create_project(harbor, call, answer);
     } else if (call->kind == BERTH_HARBOR_GET_PROJECT_NAME) {
         project = model_harbor_find(harbor, call->space);
-        show_project(project != NULL ? project : cached(harbor, 0, call->space), answer);
+        show_project(harbor, project != NULL ? project : cached(harbor, 0, call->space), answer);
     } else if (call->kind == BERTH_HARBOR_GET_PROJECT_ID) {
-        show_project(project != NULL ? project : cached(harbor, call->project_id, NULL), answer);
+        show_project(harbor, project != NULL ? project : cached(harbor, call->project_id, NULL),
+                     answer);
     } else if (call->kind == BERTH_HARBOR_GET_QUOTA) {
         /* The list of quotas is simply empty for a project that is gone. */
         answer->quota_id = project != NULL ? project->quota_id : 0;

@@ -46,7 +46,8 @@ struct model_harbor {
     bool quota_ignored;        /* The account may not set one at creation. */
     const char *refuses_robot; /* CREATE_ROBOT for this workspace is 400, or NULL. */
     bool shows_deleted;        /* A cache goes on showing deleted projects (harbor-contract 6.4). */
-    bool refuses_deletion;     /* A repository appears before each deletion. */
+    bool refuses_deletion;     /* A repository appears before each deletion ... */
+    bool hides_repositories;   /* ... and is not counted. */
     struct model_project projects[MODEL_PROJECTS_MAX];
     size_t projects_count;
     size_t robots_count;

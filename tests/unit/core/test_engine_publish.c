@@ -12,7 +12,7 @@
 
 static void send_creates(struct world *world, int partition, int first, int count) {
     for (int i = 0; i < count; i++) {
-        char space[16];
+        char space[24];
         (void)snprintf(space, sizeof(space), "space-%d", first + i);
         (void)world_send(world, partition, BERTH_CREATE_SPACE, first + i, space, "");
     }
@@ -132,7 +132,7 @@ static void test_the_start_of_a_new_partition_is_committed_before_anything(void 
     struct world *world = world_new(1);
     world->partitions[0].start = 3;
     for (int i = 1; i <= 5; i++) {
-        char space[16];
+        char space[24];
         (void)snprintf(space, sizeof(space), "space-%d", i);
         (void)world_send(world, 0, BERTH_CREATE_SPACE, i, space, "");
     }

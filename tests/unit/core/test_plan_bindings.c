@@ -137,6 +137,8 @@ static void test_a_foreign_robot_refuses_its_workspace_only(void **state) {
         driver_expect_detail(&driver, "workspace", "a");
         driver_expect_detail(&driver, "foreign_robot", "ws-a");
         assert_true(driver.outcome.publish_state);
+        /* A complete list shows it beforehand; otherwise one 409 does. */
+        assert_int_equal(driver.harbor.calls[BERTH_HARBOR_CREATE_ROBOT], cold ? 1 : 2);
         const struct model_robot *robot = model_harbor_find_robot(&driver.harbor, id, "ws-a");
         assert_non_null(robot);
         assert_false(robot->secret_derived);
@@ -200,6 +202,20 @@ static void test_a_robot_that_an_earlier_claim_enabled_gets_its_secret(void **st
     driver_deinit(&driver);
 }
 
+/* The same when Redis knows that it is off, whatever it says of the key. */
+static void test_enabling_sets_the_secret_also_of_a_warm_space(void **state) {
+    (void)state;
+    init(BERTH_BIND_WORKSPACE);
+    driver_binding(&driver, "a", DRIVER_KEY)->robot.disabled = true;
+    driver.redis.bindings[0].disabled = true;
+    driver_workspace(&driver, "a");
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, true);
+    assert_int_equal(driver.calls, 2);
+    assert_true(driver.harbor.robots[0].secret_derived);
+    driver_deinit(&driver);
+}
+
 static void remove_robots(struct driver *target, unsigned number) {
     (void)number;
     for (size_t i = 0; i < target->harbor.robots_count; i++) {
@@ -224,11 +240,17 @@ static void test_a_robot_that_went_is_made_anew(void **state) {
 static void replace_before_call_1(struct driver *target, unsigned number) {
     if (number == 1) {
         model_harbor_remove(&target->harbor, model_harbor_find(&target->harbor, DRIVER_SPACE));
-        (void)model_harbor_add(&target->harbor, DRIVER_SPACE, "alice", BERTH_PRIVATE);
+        int64_t id = model_harbor_add(&target->harbor, DRIVER_SPACE, "alice", BERTH_PRIVATE)->id;
+        (void)model_harbor_add_robot(&target->harbor, id, "ws-x", "x");
     }
 }
 
-/* The space was made anew by somebody: the workspaces are bound there, all of them. */
+static void replace_before_call_3(struct driver *target, unsigned number) {
+    replace_before_call_1(target, number == 3 ? 1 : 0);
+}
+
+/* The space was made anew by somebody: the workspaces are bound there, all of them, and what else
+ * is bound there is told. */
 static void test_binding_goes_on_with_a_replacement(void **state) {
     (void)state;
     init(BERTH_BIND_WORKSPACE);
@@ -239,9 +261,66 @@ static void test_binding_goes_on_with_a_replacement(void **state) {
     driver_run(&driver);
     driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, true);
     driver_expect_binding(&driver, "a", BERTH_BINDING_BOUND, BERTH_CODE_WORKSPACE_BOUND);
-    assert_int_equal(driver.outcome.after.bindings_count, 2);
+    assert_int_equal(driver.outcome.after.bindings_count, 3);
     assert_int_not_equal(driver.outcome.after.project_id, driver.outcome.before.project_id);
     driver_deinit(&driver);
+}
+
+/* What was in the way in the old one is not in the way in the new one. */
+static void test_a_replacement_has_none_of_the_old_ones_refusals(void **state) {
+    (void)state;
+    init(BERTH_BIND_WORKSPACE);
+    driver.cold = true;
+    (void)model_harbor_add_robot(&driver.harbor, driver.redis.project_id, "ws-a", NULL);
+    driver_workspace(&driver, "a");
+    driver_workspace(&driver, "b");
+    driver.on_call = replace_before_call_3;
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, true);
+    driver_expect_binding(&driver, "a", BERTH_BINDING_BOUND, BERTH_CODE_WORKSPACE_BOUND);
+    driver_deinit(&driver);
+}
+
+static void remove_the_first_before_call_2(struct driver *target, unsigned number) {
+    if (number == 2) {
+        target->harbor.robots[0].exists = false;
+    }
+}
+
+/* A list that is read for one workspace's sake tells of all: what had been fine is looked at again.
+ */
+static void test_a_binding_that_went_meanwhile_is_made_anew(void **state) {
+    (void)state;
+    init(BERTH_BIND_WORKSPACE);
+    (void)driver_binding(&driver, "a", DRIVER_KEY);
+    driver_workspace(&driver, "a");
+    driver_workspace(&driver, "b");
+    driver.injections[0] = (struct driver_injection){1, DRIVER_LOST_REPLY};
+    driver.injections_count = 1;
+    driver.on_call = remove_the_first_before_call_2;
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, true);
+    assert_non_null(model_harbor_find_robot(&driver.harbor, driver.redis.project_id, "ws-a"));
+    driver_deinit(&driver);
+}
+
+/* Redis remembers a key id of another robot, or of one that was switched off: neither says anything
+ * about the secret of the robot that is there. */
+static void test_a_remembered_key_of_another_robot_does_not_count(void **state) {
+    (void)state;
+    for (int disabled = 0; disabled < 2; disabled++) {
+        init(BERTH_BIND_WORKSPACE);
+        driver_binding(&driver, "a", DRIVER_KEY)->secret_derived = false;
+        driver.redis.bindings[0].disabled = disabled == 1;
+        driver.redis.bindings[0].robot_id -= disabled == 0;
+        driver.cold = true;
+        driver_workspace(&driver, "a");
+        driver_run(&driver);
+        driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, false);
+        assert_int_equal(driver.calls, 3);
+        assert_true(driver.harbor.robots[0].secret_derived);
+        driver_deinit(&driver);
+    }
 }
 
 /* What Harbor refuses for one workspace says nothing about the others. */
@@ -323,8 +402,12 @@ int main(void) {
         cmocka_unit_test(test_a_robot_that_the_list_hides_is_foreign),
         cmocka_unit_test(test_binding_enables_a_disabled_robot),
         cmocka_unit_test(test_a_robot_that_an_earlier_claim_enabled_gets_its_secret),
+        cmocka_unit_test(test_enabling_sets_the_secret_also_of_a_warm_space),
         cmocka_unit_test(test_a_robot_that_went_is_made_anew),
         cmocka_unit_test(test_binding_goes_on_with_a_replacement),
+        cmocka_unit_test(test_a_replacement_has_none_of_the_old_ones_refusals),
+        cmocka_unit_test(test_a_binding_that_went_meanwhile_is_made_anew),
+        cmocka_unit_test(test_a_remembered_key_of_another_robot_does_not_count),
         cmocka_unit_test(test_harbors_refusal_of_one_workspace_leaves_the_others),
         cmocka_unit_test(test_unbinding_takes_one_call_for_each_workspace),
         cmocka_unit_test(test_unbinding_a_robot_that_went_succeeds),

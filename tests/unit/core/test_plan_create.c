@@ -294,6 +294,18 @@ static void test_adopting_reads_a_warm_space_too(void **state) {
     driver_deinit(&driver);
 }
 
+/* Nothing of this command was lost, so it created nothing, whoever owns what is there. */
+static void test_adopting_a_space_of_our_own_account_is_not_called_created(void **state) {
+    (void)state;
+    driver_init(&driver, BERTH_CREATE_SPACE);
+    driver.command.if_exists = BERTH_IF_EXISTS_ADOPT;
+    (void)model_harbor_add(&driver.harbor, DRIVER_SPACE, DRIVER_ACCOUNT, BERTH_PUBLIC);
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_SPACE_ADOPTED, false);
+    assert_int_equal(driver.outcome.after.visibility, BERTH_PUBLIC);
+    driver_deinit(&driver);
+}
+
 static void add_namesake(struct driver *target, unsigned number) {
     if (number == 2) {
         (void)model_harbor_add(&target->harbor, DRIVER_SPACE, "alice", BERTH_PUBLIC);
@@ -332,6 +344,7 @@ int main(void) {
         cmocka_unit_test(test_adopting_takes_a_space_as_it_is),
         cmocka_unit_test(test_adopting_applies_what_the_command_says),
         cmocka_unit_test(test_adopting_reads_a_warm_space_too),
+        cmocka_unit_test(test_adopting_a_space_of_our_own_account_is_not_called_created),
         cmocka_unit_test(test_adopting_what_appears_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

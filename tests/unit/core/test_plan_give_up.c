@@ -110,6 +110,20 @@ static void test_an_answer_without_its_id_is_not_believed(void **state) {
     driver_deinit(&driver);
 }
 
+/* Asked for one project, it shows another: that is no answer. */
+static void test_another_project_than_asked_for_is_not_believed(void **state) {
+    (void)state;
+    driver_init(&driver, BERTH_DELETE_SPACE);
+    (void)driver_space(&driver, BERTH_PRIVATE);
+    driver_claim(&driver);
+    step_for_calls(1);
+    assert_int_equal(calls[0].kind, BERTH_HARBOR_GET_PROJECT_ID);
+    struct berth_harbor_answer answer = {.verdict = BERTH_HARBOR_DONE,
+                                         .project_id = calls[0].project_id + 1};
+    assert_int_equal(berth_work_observe(&driver.work, &calls[0], &answer), BERTH_OBSERVED_RETRY);
+    driver_deinit(&driver);
+}
+
 /* A registry that goes on contradicting itself burns attempts, or the command would never end. */
 static void test_a_registry_that_contradicts_itself_burns_attempts(void **state) {
     (void)state;
@@ -170,6 +184,39 @@ static void test_a_robot_without_its_secret_is_not_told_as_bound(void **state) {
     driver_expect_binding(&driver, "b", BERTH_BINDING_FAILED, BERTH_CODE_REGISTRY_UNAVAILABLE);
     assert_int_equal(driver.outcome.after.bindings_count, 2);
     assert_string_equal(driver.outcome.after.bindings[1].key_id, "");
+    driver_deinit(&driver);
+}
+
+/* A key that may or may not have been replaced is not known. */
+static void test_a_secret_of_unknown_outcome_has_no_known_key(void **state) {
+    (void)state;
+    driver_init(&driver, BERTH_BIND_WORKSPACE);
+    (void)driver_space(&driver, BERTH_PRIVATE);
+    (void)driver_binding(&driver, "a", "01d01d01");
+    driver_workspace(&driver, "a");
+    driver_claim(&driver);
+    step_for_calls(1);
+    assert_int_equal(say(&calls[0], BERTH_HARBOR_UNKNOWN), BERTH_OBSERVED_RETRY);
+    berth_work_give_up(&driver.work, BERTH_CODE_REGISTRY_UNAVAILABLE, "No.", false,
+                       &driver.outcome);
+    assert_string_equal(driver.outcome.after.bindings[0].key_id, "");
+    driver_deinit(&driver);
+}
+
+/* A robot that is switched off lets nobody pull, whatever is known of its secret. */
+static void test_a_disabled_robot_is_not_told_as_bound(void **state) {
+    (void)state;
+    driver_init(&driver, BERTH_BIND_WORKSPACE);
+    (void)driver_space(&driver, BERTH_PRIVATE);
+    driver_binding(&driver, "a", DRIVER_KEY)->robot.disabled = true;
+    driver.redis.bindings[0].disabled = true;
+    driver_workspace(&driver, "a");
+    driver_claim(&driver);
+    step_for_calls(1);
+    assert_int_equal(say(&calls[0], BERTH_HARBOR_FORBIDDEN), BERTH_OBSERVED_RETRY);
+    berth_work_give_up(&driver.work, BERTH_CODE_REGISTRY_UNAVAILABLE, "No.", false,
+                       &driver.outcome);
+    driver_expect_binding(&driver, "a", BERTH_BINDING_FAILED, BERTH_CODE_REGISTRY_UNAVAILABLE);
     driver_deinit(&driver);
 }
 
@@ -304,9 +351,12 @@ int main(void) {
         cmocka_unit_test(test_a_refused_read_is_tried_again),
         cmocka_unit_test(test_a_list_that_contradicts_itself_is_read_again),
         cmocka_unit_test(test_an_answer_without_its_id_is_not_believed),
+        cmocka_unit_test(test_another_project_than_asked_for_is_not_believed),
         cmocka_unit_test(test_a_registry_that_contradicts_itself_burns_attempts),
         cmocka_unit_test(test_giving_up_tells_what_was_done),
         cmocka_unit_test(test_a_robot_without_its_secret_is_not_told_as_bound),
+        cmocka_unit_test(test_a_secret_of_unknown_outcome_has_no_known_key),
+        cmocka_unit_test(test_a_disabled_robot_is_not_told_as_bound),
         cmocka_unit_test(test_reading_back_finds_what_was_applied),
         cmocka_unit_test(test_a_space_that_was_created_after_all_is_read_back),
         cmocka_unit_test(test_a_strangers_space_that_is_read_back_is_no_change),

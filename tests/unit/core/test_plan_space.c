@@ -119,6 +119,21 @@ static void test_an_unknown_quota_is_told_as_it_was_before(void **state) {
     driver_deinit(&driver);
 }
 
+/* ... unless an earlier claim may have set it: rather a change too many than one that nobody sees.
+ */
+static void test_a_quota_that_an_earlier_claim_may_have_set_is_a_change(void **state) {
+    (void)state;
+    driver_init(&driver, BERTH_UPDATE_SPACE);
+    driver_space(&driver, BERTH_PRIVATE)->quota_bytes = 500;
+    driver.redis.quota_bytes = BERTH_QUOTA_UNSET;
+    driver.command.quota_given = true;
+    driver.command.quota_bytes = 500;
+    driver_claimed_before(&driver);
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_SPACE_UPDATED, true);
+    driver_deinit(&driver);
+}
+
 static void test_updating_what_is_not_there_is_refused(void **state) {
     (void)state;
     driver_init(&driver, BERTH_UPDATE_SPACE);
@@ -272,6 +287,19 @@ static void test_a_repository_that_appears_meanwhile_is_counted(void **state) {
     driver_deinit(&driver);
 }
 
+/* Harbor's word counts also when its count is behind: the command does not go round in circles. */
+static void test_a_repository_that_is_not_counted_is_refused_too(void **state) {
+    (void)state;
+    init_delete();
+    driver.harbor.refuses_deletion = true;
+    driver.harbor.hides_repositories = true;
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_NOT_EMPTY, false);
+    driver_expect_detail(&driver, "repositories", "at least 1");
+    assert_int_equal(driver.calls, 4);
+    driver_deinit(&driver);
+}
+
 static void test_a_protected_space_is_never_deleted(void **state) {
     (void)state;
     static const char *const protected_spaces[] = {"library", DRIVER_SPACE};
@@ -297,12 +325,20 @@ static void test_deleting_what_is_gone_succeeds_without_a_change(void **state) {
     assert_int_equal(driver.outcome.bindings_count, 0);
     driver_deinit(&driver);
 
+    /* Redis has its own tombstone still: so has the topic. */
     driver_init(&driver, BERTH_DELETE_SPACE);
     driver.redis.knowledge = BERTH_SPACE_ABSENT;
     driver_run(&driver);
     driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_SPACE_DELETED, false);
     assert_int_equal(driver.calls, 1);
     assert_false(driver.outcome.publish_state);
+    driver_deinit(&driver);
+
+    /* Redis knows nothing: the topic may have anything. */
+    driver_init(&driver, BERTH_DELETE_SPACE);
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_SPACE_DELETED, false);
+    assert_true(driver.outcome.publish_state);
     driver_deinit(&driver);
 }
 
@@ -355,6 +391,7 @@ static void test_a_later_claim_does_not_delete_what_it_did_not_meet(void **state
 
     driver_init(&driver, BERTH_DELETE_SPACE);
     driver.redis.knowledge = BERTH_SPACE_ABSENT;
+    driver.redis.project_id = 1; /* Says nothing of what is absent, not even by chance. */
     driver_claimed_before(&driver);
     (void)model_harbor_add(&driver.harbor, DRIVER_SPACE, "alice", BERTH_PRIVATE);
     driver_run(&driver);
@@ -371,6 +408,7 @@ int main(void) {
         cmocka_unit_test(test_already_so_is_seen_with_one_read),
         cmocka_unit_test(test_a_space_that_was_opened_by_hand_is_closed),
         cmocka_unit_test(test_an_unknown_quota_is_told_as_it_was_before),
+        cmocka_unit_test(test_a_quota_that_an_earlier_claim_may_have_set_is_a_change),
         cmocka_unit_test(test_updating_what_is_not_there_is_refused),
         cmocka_unit_test(test_a_space_that_went_is_not_found_and_its_tombstone_is_published),
         cmocka_unit_test(test_no_quota_of_a_space_that_went_is_not_found),
@@ -381,6 +419,7 @@ int main(void) {
         cmocka_unit_test(test_foreign_robots_are_refused_with_an_example),
         cmocka_unit_test(test_repositories_are_counted_before_anything_is_sent),
         cmocka_unit_test(test_a_repository_that_appears_meanwhile_is_counted),
+        cmocka_unit_test(test_a_repository_that_is_not_counted_is_refused_too),
         cmocka_unit_test(test_a_protected_space_is_never_deleted),
         cmocka_unit_test(test_deleting_what_is_gone_succeeds_without_a_change),
         cmocka_unit_test(test_a_space_that_goes_meanwhile_is_no_change_of_ours),

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* A whole report: BERTH_CONFIG_FINDINGS_MAX lines of bounded length, and the path in each. */
-#define REPORT_BYTES_MAX (256 * 1024)
+#define REPORT_BYTES_MAX ((size_t)256 * 1024)
 
 static error_t parse_common(int key, char *argument, struct argp_state *state);
 static void print_report(const struct berth_config_report *report, const char *path);

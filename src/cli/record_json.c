@@ -11,7 +11,7 @@
 #include "berth/base/assert.h"
 
 /* JSON may be longer than what it is made from: names, escapes, times as text. */
-#define JSON_BYTES_MAX (8 * BERTH_RECORD_BYTES_MAX)
+#define JSON_BYTES_MAX ((size_t)8 * BERTH_RECORD_BYTES_MAX)
 
 static json_t *base64_of(struct berth_bytes bytes);
 static int set_base64(json_t *object, const char *name, struct berth_bytes bytes);

@@ -10,7 +10,7 @@
 
 #define LINES_MAX 100000
 /* Enough for every workspace that a command may name. */
-#define LINE_BYTES_MAX (256 * 1024)
+#define LINE_BYTES_MAX ((size_t)256 * 1024)
 #define WHERE_BYTES    64
 
 static enum cli_exit add_line(struct cli_outgoing_list *list, const struct cli *cli, char *line,
@@ -27,7 +27,7 @@ enum cli_exit cli_outgoing_add_batch(struct cli_outgoing_list *list, const struc
         worst = CLI_USAGE;
     }
     for (int number = 1; file != NULL && line != NULL; number++) {
-        if (fgets(line, LINE_BYTES_MAX, file) == NULL) {
+        if (fgets(line, (int)LINE_BYTES_MAX, file) == NULL) {
             break;
         }
         size_t len = strlen(line);

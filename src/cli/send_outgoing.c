@@ -14,7 +14,7 @@
 #include "berth/io/clock.h"
 
 /* Longer keys and files can't be tried. */
-#define TRIED_BYTES_MAX (16 * 1024 * 1024)
+#define TRIED_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
 static enum cli_exit fill(struct cli_outgoing *outgoing, const struct cli *cli,
                           const struct cli_send_request *request, const char *where);

@@ -196,6 +196,7 @@ static enum cli_exit create_missing(const struct cli *cli, const struct argument
                                           .cleanup_policy = listing->policies[i]};
         }
     }
+    BERTH_ASSERT(count > 0);
     struct berth_topic_made *made = calloc(count, sizeof(*made));
     if (made == NULL) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);

@@ -68,7 +68,7 @@ static bool walk_type(struct walk *walk, const struct berth_schema_node *node) {
     case BERTH_SCHEMA_NULL:
         return true;
     case BERTH_SCHEMA_BOOLEAN:
-        if (walk->at<walk->end && * walk->at> 1) {
+        if (walk->at != walk->end && walk->at[0] > 1) {
             return refuse(walk, "a boolean is neither 0 nor 1");
         }
         return walk_bytes(walk, 1);

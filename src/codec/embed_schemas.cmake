@@ -7,8 +7,6 @@ set(table "")
 foreach(name IN LISTS NAMES)
   file(READ "${FOLDER}/${name}.avsc" bytes HEX)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
-  string(REGEX REPLACE "(................................................................................)" "\\1\n"
-    bytes "${bytes}")
   string(APPEND text "static const unsigned char ${name}[] = {\n${bytes}\n};\n\n")
   string(APPEND table "    {\"${name}\", ${name}, sizeof ${name}},\n")
 endforeach()

@@ -29,7 +29,7 @@ static void close_partition(struct berth_engine *engine, struct partition *parti
 /* The most that taking in one record takes from the pool. */
 #define RECORD_BYTES_MAX                                                                           \
     (sizeof(struct item) + BERTH_COMMAND_WORKSPACES_MAX * sizeof(struct berth_workspace) +         \
-     sizeof(struct berth_outcome) + 16 * 1024)
+     sizeof(struct berth_outcome) + (size_t)16 * 1024)
 
 void intake_gained(struct berth_engine *engine, const struct berth_engine_partition *gained) {
     BERTH_ASSERT(gained->partition < BERTH_ENGINE_PARTITIONS_MAX);
@@ -248,6 +248,9 @@ static void orphan_all(struct berth_engine *engine, struct partition *partition)
         TAILQ_REMOVE(&partition->window, item, in_window);
         partition->window_count--;
         item->partition = NULL;
+        if (item->state == ITEM_BACKING_OFF) {
+            work_abandon(engine, item);
+        }
     }
 }
 

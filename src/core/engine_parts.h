@@ -26,7 +26,8 @@
  *
  * An item whose partition was lost is an *orphan*: it has no window any more, its lane goes on
  * waiting for it until its calls have come back, and it is released at READY without being
- * published (design 5: a lane's lock outlives the assignment's epoch).
+ * published (design 5: a lane's lock outlives the assignment's epoch), or instead of a pause before
+ * another try.
  *
  * Invariants: an item is in a partition's window or an orphan; the first item of a lane is the only
  * one beyond QUEUED; calls_outstanding counts the effects of the item that were not answered.
@@ -89,36 +90,36 @@ struct item {
     uint32_t registry; /* registries_count: none. */
 
     /* The claim. */
+    int64_t token;
+    int64_t asked_ms; /* When the ledger call under way was made. */
+    int64_t lease_end_ms;
+    int64_t received_wall_ms;
+    int attempts;
+    uint32_t ledger_failures;
     bool holds_lane; /* CLAIM answered TAKEN and nothing since took it away. */
     bool lost;       /* It was taken away while calls were under way: claim again after them. */
-    bool waits_for_lease; /* Nothing is asked of Harbor before the renewal. */
-    int64_t token;
-    int64_t asked_ms;      /* When the ledger call under way was made. */
+    bool waits_for_lease;  /* Nothing is asked of Harbor before the renewal. */
     bool claim_unanswered; /* The CLAIM before got no reply: the next one repeats it. */
-    int64_t lease_end_ms;
-    int attempts;
-    int64_t received_wall_ms;
     bool take_over;
     bool mark_seen;
     struct berth_lane_mark mark; /* What the lane bore when last seen held by another ... */
     int64_t mark_since_ms;       /* ... and since when, on our clock. */
-    uint32_t ledger_failures;
 
     /* The work. Alive from TAKEN to the end of STORING. */
     struct berth_work *work;
+    int64_t retry_after_ms;
     uint32_t calls_outstanding;
     uint32_t calls_made;
     uint32_t burned;   /* Attempts. */
     uint32_t failures; /* In a row, burned or not: the back-off's exponent. */
-    bool failed_once;  /* Since the last step: back off before the next one. */
-    bool burn;
-    int64_t retry_after_ms;
     uint32_t read_backs;
+    bool failed_once; /* Since the last step: back off before the next one. */
+    bool burn;
+    bool free_lane; /* The outcome's STORE does. */
+    enum berth_publish_form form;
     char last_error[128];
 
     struct berth_outcome *outcome; /* From the decision until it is stored, or settled if DIRECT. */
-    bool free_lane;
-    enum berth_publish_form form;
     struct timer timer;
 };
 
@@ -293,6 +294,9 @@ void work_start(struct berth_engine *engine, struct item *item,
 /* Frees the plan's work. */
 void work_end(struct berth_engine *engine, struct item *item);
 void work_go_on(struct berth_engine *engine, struct item *item);
+/* Lets go of an orphan whose calls are back and that would have to be tried again: whoever has its
+ * record now takes the lane over after a lease, instead of waiting for as long as we would try. */
+void work_abandon(struct berth_engine *engine, struct item *item);
 void work_answered(struct berth_engine *engine, struct item *item,
                    const struct berth_harbor_call *call, const struct berth_harbor_answer *answer);
 /* The pause in BACKING_OFF or READING_BACK is over. */

@@ -158,6 +158,10 @@ void work_answered(struct berth_engine *engine, struct item *item,
 /* ---- Retries ---- */
 
 static void back_off_or_give_up(struct berth_engine *engine, struct item *item) {
+    if (item->partition == NULL) {
+        work_abandon(engine, item);
+        return;
+    }
     item->burned += item->burn;
     if (budget_spent(engine, item)) {
         item_move(engine, item, ITEM_READING_BACK);
@@ -200,6 +204,13 @@ void work_timer(struct berth_engine *engine, struct item *item) {
     }
     item_move(engine, item, ITEM_RUNNING);
     work_go_on(engine, item);
+}
+
+void work_abandon(struct berth_engine *engine, struct item *item) {
+    claim_let_go(engine, item);
+    work_end(engine, item);
+    item_release(engine, item);
+    intake_check_finished(engine, NULL);
 }
 
 /* ---- Giving up ---- */

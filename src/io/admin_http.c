@@ -110,8 +110,11 @@ struct berth_admin_http *berth_admin_http_free(struct berth_admin_http *server) 
     if (server == NULL) {
         return NULL;
     }
-    while (!LIST_EMPTY(&server->connections)) {
-        close_connection(LIST_FIRST(&server->connections));
+    struct connection *connection = LIST_FIRST(&server->connections);
+    while (connection != NULL) {
+        struct connection *next = LIST_NEXT(connection, link);
+        close_connection(connection);
+        connection = next;
     }
     evconnlistener_free(server->listener);
     free(server);

@@ -58,7 +58,7 @@ BERTH_MUST_USE enum berth_rc berth_kafka_handle_new(enum berth_kafka_kind kind,
 
 /*
  * Destroys the handle (NULL is fine) in a thread of its own and waits at most timeout_ms for it:
- * rd_kafka_destroy() has hung for ever on more than one bug of librdkafka (kafka-notes 2.8, 3).
+ * rd_kafka_destroy() hangs for ever on more than one bug of librdkafka 2.0.2, and on any leak.
  * false: it still runs, and is left behind; nothing that the handle refers to may be freed.
  */
 bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_ms);

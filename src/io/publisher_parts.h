@@ -16,7 +16,7 @@
 struct event;
 
 /*
- * The publisher's thread (kafka-notes 2.3):
+ * The publisher's thread:
  *
  *   NEW ---made---> INIT ---id is ours---> READY ---batch---> OPEN ---produced---> OFFSETS
  *    ^               |                     ^ ^ ^                |                  |    |
@@ -31,18 +31,19 @@ struct event;
  *                     |
  *                     +---fenced twice within BERTH_PUBLISHER_TWIN_MS---> GONE
  *
- *   state       does                                  stays while        leaves to
- *   NEW         makes a producer                      it can't be made   INIT
- *   INIT        claims the transactional id           retriable          READY RESOLVING REBUILD
- *   RESOLVING   reads the group's offsets             not readable       READY
- *   READY       waits for a batch                     none comes         OPEN
- *   OPEN        begins, hands the records over        -                  OFFSETS ABORTING REBUILD
- *   OFFSETS     adds the offsets                      retriable          COMMITTING ABORTING
- * REBUILD COMMITTING  commits; a time-out is resumed        retriable          READY ABORTING
- * REBUILD ABORTING    aborts                                retriable          READY REBUILD
- *   REBUILD     destroys the producer, waits          -                  NEW GONE
- *   GONE        answers every batch with FENCED       always             -
- *   ENDED       is entered from any state when it is asked to stop and no transaction is open
+ *   state       does                            stays while       leaves to
+ *   NEW         makes a producer                it can't be made  INIT
+ *   INIT        claims the transactional id     retriable         READY, RESOLVING, REBUILD
+ *   RESOLVING   reads the group's offsets       not readable      READY
+ *   READY       waits for a batch               none comes        OPEN
+ *   OPEN        begins, hands the records over  -                 OFFSETS, ABORTING, REBUILD
+ *   OFFSETS     adds the offsets                retriable         COMMITTING, ABORTING, REBUILD
+ *   COMMITTING  commits; a time-out is resumed  retriable         READY, ABORTING, REBUILD
+ *   ABORTING    aborts                          retriable         READY, REBUILD
+ *   REBUILD     destroys the producer, waits    -                 NEW, GONE
+ *   GONE        answers a batch with FENCED     always            -
+ *
+ * ENDED is entered from any state when it is asked to stop and no transaction is open.
  *
  * Invariant: a producer exists but in NEW, GONE and ENDED; the batch is in hand from OPEN until its
  * outcome is told, on the way out of COMMITTING, ABORTING, RESOLVING, REBUILD or GONE.

@@ -17,14 +17,14 @@ enum berth_rc berth_publisher_make_producer(struct berth_publisher *publisher,
                                             struct berth_error *reterr) {
     rd_kafka_conf_t *conf = rd_kafka_conf_dup(publisher->conf);
     rd_kafka_conf_set_opaque(conf, publisher);
-    /* Without it a commit waits in steps of 10 ms (kafka-notes 2.1). */
+    /* Without it a commit waits in steps of 10 ms. */
     rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
     rd_kafka_conf_set_error_cb(conf, rdkafka_error_cb);
     enum berth_rc rc =
         berth_kafka_handle_new(BERTH_KAFKA_PUBLISHER, conf, &publisher->handle, reterr);
     for (size_t i = 0; rc == BERTH_OK && i < publisher->topics_count; i++) {
         /* Known from the start, or the first record of each topic waits for up to a second
-         * (kafka-notes 1.7). */
+         * (librdkafka before 2.10.1). */
         publisher->topics[i] =
             rd_kafka_topic_new(publisher->handle, publisher->topic_names[i], NULL);
         if (publisher->topics[i] == NULL) {

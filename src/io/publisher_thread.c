@@ -204,7 +204,7 @@ static enum berth_publisher_state run_committing(struct berth_publisher *publish
         tell(publisher, BERTH_BATCH_COMMITTED);
         return BERTH_PUBLISHER_READY;
     case VERDICT_AGAIN:
-        /* Undecided: it is resumed, never aborted (kafka-notes 2.3). */
+        /* Undecided: it is resumed, never aborted. */
         berth_publisher_trouble(publisher, publisher->text);
         return BERTH_PUBLISHER_COMMITTING;
     case VERDICT_ABORT:

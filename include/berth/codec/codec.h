@@ -39,16 +39,27 @@ struct berth_decoded {
     bool is_command;
     /* When it is one. Its workspaces are owned here (malloc): berth_decoded_deinit(). */
     struct berth_command command;
-    /* When it isn't: a stable code (record.undecodable, record.too_large, record.unknown_schema,
-     * record.empty, command.field_invalid, ...) and a sentence, for the dead letter. */
+    /*
+     * When it isn't: a stable code and a sentence, for the dead letter.
+     *   record.empty, record.too_large, record.unknown_schema, record.not_a_command
+     *   record.undecodable     not the framing, not valid Avro of its schema, or a field is missing
+     *   command.id_invalid     the command's id is not a UUID
+     *   command.field_invalid  the actor is too long or has control characters, or a symbol is
+     * unknown
+     */
     char reason[BERTH_CODE_BYTES];
     char text[BERTH_MESSAGE_BYTES];
-    /* command.id still holds the id when it could be read, so that a result can be given. */
+    /* Then command holds what could be read, its text made printable: the id (empty: nobody can be
+     * answered), the type (only when registry or space isn't empty), traceparent. */
 };
 
 /*
  * Decodes the value of a record on a command topic. Never fails: what can't be decoded is said in
  * the answer. Bounded in time and memory by the value's length and BERTH_RECORD_BYTES_MAX.
+ * A registry, space or workspace that is too long or has control characters is handed on in a form
+ * that no legal name has (cut and ended with U+2026, '?' for each control character), and more than
+ * BERTH_COMMAND_WORKSPACES_MAX workspaces as one too many, not sorted, so that
+ * berth_command_check() refuses the command.
  * headers: traceparent is taken over when it is well-formed.
  */
 void berth_codec_decode_command(struct berth_codec *codec, struct berth_bytes value,
@@ -59,7 +70,8 @@ void berth_decoded_deinit(struct berth_decoded *decoded);
 /*
  * Encodes a command as a producer would (`berth send`), framed. workspaces need not be sorted;
  * nothing is checked but what Avro itself needs, so that bad input can be tried.
- * BERTH_INVALID: a field can't be written in Avro. Faults: MEMORY, LIBRARY.
+ * BERTH_INVALID: a field can't be written in Avro (it isn't UTF-8). BERTH_BUSY: out's limit.
+ * Faults: MEMORY, LIBRARY.
  */
 BERTH_MUST_USE enum berth_rc berth_codec_encode_command(struct berth_codec *codec,
                                                         const struct berth_command *command,

@@ -208,7 +208,7 @@ struct berth_effect {
 
 /* What one command may take from the pool while it is worked on, at most: reserved before its
  * claim. */
-#define BERTH_ENGINE_WORK_BYTES (1024 * 1024)
+#define BERTH_ENGINE_WORK_BYTES ((size_t)1024 * 1024)
 
 /* The least limit of a pool with which an engine can work at all. */
 size_t berth_engine_pool_bytes_min(const struct berth_engine_config *config);

@@ -29,8 +29,8 @@
 #define BERTH_CONFIG_LINE_BYTES_MAX                                                                \
     199 /* inih drops what is beyond, so longer ones are refused.                                  \
          */
-#define BERTH_CONFIG_FILE_BYTES_MAX   (256 * 1024)
-#define BERTH_CONFIG_SECRET_BYTES_MAX (64 * 1024)
+#define BERTH_CONFIG_FILE_BYTES_MAX   ((size_t)256 * 1024)
+#define BERTH_CONFIG_SECRET_BYTES_MAX ((size_t)64 * 1024)
 #define BERTH_CONFIG_REGISTRIES_MAX   64
 #define BERTH_CONFIG_PROPERTIES_MAX   128
 #define BERTH_CONFIG_LIST_MAX         64

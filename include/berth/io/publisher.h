@@ -4,8 +4,8 @@
  * transaction (design 5; KIP-98, KIP-447).
  *
  * It owns the transactional producer in a thread of its own, because every call of a transaction
- * blocks, one of them far beyond its time-out (kafka-notes 1.5). The loop hands over one batch at a
- * time and gets one answer for it, in a turn of its own. The two share nothing else.
+ * blocks, one of them far beyond its time-out (librdkafka issue 5456). The loop hands over one
+ * batch at a time and gets one answer for it, in a turn of its own. The two share nothing else.
  *
  * What goes wrong in between is the publisher's affair: what is undecided is asked again until it
  * is decided, a broken producer is replaced by a new one. Only then the batch's fate is told.
@@ -122,7 +122,7 @@ int64_t berth_publisher_busy_ms(const struct berth_publisher *publisher, int64_t
 
 /*
  * Stops it: the batch in work is finished first, if that takes no longer than timeout_ms; on_done
- * isn't called any more. NULL is fine.
+ * isn't called any more. NULL is fine. Not from on_done or on_trouble.
  * false: the thread still hangs in librdkafka and is left behind with the publisher. What its batch
  * borrows must not be freed, and the process has to end.
  */

@@ -12,15 +12,10 @@
 
 #include "berth/io/clock.h"
 
-#define TEXT_MAX  (4 * 1024 * 1024)
+#define TEXT_MAX  ((size_t)4 * 1024 * 1024)
 #define WORDS_MAX 64
 
-extern char **environ;
-
 static int set_up(struct cli_world *world);
-static void collect(const char *word, va_list rest, const struct cli_world *world,
-                    char *words[WORDS_MAX]);
-static struct cli_run start(char *const words[]);
 static void drain(int fd, struct berth_buffer *buffer, bool *open);
 static void on_delivered(void *ctx, const struct berth_delivery *delivery);
 
@@ -100,22 +95,34 @@ static int set_up(struct cli_world *world) {
     return 0;
 }
 
-void cli_world_run(struct cli_world *world, const char *word, ...) {
-    char *words[WORDS_MAX];
-    va_list rest;
-    va_start(rest, word);
-    collect(word, rest, world, words);
-    va_end(rest);
-    cli_world_finish(world, start(words));
+void cli_world_run_words(struct cli_world *world, const char *const words[]) {
+    cli_world_finish(world, cli_world_start_words(world, words));
 }
 
-struct cli_run cli_world_start(struct cli_world *world, const char *word, ...) {
-    char *words[WORDS_MAX];
-    va_list rest;
-    va_start(rest, word);
-    collect(word, rest, world, words);
-    va_end(rest);
-    return start(words);
+struct cli_run cli_world_start_words(struct cli_world *world, const char *const words[]) {
+    static char program[] = BERTH_PROGRAM;
+    static char option[] = "--config";
+    char *whole[WORDS_MAX] = {program, option, world->config_path};
+    for (size_t i = 0; words[i] != NULL; i++) {
+        assert_true(i + 4 < WORDS_MAX);
+        whole[i + 3] = (char *)(uintptr_t)words[i];
+    }
+    int out[2];
+    int err[2];
+    struct cli_run run = {0};
+    posix_spawn_file_actions_t actions;
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO), 0);
+    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO), 0);
+    assert_int_equal(posix_spawn(&run.pid, program, &actions, NULL, whole, environ), 0);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)close(out[1]);
+    (void)close(err[1]);
+    run.out = out[0];
+    run.err = err[0];
+    return run;
 }
 
 void cli_world_finish(struct cli_world *world, struct cli_run run) {
@@ -123,7 +130,7 @@ void cli_world_finish(struct cli_world *world, struct cli_run run) {
     bool err_open = true;
     berth_buffer_clear(&world->out);
     berth_buffer_clear(&world->err);
-    int64_t until_ms = berth_clock_monotonic_ms() + 3 * WORLD_TIMEOUT_MS;
+    int64_t until_ms = berth_clock_monotonic_ms() + (int64_t)3 * WORLD_TIMEOUT_MS;
     while ((out_open || err_open) && berth_clock_monotonic_ms() < until_ms) {
         struct pollfd fds[] = {{.fd = out_open ? run.out : -1, .events = POLLIN},
                                {.fd = err_open ? run.err : -1, .events = POLLIN}};
@@ -297,40 +304,6 @@ struct berth_outcome cli_world_outcome(const char *code, const char *message) {
     berth_space_state_init(&outcome.before);
     berth_space_state_init(&outcome.after);
     return outcome;
-}
-
-static void collect(const char *word, va_list rest, const struct cli_world *world,
-                    char *words[WORDS_MAX]) {
-    static char program[] = BERTH_PROGRAM;
-    static char option[] = "--config";
-    size_t count = 0;
-    words[count++] = program;
-    words[count++] = option;
-    words[count++] = (char *)(uintptr_t)world->config_path;
-    for (const char *next = word; next != NULL; next = va_arg(rest, const char *)) {
-        assert_true(count + 1 < WORDS_MAX);
-        words[count++] = (char *)(uintptr_t)next;
-    }
-    words[count] = NULL;
-}
-
-static struct cli_run start(char *const words[]) {
-    int out[2];
-    int err[2];
-    struct cli_run run = {0};
-    posix_spawn_file_actions_t actions;
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(err, O_CLOEXEC), 0);
-    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
-    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO), 0);
-    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO), 0);
-    assert_int_equal(posix_spawn(&run.pid, words[0], &actions, NULL, words, environ), 0);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)close(out[1]);
-    (void)close(err[1]);
-    run.out = out[0];
-    run.err = err[0];
-    return run;
 }
 
 static void drain(int fd, struct berth_buffer *buffer, bool *open) {

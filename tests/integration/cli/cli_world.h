@@ -51,11 +51,12 @@ int cli_world_setup(void **state);
 int cli_world_setup_bare(void **state);
 int cli_world_teardown(void **state);
 
-/* Runs `berth -c CONFIG` with these words, up to NULL, to its end. */
-void cli_world_run(struct cli_world *world, const char *word, ...) __attribute__((sentinel));
+/* Runs `berth --config FILE` with these words, up to NULL, to its end. */
+#define cli_world_run(world, ...) cli_world_run_words(world, (const char *const[]){__VA_ARGS__})
+void cli_world_run_words(struct cli_world *world, const char *const words[]);
 /* Starts it; cli_world_finish() waits for its end. */
-struct cli_run cli_world_start(struct cli_world *world, const char *word, ...)
-    __attribute__((sentinel));
+#define cli_world_start(world, ...) cli_world_start_words(world, (const char *const[]){__VA_ARGS__})
+struct cli_run cli_world_start_words(struct cli_world *world, const char *const words[]);
 void cli_world_finish(struct cli_world *world, struct cli_run run);
 
 const char *cli_world_out(const struct cli_world *world);

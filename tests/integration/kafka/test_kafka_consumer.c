@@ -372,7 +372,6 @@ static void test_a_consumer_without_a_broker_ends_quickly(void **state) {
 }
 
 int main(void) {
-    setvbuf(stdout, NULL, _IOLBF, 0);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_a_partition_goes_on_where_the_group_left_off),
@@ -387,6 +386,5 @@ int main(void) {
         TEST(test_a_missing_topic_is_told_once_and_found_when_it_was_made),
         TEST(test_a_consumer_without_a_broker_ends_quickly),
     };
-    cmocka_set_test_filter(getenv("BERTH_TEST_ONLY"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 /* Keys of the protocol. */
+#define API_FETCH     1
 #define API_HEARTBEAT 12
 #define API_END_TXN   26
 
@@ -134,11 +135,30 @@ static void test_a_partition_of_a_member_that_was_thrown_out_is_lost(void **stat
     uint64_t epoch = mock->member.slots[0].epoch;
     mock->member.gives_up = false;
     rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
-                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+                                      RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
     run_until(mock->world, was_told_lost, &mock->member);
     assert_int_equal(mock->member.revoked_count, 0);
     member_wait_held(&mock->member, 2);
     assert_true(mock->member.slots[member_slot_of(&mock->member, 0)].epoch > epoch);
+}
+
+static bool was_told_stopped(void *ctx) {
+    struct member *member = ctx;
+    (void)member_take(member, member_slot_of(member, 0), 100);
+    return member_was_told(member, "stopped 0");
+}
+
+/* Retention overtook a partition while it was read: it must neither jump nor stop in silence. */
+static void test_a_position_that_is_gone_while_reading_stops_the_partition(void **state) {
+    struct mock *mock = *state;
+    rd_kafka_mock_push_request_errors(mock->cluster, API_FETCH, 2,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+    run_until(mock->world, was_told_stopped, &mock->member);
+    assert_true(member_was_told(&mock->member, "is gone from the log"));
+    uint32_t slot = member_slot_of(&mock->member, 0);
+    struct berth_record *record = NULL;
+    assert_int_equal(berth_consumer_take(mock->member.consumer, slot, &record), BERTH_END);
 }
 
 int main(void) {
@@ -147,8 +167,7 @@ int main(void) {
         cmocka_unit_test(test_a_commit_whose_producer_broke_is_looked_up_and_was_not_done),
         cmocka_unit_test(test_a_coordinator_that_is_not_there_is_asked_again),
         cmocka_unit_test(test_a_partition_of_a_member_that_was_thrown_out_is_lost),
+        cmocka_unit_test(test_a_position_that_is_gone_while_reading_stops_the_partition),
     };
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_test_filter(getenv("BERTH_TEST_ONLY"));
     return cmocka_run_group_tests(tests, mock_setup, mock_teardown);
 }

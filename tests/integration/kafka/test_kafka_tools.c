@@ -458,7 +458,5 @@ int main(void) {
         TEST(test_properties_that_say_what_berth_needs_are_fine),
         TEST(test_properties_that_librdkafka_does_not_know_are_named),
     };
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_test_filter(getenv("BERTH_TEST_ONLY"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

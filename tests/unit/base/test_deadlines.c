@@ -116,8 +116,7 @@ static void test_the_order_survives_arming_moving_and_cancelling_at_random(void 
         for (size_t i = 0; i < armed; i++) {
             struct berth_deadline *due = berth_deadlines_pop(&fixture->deadlines, INT64_MAX);
             assert_non_null(due);
-            assert_true(due->at_ms > last_ms ||
-                        (due->at_ms == last_ms && due->order > last_order));
+            assert_true(due->at_ms > last_ms || (due->at_ms == last_ms && due->order > last_order));
             last_ms = due->at_ms;
             last_order = due->order;
         }

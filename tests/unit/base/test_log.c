@@ -89,7 +89,9 @@ static void test_levels_below_the_chosen_one_are_left_out(void **state) {
 static void test_nothing_from_outside_can_forge_a_line(void **state) {
     berth_log_setup(BERTH_LOG_INFO, true);
     berth_log(BERTH_LOG_INFO, "said", "text=\"%s\"", "a\n<3>forged\x1b[2J\x7f");
-    berth_log(BERTH_LOG_INFO, "said", "text=\"%s\"", "\xc2\x9b" "2J"); /* CSI as one character. */
+    berth_log(BERTH_LOG_INFO, "said", "text=\"%s\"",
+              "\xc2\x9b"
+              "2J"); /* CSI as one character. */
     assert_string_equal(logged(*state), "<6>said text=\"a\\x0a<3>forged\\x1b[2J\\x7f\"\n"
                                         "<6>said text=\"\\xc2\\x9b2J\"\n");
 }
@@ -99,10 +101,9 @@ static void test_utf8_stays_and_what_is_not_utf8_is_escaped(void **state) {
     berth_log(BERTH_LOG_INFO, "said", "%s", "h\xc3\xb6he \xe2\x82\xac \xf0\x9f\x9a\xa2");
     berth_log(BERTH_LOG_INFO, "said", "%s", "\xc0\xaf \xe0\x80\xaf \xed\xa0\x80");
     berth_log(BERTH_LOG_INFO, "said", "%s", "\xf4\x90\x80\x80 \xff \xe2\x82");
-    assert_string_equal(logged(*state),
-                        "<6>said h\xc3\xb6he \xe2\x82\xac \xf0\x9f\x9a\xa2\n"
-                        "<6>said \\xc0\\xaf \\xe0\\x80\\xaf \\xed\\xa0\\x80\n"
-                        "<6>said \\xf4\\x90\\x80\\x80 \\xff \\xe2\\x82\n");
+    assert_string_equal(logged(*state), "<6>said h\xc3\xb6he \xe2\x82\xac \xf0\x9f\x9a\xa2\n"
+                                        "<6>said \\xc0\\xaf \\xe0\\x80\\xaf \\xed\\xa0\\x80\n"
+                                        "<6>said \\xf4\\x90\\x80\\x80 \\xff \\xe2\\x82\n");
 }
 
 static void test_a_line_that_is_too_long_is_cut_and_still_ends(void **state) {

@@ -46,8 +46,9 @@ static void test_numbers_stay_below_their_bound(void **state) {
     }
 }
 
-/* 2^64 is two and two thirds times the large bound: were no number drawn again, its lower two thirds
- * would come three times where the rest comes twice, and its lower half in 56 of 100 draws. */
+/* 2^64 is two and two thirds times the large bound: were no number drawn again, its lower two
+ * thirds would come three times where the rest comes twice, and its lower half in 56 of 100 draws.
+ */
 static void test_no_number_is_favoured(void **state) {
     (void)state;
     struct berth_random random;

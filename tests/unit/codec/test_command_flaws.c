@@ -130,9 +130,7 @@ static void test_a_name_that_is_too_long_is_never_cut_to_a_legal_one(void **stat
 
 /* Behind a NUL a C string ends: "team-a" and more must not become "team-a". */
 static void test_control_characters_make_a_name_illegal(void **state) {
-    static const char *const spaces[] = {"team-a\0b", "team-a\0", "team\na",
-                                         "team\x7f"
-                                         "a"};
+    static const char *const spaces[] = {"team-a\0b", "team-a\0", "team\na", "team\x7fs"};
     static const size_t lens[] = {8, 7, 6, 6};
     for (size_t i = 0; i < 4; i++) {
         struct raw_command raw = raw_command_bind();

@@ -9,10 +9,10 @@
 #include "berth/core/space.h"
 #include "engine_world_parts.h"
 
-#define POOL_BYTES  (64 * 1024 * 1024)
-#define TRACE_BYTES (256 * 1024)
+#define POOL_BYTES  ((size_t)64 * 1024 * 1024)
+#define TRACE_BYTES ((size_t)256 * 1024)
 /* Longer than any back-off, lease or budget: whoever isn't done by then never will be. */
-#define IDLE_BOUND_MS (24 * 60 * 60 * 1000)
+#define IDLE_BOUND_MS ((int64_t)24 * 60 * 60 * 1000)
 #define TOPIC         "berth.commands.main"
 
 static void deliver(struct world *world, struct world_event *event);

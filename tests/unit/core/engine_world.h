@@ -33,12 +33,13 @@
 
 #define WORLD_WORKERS        2
 #define WORLD_PARTITIONS     4
-#define WORLD_RECORDS_MAX    96 /* Of one partition. */
+#define WORLD_RECORDS_MAX    64 /* Of one partition. */
 #define WORLD_SLOTS_MAX      64
 #define WORLD_NUMBERS        16 /* Names for assignments of partitions, at once. */
 #define WORLD_SPACES_MAX     12
-#define WORLD_COMMANDS_MAX   256
-#define WORLD_WORKSPACES_MAX 8 /* In one command. */
+#define WORLD_COMMANDS_MAX   64
+#define WORLD_PROJECTS_MAX   128
+#define WORLD_WORKSPACES_MAX 4 /* In one command. */
 #define WORLD_RULES_MAX      16
 #define WORLD_STATE_BYTES    192
 
@@ -250,7 +251,7 @@ struct world {
     struct world_ledger_space ledger_spaces[WORLD_SPACES_MAX];
     struct world_ledger_command *ledger_commands; /* WORLD_COMMANDS_MAX */
     bool ledger_was_lost;                         /* Who holds a lane can't be checked any more. */
-    struct world_project projects[WORLD_COMMANDS_MAX];
+    struct world_project projects[WORLD_PROJECTS_MAX];
     size_t projects_count;
     int64_t next_robot_id;
     struct world_expected expected[WORLD_SPACES_MAX];
@@ -273,18 +274,18 @@ void world_free(struct world *world);
 void world_finish(struct world *world);
 
 /* A config to change before world_start(): world->config. */
-void world_start(struct world *world, int worker);
+void world_start(struct world *world, int number);
 /* kill -9. Its partitions stay with it until world_lose() or world_start(). */
-void world_crash(struct world *world, int worker);
+void world_crash(struct world *world, int number);
 /* SIGSTOP, and SIGCONT so much later. */
 void world_freeze(struct world *world, int worker, int64_t for_ms);
 void world_drain(struct world *world, int worker);
 /* Starts worker 0 with so many partitions, whose start is committed, and begins a new trace. */
 void world_serve(struct world *world, int partitions);
-/* Partitions; a worker that isn't running can only be taken from. */
-void world_assign(struct world *world, int worker, int partition);
-void world_revoke(struct world *world, int worker, int partition);
-void world_lose(struct world *world, int worker, int partition);
+/* Partitions, by index; a worker that isn't running can only be taken from. */
+void world_assign(struct world *world, int number, int index);
+void world_revoke(struct world *world, int number, int index);
+void world_lose(struct world *world, int number, int index);
 
 /* Lets virtual time pass: so much, or until nothing is left to do (at most a virtual day). */
 void world_run(struct world *world, int64_t for_ms);

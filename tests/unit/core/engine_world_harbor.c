@@ -101,7 +101,7 @@ static struct world_project *project_by_id(struct world *world, int64_t id) {
 
 static struct world_project *make_project(struct world *world, uint32_t registry,
                                           const char *name) {
-    WORLD_CHECK(world, world->projects_count < WORLD_COMMANDS_MAX);
+    WORLD_CHECK(world, world->projects_count < WORLD_PROJECTS_MAX);
     struct world_project *project = &world->projects[world->projects_count];
     *project = (struct world_project){.id = FIRST_PROJECT_ID + (int64_t)world->projects_count,
                                       .registry = registry,

@@ -82,8 +82,7 @@ static void commit_item(struct world *world, const struct world_item *item) {
     const struct world_ledger_command *command = ledger_command(world, record);
     if (!world->ledger_was_lost) {
         WORLD_CHECK(world, command->stored);
-        WORLD_CHECK(world, memcmp(&command->publication, &item->publication,
-                                  sizeof(item->publication)) == 0);
+        WORLD_CHECK(world, same_publication(&command->publication, &item->publication));
     }
     if (item->form != BERTH_PUBLISH_REPLAY) {
         expect(world, item);

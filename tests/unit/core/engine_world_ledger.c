@@ -232,8 +232,7 @@ static void run_store(struct world *world, struct world_event *event) {
                             !from_source(command, record);
     if (command->stored && !failed_elsewhere) {
         bool same = from_source(command, record);
-        bool repetition = same && memcmp(&command->publication, &event->publication,
-                                         sizeof(command->publication)) == 0;
+        bool repetition = same && same_publication(&command->publication, &event->publication);
         space->held = space->held && !frees;
         event->ledger_answer.store.verdict = repetition ? BERTH_STORE_STORED : BERTH_STORE_ALREADY;
         event->ledger_answer.store.same_source = same;

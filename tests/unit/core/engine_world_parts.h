@@ -125,6 +125,8 @@ struct world_expected *kafka_expected(struct world *world, uint32_t registry, co
 
 void text_of_state(const struct berth_space_state *state, char ret[WORLD_STATE_BYTES]);
 void publication_of(const struct berth_outcome *outcome, struct world_publication *ret);
+/* As bytes they would be published the same. */
+bool same_publication(const struct world_publication *a, const struct world_publication *b);
 int number_of(const char *command_id);
 /* The incarnation of one life of a worker. */
 void incarnation_of(int worker, uint32_t life, char ret[BERTH_UUID_BYTES]);

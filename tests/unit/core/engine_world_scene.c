@@ -107,12 +107,13 @@ static uint32_t name_of(const struct world *world, int number, int partition) {
     return WORLD_NUMBERS;
 }
 
-void world_revoke(struct world *world, int worker, int partition) {
+void world_revoke(struct world *world, int number, int index) {
+    struct world_worker *worker = &world->workers[number];
     struct berth_event event = {.kind = BERTH_EVENT_PARTITION_REVOKED};
-    event.partition.partition = name_of(world, worker, partition);
+    event.partition.partition = name_of(world, number, index);
     WORLD_CHECK(world, event.partition.partition < WORLD_NUMBERS);
-    world->workers[worker].assignments[event.partition.partition].revoking = true;
-    worker_tell(world, &world->workers[worker], &event);
+    worker->assignments[event.partition.partition].revoking = true;
+    worker_tell(world, worker, &event);
 }
 
 void world_lose(struct world *world, int number, int index) {

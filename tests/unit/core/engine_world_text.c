@@ -28,7 +28,6 @@ void text_of_state(const struct berth_space_state *state, char ret[WORLD_STATE_B
     }
 }
 
-/* Zeroed first, so that two of them can be compared as bytes. */
 void publication_of(const struct berth_outcome *outcome, struct world_publication *ret) {
     memset(ret, 0, sizeof(*ret));
     ret->kind = outcome->kind;
@@ -50,6 +49,15 @@ void publication_of(const struct berth_outcome *outcome, struct world_publicatio
             berth_binding_change_kind_name(change->kind));
         add(ret->bindings, sizeof(ret->bindings), " ", change->workspace);
     }
+}
+
+bool same_publication(const struct world_publication *a, const struct world_publication *b) {
+    return a->kind == b->kind && a->changed == b->changed && a->publish_state == b->publish_state &&
+           a->audit == b->audit && a->dead_letter == b->dead_letter && a->attempts == b->attempts &&
+           a->received_at_ms == b->received_at_ms && a->finished_at_ms == b->finished_at_ms &&
+           a->version == b->version && strcmp(a->code, b->code) == 0 &&
+           strcmp(a->message, b->message) == 0 && strcmp(a->before, b->before) == 0 &&
+           strcmp(a->after, b->after) == 0 && strcmp(a->bindings, b->bindings) == 0;
 }
 
 int number_of(const char *command_id) {

@@ -78,10 +78,8 @@ void worker_take_in(struct world *world, struct world_worker *worker) {
 
 void worker_tell(struct world *world, struct world_worker *worker,
                  const struct berth_event *event) {
-    struct world_event draft = {.kind = WORLD_TELLS,
-                                .worker = worker->number,
-                                .life = worker->life,
-                                .tells = *event};
+    struct world_event draft = {
+        .kind = WORLD_TELLS, .worker = worker->number, .life = worker->life, .tells = *event};
     if (event->kind != BERTH_EVENT_DRAIN) {
         draft.epochs[0] = worker->assignments[event->partition.partition].epoch;
     }

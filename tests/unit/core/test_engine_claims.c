@@ -33,7 +33,8 @@ static const struct world_record *bind_held(struct world *world, const char *ins
     return world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "team-a", "alpha");
 }
 
-/* Harbor knows no fencing token, so a dead holder's last requests must have run out (design 4.7). */
+/* Harbor knows no fencing token, so a dead holder's last requests must have run out (design 4.7).
+ */
 static void test_a_held_lane_is_taken_over_after_a_whole_lease_unchanged(void **state) {
     (void)state;
     struct world *world = served();
@@ -145,6 +146,27 @@ static void test_a_lost_reply_to_store_is_asked_again(void **state) {
     world_finish(world);
 }
 
+/* Harbor was asked since: the next claim is another one, whatever became of the first reply. */
+static void test_a_claim_after_work_was_done_repeats_nothing(void **state) {
+    (void)state;
+    struct world *world = served();
+    ledger(world, BERTH_LEDGER_CLAIM, WORLD_LOSE_REPLY, 0);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                          .count = 1,
+                                          .fault = WORLD_BUSY,
+                                          .delay_ms = 20000});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 4000);
+    assert_int_equal(world_traced(world, "claim #1 again"), 1);
+    world_hold(world, "team-a", "elsewhere", "gone");
+    world_run_idle(world);
+    assert_true(world_traced(world, "claim #1\n") > 1);
+    assert_int_equal(world_traced(world, "claim #1 again"), 1);
+    assert_int_equal(record->answer.attempts, 2);
+    world_finish(world);
+}
+
 /* A call that was thought lost runs when everything is over: then it changes nothing. */
 static void test_calls_that_run_long_after_they_were_given_up_change_nothing(void **state) {
     (void)state;
@@ -177,6 +199,44 @@ static void test_an_outcome_is_dropped_when_another_holds_the_lane(void **state)
     assert_int_equal(world_traced(world, "harbor #1 GET /projects/{name}"), 1);
     assert_string_equal(record->answer.code, "space.created");
     assert_int_equal(record->answer.attempts, 2);
+    world_finish(world);
+}
+
+/* Another has held the lane and freed it meanwhile: it may have changed what was decided upon. */
+static void test_an_outcome_is_dropped_when_another_has_held_the_lane_since(void **state) {
+    (void)state;
+    struct world *world = served();
+    ledger(world, BERTH_LEDGER_STORE, WORLD_LOSE_CALL, 0);
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 100);
+    world_hold(world, "team-a", "elsewhere", "done");
+    struct world_ledger_space *space = world_ledger_space(world, "team-a");
+    space->held = false;
+    space->token += 1000000000; /* As if it had taken the lane just now. */
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "claim #1"), 2);
+    assert_int_equal(world_traced(world, "harbor #1 GET /projects/{name}"), 1);
+    assert_int_equal(record->answer.attempts, 2);
+    world_finish(world);
+}
+
+/* The claim is gone, and before it is claimed again somebody else has the lane: what was decided is
+ * void as well. */
+static void test_an_outcome_without_a_claim_is_dropped_when_the_lane_is_held(void **state) {
+    (void)state;
+    struct world *world = served();
+    ledger(world, BERTH_LEDGER_STORE, WORLD_LOSE_CALL, 0);
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 100);
+    world_ledger_lose(world);
+    while (world_traced(world, "claim #1") < 2) {
+        world_run(world, 1);
+    }
+    world_hold(world, "team-a", "elsewhere", "gone");
+    world_run_idle(world);
+    assert_int_equal(world->takeovers, 1);
+    assert_int_equal(world_traced(world, "harbor #1 GET /projects/{name}"), 1);
+    assert_string_equal(record->answer.code, "space.created");
     world_finish(world);
 }
 
@@ -244,8 +304,11 @@ int main(void) {
         cmocka_unit_test(test_a_lost_reply_to_a_claim_costs_nothing_but_time),
         cmocka_unit_test(test_a_lost_reply_to_remember_is_asked_again),
         cmocka_unit_test(test_a_lost_reply_to_store_is_asked_again),
+        cmocka_unit_test(test_a_claim_after_work_was_done_repeats_nothing),
         cmocka_unit_test(test_calls_that_run_long_after_they_were_given_up_change_nothing),
         cmocka_unit_test(test_an_outcome_is_dropped_when_another_holds_the_lane),
+        cmocka_unit_test(test_an_outcome_is_dropped_when_another_has_held_the_lane_since),
+        cmocka_unit_test(test_an_outcome_without_a_claim_is_dropped_when_the_lane_is_held),
         cmocka_unit_test(test_an_outcome_is_stored_again_when_the_claim_is_gone),
         cmocka_unit_test(test_the_stored_outcome_is_published_when_somebody_was_quicker),
         cmocka_unit_test(test_a_worker_remembers_that_it_asked_harbor_when_redis_does_not),

@@ -31,8 +31,7 @@ static void assert_answer(const struct world_record *record, enum berth_outcome_
 }
 
 /* A private space with these workspaces, made by command; Redis knows it. */
-static void make_space(struct world *world, const char *space, int number,
-                       const char *workspaces) {
+static void make_space(struct world *world, const char *space, int number, const char *workspaces) {
     (void)world_send(world, 0, BERTH_CREATE_SPACE, number, space, "");
     if (*workspaces != '\0') {
         (void)world_send(world, 0, BERTH_BIND_WORKSPACE, number + 1, space, workspaces);
@@ -86,7 +85,8 @@ static void test_binding_on_a_warm_space_reads_nothing_first(void **state) {
     world_finish(world);
 }
 
-/* A space that somebody else made is read, `before` is remembered, and only then it is written to. */
+/* A space that somebody else made is read, `before` is remembered, and only then it is written to.
+ */
 static void test_binding_on_a_cold_space_reads_and_remembers_before_it_writes(void **state) {
     (void)state;
     struct world *world = served();
@@ -96,19 +96,20 @@ static void test_binding_on_a_cold_space_reads_and_remembers_before_it_writes(vo
     world_run_idle(world);
 
     assert_answer(record, BERTH_SUCCEEDED, "workspace.bound", "private", "private alpha");
-    assert_string_equal(world_trace(world),
-                        "send #1 BindWorkspace theirs alpha\n"
-                        "claim #1\n"
-                        "harbor #1 GET /projects/{name}\n"
-                        "harbor #1 GET /robots\n"
-                        "remember #1\n"
-                        "harbor #1 POST /robots\n"
-                        "harbor #1 PATCH /robots/{id}\n"
-                        "store #1 SUCCEEDED workspace.bound\n"
-                        "offset p0@1\n"
-                        "publish #1 made workspace.bound\n"
-                        "answer #1 SUCCEEDED workspace.bound: \"private\" became \"private alpha\"\n"
-                        "committed\n");
+    assert_string_equal(
+        world_trace(world),
+        "send #1 BindWorkspace theirs alpha\n"
+        "claim #1\n"
+        "harbor #1 GET /projects/{name}\n"
+        "harbor #1 GET /robots\n"
+        "remember #1\n"
+        "harbor #1 POST /robots\n"
+        "harbor #1 PATCH /robots/{id}\n"
+        "store #1 SUCCEEDED workspace.bound\n"
+        "offset p0@1\n"
+        "publish #1 made workspace.bound\n"
+        "answer #1 SUCCEEDED workspace.bound: \"private\" became \"private alpha\"\n"
+        "committed\n");
     world_finish(world);
 }
 
@@ -137,8 +138,7 @@ static void test_setting_the_bindings_binds_and_unbinds(void **state) {
 
     assert_answer(record, BERTH_SUCCEEDED, "workspace.bindings_set", "private alpha beta",
                   "private beta gamma");
-    assert_string_equal(record->answer.bindings,
-                        "UNBOUND alpha, UNCHANGED beta, BOUND gamma");
+    assert_string_equal(record->answer.bindings, "UNBOUND alpha, UNCHANGED beta, BOUND gamma");
     world_finish(world);
 }
 

@@ -107,7 +107,8 @@ static void test_a_lost_renewal_is_asked_again_well_before_the_lease_ends(void *
     world_finish(world);
 }
 
-/* Whatever woke it, a loop that slept for more than a third of the lease renews before it writes. */
+/* Whatever woke it, a loop that slept for more than a third of the lease renews before it writes.
+ */
 static void test_a_loop_that_slept_renews_before_the_next_write(void **state) {
     (void)state;
     struct world *world = served();
@@ -172,7 +173,7 @@ static void test_a_lane_taken_away_is_claimed_again_when_all_calls_are_back(void
     world_run(world, 2000);
     world_hold(world, "team-a", "elsewhere", "gone");
     world->ledger_was_lost = true; /* Nobody may take a lane within its lease; here it is tried. */
-    world_run(world, 2000); /* The renewal at 3 s said so, the slow call is still out. */
+    world_run(world, 2000);        /* The renewal at 3 s said so, the slow call is still out. */
     assert_int_equal(world_traced(world, "renew 1"), 1);
     assert_int_equal(world_traced(world, "claim #1"), 1);
     world_run(world, 1000);

@@ -149,19 +149,34 @@ static void test_a_revoked_partition_is_not_given_up_during_its_transaction(void
     world_finish(world);
 }
 
+static void test_a_revoked_partition_is_not_given_up_while_its_start_is_committed(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_start(world, 0);
+    world_assign(world, 0, 0);
+    world_run(world, 2);
+    world_revoke(world, 0, 0);
+    world_run(world, 1);
+    assert_int_equal(world_traced(world, "give up p0"), 0);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    assert_int_equal(world->partitions[0].committed, 0);
+    world_finish(world);
+}
+
 /* In any case it is given up before the group would throw the worker out. */
 static void test_a_revoked_partition_is_given_up_at_the_bound_in_any_case(void **state) {
     (void)state;
     struct world *world = world_new(1);
-    world->config.revoke_bound_ms = 20000;
+    world->config.revoke_bound_ms = 2000;
     world_serve(world, 1);
-    world->harbor_down_until_ms = world->now_ms + 60000;
+    slow_harbor(world, 1, 4000);
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run(world, 100);
     world_revoke(world, 0, 0);
-    world_run(world, 19000);
+    world_run(world, 1900);
     assert_int_equal(world_traced(world, "give up p0"), 0);
-    world_run(world, 2000);
+    world_run(world, 200);
     assert_int_equal(world_traced(world, "give up p0"), 1);
     /* Its lane stays ours until the work has ended; nothing of it is published. */
     assert_int_equal(world_figures(world, 0).worked_on, 1);
@@ -195,7 +210,8 @@ static void test_a_partition_may_be_lost_at_the_moment_of_its_bound(void **state
 
 /* ---- Lost ---- */
 
-/* The work goes on under its lane's lock, for nobody; who gets the record next finds the outcome. */
+/* The work goes on under its lane's lock, for nobody; who gets the record next finds the outcome.
+ */
 static void test_a_lost_partitions_work_ends_unpublished_and_is_found_in_the_ledger(void **state) {
     (void)state;
     struct world *world = served(1);
@@ -290,6 +306,35 @@ static void test_an_orphan_whose_lane_is_held_is_dropped(void **state) {
     world_finish(world);
 }
 
+/*
+ * This worker has lost the network to Kafka and to Harbor, but not to Redis. Would it go on trying
+ * and renewing, the next owner could do nothing for as long as a command may be tried.
+ */
+static void test_an_orphan_is_not_tried_again(void **state) {
+    (void)state;
+    struct world *world = served(2);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = WORLD_ANY,
+                                          .count = 2,
+                                          .fault = WORLD_UNKNOWN_LOST});
+    busy_harbor(world, 1, 60000);
+    const struct world_record *at_work = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    (void)world_send(world, 1, BERTH_CREATE_SPACE, 2, "team-b", "");
+    const struct world_record *paused = world_send(world, 1, BERTH_CREATE_SPACE, 3, "team-c", "");
+    world_run(world, 1000);
+    world_lose(world, 0, 0);
+    world_lose(world, 0, 1);
+    world_start(world, 1);
+    world_assign(world, 1, 0);
+    world_assign(world, 1, 1);
+    world_run(world, 5000 + world->config.lease_ms + 2000);
+    assert_int_equal(world_figures(world, 0).taken_in, 0);
+    assert_string_equal(at_work->answer.code, "space.created");
+    assert_string_equal(paused->answer.code, "space.created");
+    assert_int_equal(world->takeovers, 3);
+    world_finish(world);
+}
+
 /* ---- Draining ---- */
 
 static void test_draining_finishes_what_has_begun_and_tells_what_is_left(void **state) {
@@ -351,6 +396,7 @@ int main(void) {
         cmocka_unit_test(test_what_stands_before_something_begun_is_finished_too),
         cmocka_unit_test(test_a_claim_that_has_to_wait_is_left_to_the_next_owner),
         cmocka_unit_test(test_a_revoked_partition_is_not_given_up_during_its_transaction),
+        cmocka_unit_test(test_a_revoked_partition_is_not_given_up_while_its_start_is_committed),
         cmocka_unit_test(test_a_revoked_partition_is_given_up_at_the_bound_in_any_case),
         cmocka_unit_test(test_a_partition_may_be_lost_at_the_moment_of_its_bound),
         cmocka_unit_test(test_a_lost_partitions_work_ends_unpublished_and_is_found_in_the_ledger),
@@ -358,6 +404,7 @@ int main(void) {
         cmocka_unit_test(test_an_answer_in_the_transaction_of_a_lost_partition_is_not_repeated),
         cmocka_unit_test(test_nothing_of_a_lost_partition_begins),
         cmocka_unit_test(test_an_orphan_whose_lane_is_held_is_dropped),
+        cmocka_unit_test(test_an_orphan_is_not_tried_again),
         cmocka_unit_test(test_draining_finishes_what_has_begun_and_tells_what_is_left),
         cmocka_unit_test(test_an_idle_worker_is_drained_at_once),
         cmocka_unit_test(test_partitions_come_and_go_while_a_worker_drains),

@@ -104,7 +104,8 @@ static void test_the_batch_is_halved_after_two_aborts_in_a_row(void **state) {
     world_trace_restart(world);
     world_run_idle(world);
 
-    /* The first alone, slowly; then eight of which 8, 8, 4 and 2 are tried, and then one commits. */
+    /* The first alone, slowly; then eight of which 8, 8, 4 and 2 are tried, and then one commits.
+     */
     const char *at = world_trace(world);
     int sizes[8] = {0};
     int transactions = 0;
@@ -124,8 +125,8 @@ static void test_the_batch_is_halved_after_two_aborts_in_a_row(void **state) {
 }
 
 /*
- * Were a record taken in before the start is committed, a crash could begin the partition at a later
- * start and lose it (design 4.10).
+ * Were a record taken in before the start is committed, a crash could begin the partition at a
+ * later start and lose it (design 4.10).
  */
 static void test_the_start_of_a_new_partition_is_committed_before_anything(void **state) {
     (void)state;

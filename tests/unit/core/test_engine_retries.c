@@ -41,7 +41,7 @@ static void test_an_unknown_outcome_is_read_back_and_tried_again(void **state) {
     harbor(world, BERTH_HARBOR_CREATE_PROJECT, 1, WORLD_UNKNOWN_LOST, 0);
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run_idle(world);
-    assert_int_equal(world_traced(world, "notice command.retried #1 attempt=1"), 1);
+    assert_int_equal(world_traced(world, "notice command.retried #1 burned=1"), 1);
     assert_int_equal(world_traced(world, "harbor #1 GET /projects/{name}"), 1);
     assert_int_equal(world_traced(world, "harbor #1 POST /projects"), 2);
     assert_string_equal(record->answer.code, "space.created");
@@ -125,7 +125,7 @@ static void test_requests_that_were_not_sent_burn_no_attempt(void **state) {
     world->harbor_down_until_ms = world->now_ms + world->config.retry_age_ms - 20000;
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run_idle(world);
-    assert_true(world_traced(world, "notice command.retried #1 attempt=0") > 20);
+    assert_true(world_traced(world, "notice command.retried #1 burned=0") > 20);
     assert_string_equal(record->answer.code, "space.created");
     world_finish(world);
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define FILE_NAME "berth.conf"
-#define TEXT_MAX  (1024 * 1024)
+#define TEXT_MAX  ((size_t)1024 * 1024)
 
 static void append(struct berth_buffer *buffer, const char *text, size_t len);
 

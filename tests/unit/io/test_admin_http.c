@@ -54,6 +54,7 @@ static int setup(void **state) {
     if (fixture == NULL) {
         return -1;
     }
+    *state = fixture;
     fixture->base = event_base_new();
     const struct berth_admin_checks checks = {
         .live = check_live, .ready = check_ready, .ctx = fixture};
@@ -63,7 +64,6 @@ static int setup(void **state) {
         print_error("%s\n", error.text);
         return -1;
     }
-    *state = fixture;
     return 0;
 }
 
@@ -104,7 +104,7 @@ static struct client *begin(struct fixture *fixture, size_t index, const char *t
         .sin_port = htons(berth_admin_http_port(fixture->server)),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    berth_buffer_init(&client->received, 64 * 1024);
+    berth_buffer_init(&client->received, (size_t)64 * 1024);
     client->events = bufferevent_socket_new(fixture->base, -1, BEV_OPT_CLOSE_ON_FREE);
     assert_non_null(client->events);
     bufferevent_setcb(client->events, received_cb, NULL, ended_cb, client);

@@ -6,7 +6,7 @@
 
 #include "config_fixture.h"
 
-#define TEXT_MAX (256 * 1024)
+#define TEXT_MAX ((size_t)256 * 1024)
 
 /* The file of the repository, with a NUL behind it. */
 static char *read_example(void) {

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator meets: starting, checking, waiting for what is missing, stopping."""
+
+import subprocess
+import urllib.error
+import urllib.request
+
+from run import run_tests
+from stage import DONE, NO_ANSWER, USAGE, Worker, wait_until
+from workload import StageCase
+
+ANSWER_S = 30
+# Longer than any single step takes, shorter than the drain's time.
+SOON_S = 10
+
+
+class Operation(StageCase):
+    partitions = 1
+
+    def worker_with(self, *lines: str) -> Worker:
+        """A worker whose configuration says more; it isn't started."""
+        worker = Worker(self.stage, "worker-1")
+        self.stage.workers.append(worker)
+        worker.choose_ports()
+        text = worker.configuration.read_text()
+        worker.configuration.write_text(text.replace("[berth]\n", "\n".join(lines) + "\n", 1))
+        return worker
+
+    def run_berthd(self, worker: Worker, *options: str) -> subprocess.CompletedProcess:
+        """Runs berthd to its end."""
+        command = [*worker.command(), *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def readiness(self, worker: Worker) -> str:
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{worker.admin_port}/readyz", timeout=5
+            ) as reply:
+                return f"{reply.status} {reply.read().decode()}"
+        except urllib.error.HTTPError as error:
+            return f"{error.code} {error.read().decode()}"
+        except urllib.error.URLError:
+            return "not up yet"
+
+    def test_a_missing_topic_is_named_with_the_remedy_and_work_begins_once_it_is_made(self) -> None:
+        worker = self.worker_with("[topics]", "audit = late.audit", "[berth]")
+        worker.launch()
+        wait_until(
+            "the missing topic in /readyz",
+            lambda: "late.audit is missing" in self.readiness(worker),
+            SOON_S,
+        )
+        says = self.readiness(worker)
+        self.assertTrue(says.startswith("503"), says)
+        self.assertIn("topics --create", says)
+        self.assertEqual(worker.admin_status("/livez"), 200, "it is alive all the same")
+
+        made = subprocess.run(
+            [str(self.stage.program("berth")), "-c", str(worker.configuration)]
+            + ["topics", "--create", "--partitions", "1"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        self.assertEqual(made.returncode, DONE, made.stderr)
+        worker.wait_ready()
+        result = self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
+        self.assertEqual(result["code"], "space.created")
+
+    def test_a_second_process_of_the_same_instance_does_not_start(self) -> None:
+        worker = self.stage.add_worker()
+        second = self.run_berthd(worker)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another berthd runs as instance 'worker-1'", second.stderr)
+        self.assertTrue(worker.running)
+
+    def test_a_slip_in_the_configuration_is_named_with_line_and_remedy(self) -> None:
+        worker = self.worker_with("[berth]", "leese_ms = 15000", "window = many")
+        done = self.run_berthd(worker)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn(f"{worker.configuration}:2: error:", done.stderr)
+        self.assertIn("lease_ms", done.stderr)
+        self.assertIn(f"{worker.configuration}:3: error:", done.stderr)
+
+    def test_checking_the_configuration_prints_it_without_secrets(self) -> None:
+        worker = self.worker_with("[berth]")
+        done = self.run_berthd(worker, "-t")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("lease_ms = 15000", done.stdout)
+        self.assertIn("configuration is fine", done.stderr)
+        for secret in (self.stage.sandbox.password, self.stage.master_key.read_text().strip()):
+            self.assertNotIn(secret, done.stdout + done.stderr)
+
+    def test_a_drain_that_runs_out_of_time_lists_what_is_left_and_nothing_is_lost(self) -> None:
+        worker = self.worker_with("[berth]", "drain_timeout_ms = 1000")
+        worker.launch()
+        worker.wait_ready()
+        self.send_into_a_hanging_harbor()
+        worker.terminate()
+        self.assertEqual(worker.wait_end(), 0, "an orderly end")
+        log = worker.log.read_text()
+        self.assertIn("worker.drain_timed_out", log)
+        self.assertRegex(log, r"command\.left .*space=alpha/slow")
+
+        self.stage.sandbox.faults()
+        worker.start_again()
+        self.assert_answered_once("slow")
+
+    def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(self) -> None:
+        worker = self.stage.add_worker()
+        self.send_into_a_hanging_harbor()
+        worker.terminate()
+        wait_until("it drains", lambda: "worker.draining" in worker.log.read_text(), SOON_S)
+        worker.terminate()
+        self.assertEqual(worker.wait_end(SOON_S), 0)
+        self.assertIn("worker.stopping_at_once", worker.log.read_text())
+
+        self.stage.sandbox.faults()
+        worker.start_again()
+        self.assert_answered_once("slow")
+
+    def test_berth_send_waits_no_longer_than_it_was_told(self) -> None:
+        words = ("create-space", "--registry", "alpha", "--space", "nobody-does-it")
+        done = self.stage.berth("send", *words, "--wait=1", accept=(NO_ANSWER,))
+        self.assertIn("no answer", (done.stdout + done.stderr).lower())
+
+    def send_into_a_hanging_harbor(self) -> None:
+        """One command whose request to Harbor is under way and not answered."""
+        self.stage.sandbox.faults(away="hang")
+        self.stage.berth("send", "create-space", "--registry", "alpha", "--space", "slow")
+        wait_until("the claim", lambda: self.holds_lane("slow"), SOON_S)
+
+    def holds_lane(self, space: str) -> bool:
+        return "holder_command" in self.stage.redis.hash(f"berth:v1:space:alpha/{space}")
+
+    def assert_answered_once(self, space: str) -> None:
+        def found() -> list[dict]:
+            records = [record["value"] for record in self.stage.tail("results")]
+            return [value for value in records if value["space"] == space]
+
+        wait_until("the answer", lambda: len(found()) > 0, ANSWER_S, pause_s=0.1)
+        self.assertEqual([one["outcome"] for one in found()], ["SUCCEEDED"])
+        self.assertIsNotNone(self.stage.project(space))
+
+
+if __name__ == "__main__":
+    run_tests(StageCase)

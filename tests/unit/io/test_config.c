@@ -114,6 +114,26 @@ static void test_all_errors_are_told_at_once(void **state) {
         "FILE:11: error: password_file in [registry] is missing: The account's password.\n");
 }
 
+static void test_numbers_are_kept_to_their_range(void **state) {
+    struct config_fixture *fixture = *state;
+    config_fixture_assert_refused(
+        fixture,
+        CONFIG_WHOLE "[redis]\n"
+                     "timeout_ms = 60001\n"
+                     "database = 99999999999999999999\n",
+        "FILE:13: error: timeout_ms = 60001: must be a number from 50 to 60000 milliseconds\n"
+        "FILE:14: error: database = 99999999999999999999: must be a number from 0 to 65535\n");
+    config_fixture_assert_accepted(fixture,
+                                   CONFIG_WHOLE "limit = 1000\n"
+                                                "[redis]\n"
+                                                "timeout_ms = 50\n"
+                                                "database = 65535\n",
+                                   "");
+    assert_int_equal(fixture->config->registries[0].limit, 1000);
+    assert_int_equal(fixture->config->redis.timeout_ms, 50);
+    assert_int_equal(fixture->config->redis.database, 65535);
+}
+
 /* A report is bounded, and says so. */
 static void test_more_errors_than_fit_are_counted(void **state) {
     struct config_fixture *fixture = *state;
@@ -139,12 +159,14 @@ static void test_an_unknown_option_gets_the_nearest_name(void **state) {
         CONFIG_WHOLE "comand_topic = x\n"
                      "password = hunter2\n"
                      "lease_ms = 20000\n"
-                     "colour = red\n",
+                     "colour = red\n"
+                     "lmt = 3\n",
         "FILE:12: error: there is no option comand_topic in [registry]; did you mean "
         "command_topic?\n"
         "FILE:13: error: there is no option password in [registry]; did you mean password_file?\n"
         "FILE:14: error: there is no option lease_ms in [registry]; it belongs in [berth]\n"
-        "FILE:15: error: there is no option colour in [registry]\n");
+        "FILE:15: error: there is no option colour in [registry]\n"
+        "FILE:16: error: there is no option lmt in [registry]; did you mean limit?\n");
 }
 
 static void test_an_unknown_section_is_told_once(void **state) {
@@ -221,6 +243,7 @@ int main(void) {
         TEST(test_the_instance_is_the_host_name_unless_given),
         TEST(test_values_are_read_by_their_type),
         TEST(test_all_errors_are_told_at_once),
+        TEST(test_numbers_are_kept_to_their_range),
         TEST(test_more_errors_than_fit_are_counted),
         TEST(test_an_unknown_option_gets_the_nearest_name),
         TEST(test_an_unknown_section_is_told_once),

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kafka_client.h"
 
@@ -11,10 +12,14 @@
 
 struct berth_producer {
     rd_kafka_t *handle;
+    int record_timeout_ms;
+    rd_kafka_topic_t *topics[BERTH_PRODUCER_TOPICS_MAX];
+    size_t topics_count;
     berth_delivered_fn on_delivered;
     void *ctx;
 };
 
+static rd_kafka_topic_t *topic_of(struct berth_producer *producer, const char *name);
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque);
 
@@ -25,7 +30,8 @@ enum berth_rc berth_producer_new(const struct berth_kafka_properties *properties
     if (producer == NULL) {
         return BERTH_FAULT_MEMORY;
     }
-    *producer = (struct berth_producer){.on_delivered = on_delivered, .ctx = ctx};
+    *producer = (struct berth_producer){
+        .record_timeout_ms = record_timeout_ms, .on_delivered = on_delivered, .ctx = ctx};
     char timeout[16];
     (void)snprintf(timeout, sizeof(timeout), "%d", record_timeout_ms);
     rd_kafka_conf_t *conf = NULL;
@@ -61,8 +67,14 @@ enum berth_rc berth_producer_send(struct berth_producer *producer, const char *t
         const uint8_t *ours;
         void *theirs; /* Declared without const, and only read. */
     } key_data = {.ours = key.data}, value_data = {.ours = value.data};
+    rd_kafka_topic_t *known = topic_of(producer, topic);
+    if (known == NULL) {
+        rd_kafka_headers_destroy(list);
+        berth_error_set(reterr, "sending to %s: librdkafka makes no more topics", topic);
+        return BERTH_INVALID;
+    }
     rd_kafka_resp_err_t err = rd_kafka_producev(
-        producer->handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        producer->handle, RD_KAFKA_V_RKT(known), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY(key_data.theirs, key.len), RD_KAFKA_V_VALUE(value_data.theirs, value.len),
         RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_OPAQUE(tag), RD_KAFKA_V_END);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -74,6 +86,33 @@ enum berth_rc berth_producer_send(struct berth_producer *producer, const char *t
     }
     berth_error_set(reterr, "sending to %s: %s", topic, rd_kafka_err2str(err));
     return BERTH_INVALID;
+}
+
+/*
+ * The topic's handle, made and looked up on first use: a record to a topic that librdkafka doesn't
+ * know yet often waits a whole second (kafka-notes 1.7; fixed in 2.10.1). When the brokers can't be
+ * asked, the record's own time-out says so.
+ */
+static rd_kafka_topic_t *topic_of(struct berth_producer *producer, const char *name) {
+    for (size_t i = 0; i < producer->topics_count; i++) {
+        if (strcmp(rd_kafka_topic_name(producer->topics[i]), name) == 0) {
+            return producer->topics[i];
+        }
+    }
+    if (producer->topics_count == BERTH_PRODUCER_TOPICS_MAX) {
+        return NULL;
+    }
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(producer->handle, name, NULL);
+    if (topic == NULL) {
+        return NULL;
+    }
+    producer->topics[producer->topics_count++] = topic;
+    const struct rd_kafka_metadata *metadata;
+    if (rd_kafka_metadata(producer->handle, 0, topic, &metadata, producer->record_timeout_ms) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+    return topic;
 }
 
 void berth_producer_poll(struct berth_producer *producer, int timeout_ms) {
@@ -89,6 +128,9 @@ struct berth_producer *berth_producer_free(struct berth_producer *producer) {
     if (producer != NULL) {
         (void)rd_kafka_purge(producer->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_flush(producer->handle, PURGED_TIMEOUT_MS);
+        for (size_t i = 0; i < producer->topics_count; i++) {
+            rd_kafka_topic_destroy(producer->topics[i]);
+        }
         (void)berth_kafka_handle_destroy(producer->handle, 0, DESTROY_TIMEOUT_MS);
         free(producer);
     }

@@ -18,6 +18,9 @@
 
 struct berth_producer;
 
+/* As many as a configuration can name, and one that somebody tries. */
+#define BERTH_PRODUCER_TOPICS_MAX 72
+
 /* Valid for the callback only. */
 struct berth_delivery {
     void *tag;              /* As given to berth_producer_send(). */
@@ -42,7 +45,9 @@ BERTH_MUST_USE enum berth_rc berth_producer_new(const struct berth_kafka_propert
                                                 struct berth_error *reterr);
 
 /*
- * Sends one record; the bytes are copied. A value with data NULL is a null value.
+ * Sends one record; the bytes are copied. A value with data NULL is a null value. The first record
+ * to a topic blocks until the brokers told about it, record_timeout_ms at most. Up to
+ * BERTH_PRODUCER_TOPICS_MAX topics.
  * BERTH_BUSY: too many are under way: poll, then try again.
  * BERTH_INVALID: it can't be sent at all (too large, no such topic, ...); reterr says why.
  * BERTH_FAULT_MEMORY.

@@ -13,9 +13,9 @@
 
 static void make_tables(struct berth_engine *engine);
 static void free_tables(struct berth_engine *engine);
-static void pass_time(struct berth_engine *engine, const struct berth_event *event);
+static void pass_time(struct berth_engine *engine, int64_t slept_ms);
 static void fire(struct berth_engine *engine, struct timer *timer);
-static enum berth_rc dispatch(struct berth_engine *engine, const struct berth_event *event);
+static void dispatch(struct berth_engine *engine, const struct berth_event *event);
 static struct item *item_of_call(struct berth_engine *engine, uint64_t call_id);
 
 /* How late a timer may be on a busy machine. */
@@ -142,16 +142,31 @@ static void free_tables(struct berth_engine *engine) {
 /* ---- Events ---- */
 
 enum berth_rc berth_engine_step(struct berth_engine *engine, const struct berth_event *event) {
-    pass_time(engine, event);
-    enum berth_rc rc = dispatch(engine, event);
+    BERTH_ASSERT(event->now_ms >= engine->now_ms);
+    int64_t slept_ms = event->now_ms - engine->now_ms;
+    engine->now_ms = event->now_ms;
+    engine->wall_ms = event->wall_ms;
+
+    enum berth_rc rc = BERTH_OK;
+    /* Before what is due: it may take the room that berth_engine_can_take() saw, or give up a
+     * partition that the caller has already lost. */
+    if (event->kind == BERTH_EVENT_RECORD) {
+        rc = intake_record(engine, &event->record);
+    } else if (event->kind == BERTH_EVENT_PARTITION_LOST) {
+        intake_lost(engine, event->partition.partition);
+    }
+    pass_time(engine, slept_ms);
+    dispatch(engine, event);
     publish_gather(engine);
     return rc;
 }
 
-static enum berth_rc dispatch(struct berth_engine *engine, const struct berth_event *event) {
+static void dispatch(struct berth_engine *engine, const struct berth_event *event) {
     struct item *item;
     switch (event->kind) {
     case BERTH_EVENT_TIME:
+    case BERTH_EVENT_RECORD: /* These two came before. */
+    case BERTH_EVENT_PARTITION_LOST:
         break;
     case BERTH_EVENT_PARTITION_GAINED:
         intake_gained(engine, &event->partition);
@@ -159,11 +174,6 @@ static enum berth_rc dispatch(struct berth_engine *engine, const struct berth_ev
     case BERTH_EVENT_PARTITION_REVOKED:
         intake_revoked(engine, event->partition.partition);
         break;
-    case BERTH_EVENT_PARTITION_LOST:
-        intake_lost(engine, event->partition.partition);
-        break;
-    case BERTH_EVENT_RECORD:
-        return intake_record(engine, &event->record);
     case BERTH_EVENT_LEDGER:
         if (event->ledger.call_id == RENEW_CALL_ID) {
             claim_renewed(engine, event->ledger.answer);
@@ -183,7 +193,6 @@ static enum berth_rc dispatch(struct berth_engine *engine, const struct berth_ev
         intake_drain(engine);
         break;
     }
-    return BERTH_OK;
 }
 
 /* Every call is the item's slot: an item is never released while a call of its is outstanding. */
@@ -196,12 +205,7 @@ static struct item *item_of_call(struct berth_engine *engine, uint64_t call_id) 
     return item;
 }
 
-static void pass_time(struct berth_engine *engine, const struct berth_event *event) {
-    BERTH_ASSERT(event->now_ms >= engine->now_ms);
-    int64_t slept_ms = event->now_ms - engine->now_ms;
-    engine->now_ms = event->now_ms;
-    engine->wall_ms = event->wall_ms;
-
+static void pass_time(struct berth_engine *engine, int64_t slept_ms) {
     /* While lanes are held the renewal timer wakes the loop at least this often; a longer gap means
      * that the process, the machine or the loop stood still (design 4.7: a third of the lease, and
      * here a little more, because a timer is never early). */

@@ -68,7 +68,9 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
             command->type == BERTH_CREATE_SPACE && command->if_exists == BERTH_IF_EXISTS_FAIL,
         .warm_since_ms = engine->wall_ms - engine->config->cold_after_ms,
         .now_wall_ms = engine->wall_ms,
-        .repeated = item->claim_unanswered,
+        /* If the first try never ran, this one may find a claim of an orphan of the same command,
+         * under which Harbor was asked: that is not the claim it repeats. */
+        .repeated = item->claim_unanswered && !engine->abandoned,
         .take_over = item->take_over,
         .mark = item->mark,
     };

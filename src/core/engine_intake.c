@@ -59,11 +59,7 @@ void intake_revoked(struct berth_engine *engine, uint32_t number) {
 }
 
 void intake_lost(struct berth_engine *engine, uint32_t number) {
-    BERTH_ASSERT(number < BERTH_ENGINE_PARTITIONS_MAX);
-    struct partition *partition = &engine->partitions[number];
-    if (partition->state == PARTITION_FREE) {
-        return; /* The bound of its revocation came in this very step: it was given up before. */
-    }
+    struct partition *partition = partition_at(engine, number);
     orphan_all(engine, partition);
     close_partition(engine, partition);
     intake_check_finished(engine, NULL);

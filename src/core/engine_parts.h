@@ -195,6 +195,7 @@ struct berth_engine {
     int64_t *renew_tokens;
     uint32_t renew_count;
     uint32_t lanes_held;
+    bool abandoned; /* An orphan that had asked Harbor was let go: its lane still bears our name. */
 
     /* Publishing. */
     struct partition_list publishable;

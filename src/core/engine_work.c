@@ -207,6 +207,7 @@ void work_timer(struct berth_engine *engine, struct item *item) {
 }
 
 void work_abandon(struct berth_engine *engine, struct item *item) {
+    engine->abandoned = true;
     claim_let_go(engine, item);
     work_end(engine, item);
     item_release(engine, item);

@@ -11,8 +11,7 @@
  *   taken in -> QUEUED in its lane -> CLAIMING -> RUNNING (Harbor calls) -> STORING -> READY
  *            -> PUBLISHING (in one Kafka transaction with the offsets) -> settled
  *
- * Once a turn the caller steps the events it has, then performs all effects. What an effect points
- * to is valid until the next step.
+ * After each step the caller performs all effects, then steps the next event.
  */
 #ifndef BERTH_CORE_ENGINE_H
 #define BERTH_CORE_ENGINE_H
@@ -76,7 +75,7 @@ enum berth_event_kind {
     BERTH_EVENT_TIME, /* Only time passed. */
     BERTH_EVENT_PARTITION_GAINED,
     BERTH_EVENT_PARTITION_REVOKED,
-    BERTH_EVENT_PARTITION_LOST,
+    BERTH_EVENT_PARTITION_LOST, /* Not after GIVE_UP_PARTITION, which isn't said any more. */
     BERTH_EVENT_RECORD,
     BERTH_EVENT_LEDGER,
     BERTH_EVENT_HARBOR,
@@ -222,17 +221,20 @@ struct berth_engine *berth_engine_free(struct berth_engine *engine);
 
 /*
  * Steps one event.
- * BERTH_BUSY: only for a record, when a bound is reached (see berth_engine_can_take); nothing
- * changed, offer it again later.
+ * BERTH_BUSY: only for a record, when a bound is reached; it was not taken in, offer it again
+ * later. Never when berth_engine_can_take() was asked just before, however much time has passed
+ * since.
  */
 BERTH_MUST_USE enum berth_rc berth_engine_step(struct berth_engine *engine,
                                                const struct berth_event *event);
 
-/* Takes the next effect out; false: there is none. Its pointers are valid until the next step. */
+/* Takes the next effect out; false: there is none. Its pointers are valid until the next call of
+ * this function or of berth_engine_step(). */
 bool berth_engine_next_effect(struct berth_engine *engine, struct berth_effect *ret_effect);
 
 /* Whether a record of this partition would be taken in now: the window, the number of commands and
- * the pool have room, and the partition is not being given up. */
+ * the pool have room, its start is committed, and it is not being given up. It may become true with
+ * any step, so whoever was refused asks again after each. */
 bool berth_engine_can_take(const struct berth_engine *engine, uint32_t partition);
 
 /* When BERTH_EVENT_TIME is wanted at the latest; INT64_MAX: never. */

@@ -214,7 +214,7 @@ void world_run(struct world *world, int64_t for_ms) {
     int64_t until_ms = world->now_ms + for_ms;
     while (turn(world, until_ms)) {
     }
-    world->now_ms = until_ms;
+    world->now_ms = until_ms > world->now_ms ? until_ms : world->now_ms;
 }
 
 void world_run_idle(struct world *world) {
@@ -239,11 +239,10 @@ static void tell(struct world *world, struct world_worker *worker, struct world_
     if (event->tells.kind == BERTH_EVENT_PARTITION_GAINED) {
         assignment->told = true;
     }
-    worker_step(world, worker, &event->tells);
-    bool same = assignment->epoch == event->epochs[0];
-    if (event->tells.kind == BERTH_EVENT_PARTITION_LOST && same) {
-        assignment->in_use = false; /* Unless the step gave it up, and the name is used again. */
+    if (event->tells.kind == BERTH_EVENT_PARTITION_LOST) {
+        assignment->in_use = false;
     }
+    worker_step(world, worker, &event->tells);
 }
 
 static void deliver(struct world *world, struct world_event *event) {

@@ -244,6 +244,7 @@ struct world {
     size_t rules_count;
     int chance_permille[WORLD_ABORT + 1]; /* Of each fault, until ... */
     int64_t chances_until_ms;
+    int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     int64_t ledger_down_until_ms;
     int64_t harbor_down_until_ms;
 

@@ -38,6 +38,19 @@ void worker_step(struct world *world, struct world_worker *worker, struct berth_
     worker_take_in(world, worker);
 }
 
+/* Fetching and decoding takes its time. Not past the moment at which somebody thaws: what waits for
+ * that comes in its order. */
+static void pass_intake_time(struct world *world) {
+    int64_t until_ms = world->now_ms + world->intake_ms;
+    for (size_t i = 0; i < WORLD_WORKERS; i++) {
+        int64_t thaws_ms = world->workers[i].frozen_until_ms;
+        if (thaws_ms > world->now_ms && thaws_ms <= until_ms) {
+            until_ms = thaws_ms - 1;
+        }
+    }
+    world->now_ms = until_ms;
+}
+
 static void offer(struct world *world, struct world_worker *worker, uint32_t number) {
     struct world_assignment *assignment = &worker->assignments[number];
     struct world_partition *partition = &world->partitions[assignment->partition];
@@ -53,8 +66,9 @@ static void offer(struct world *world, struct world_worker *worker, uint32_t num
         .text = "The record is not an Avro command.",
     };
     worker->stepping = record;
+    pass_intake_time(world);
     enum berth_rc rc = step(world, worker, &event);
-    /* Between the look and the step nothing happened, so there is room. */
+    /* Between the look and the step only time passed, so there is room. */
     WORLD_CHECK(world, rc == BERTH_OK);
     WORLD_CHECK(world, worker->stepping == NULL);
     if (assignment->in_use) {

@@ -142,29 +142,62 @@ static void test_the_least_pool_is_enough(void **state) {
     world_finish(world);
 }
 
+/* As large as a command may be. */
+static void send_large(struct world *world, int number) {
+    static struct berth_workspace many[BERTH_COMMAND_WORKSPACES_MAX];
+    for (int i = 0; i < BERTH_COMMAND_WORKSPACES_MAX; i++) {
+        (void)snprintf(many[i].id, sizeof(many[i].id), "w%04d", i);
+        (void)snprintf(many[i].robot_name, sizeof(many[i].robot_name), "ws-w%04d", i);
+    }
+    struct world_record *record = world_send(world, 0, BERTH_BIND_WORKSPACE, number, "team-a", "");
+    record->command.workspaces = many;
+    record->command.workspaces_count = BERTH_COMMAND_WORKSPACES_MAX;
+}
+
 /*
  * Records of one space can fill the pool while the one at work has given its room back and waits to
  * be settled. If they took what the next one needs for working, nothing would ever move again.
  */
 static void test_waiting_records_leave_memory_to_work(void **state) {
     (void)state;
-    static struct berth_workspace many[BERTH_COMMAND_WORKSPACES_MAX];
-    for (int i = 0; i < BERTH_COMMAND_WORKSPACES_MAX; i++) {
-        (void)snprintf(many[i].id, sizeof(many[i].id), "w%04d", i);
-        (void)snprintf(many[i].robot_name, sizeof(many[i].robot_name), "ws-w%04d", i);
-    }
     /* Where exactly the pool is full when depends on its size: some of these hit the gap. */
     for (size_t more = 0; more < BERTH_ENGINE_WORK_BYTES; more += 65536) {
         struct world *world = world_new(1);
         world->pool_bytes = berth_engine_pool_bytes_min(&world->config) + more;
         world_serve(world, 1);
         for (int i = 1; i <= 16; i++) {
-            struct world_record *record =
-                world_send(world, 0, BERTH_BIND_WORKSPACE, i, "team-a", "");
-            record->command.workspaces = many;
-            record->command.workspaces_count = BERTH_COMMAND_WORKSPACES_MAX;
+            send_large(world, i);
         }
         world_finish(world);
+    }
+}
+
+/*
+ * Time passes between the look whether there is room and the record, because it must be fetched and
+ * decoded; what falls due meanwhile (here a renewal) takes memory too. Whoever looked must not be
+ * told "busy" after all: the record can't be put back. That it isn't is checked by the world.
+ */
+static void test_a_record_for_which_there_was_room_is_taken_in(void **state) {
+    (void)state;
+    /* At some of these sizes the room is just enough. */
+    for (size_t more = 0; more < BERTH_ENGINE_WORK_BYTES / 4; more += 1024) {
+        struct world *world = world_new(1);
+        world->tracing = false;
+        world->pool_bytes = berth_engine_pool_bytes_min(&world->config) + more;
+        world_serve(world, 1);
+        world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                              .kind = WORLD_ANY,
+                                              .count = 1,
+                                              .fault = WORLD_BUSY,
+                                              .delay_ms = 60000});
+        (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-b", "");
+        world_run(world, 100);
+        for (int i = 2; i <= 9; i++) {
+            send_large(world, i);
+            world->intake_ms = i == 7 ? 6000 : 0;
+            world_run(world, 0);
+        }
+        world_free(world);
     }
 }
 
@@ -178,6 +211,7 @@ int main(void) {
         cmocka_unit_test(test_no_more_commands_are_taken_in_than_allowed),
         cmocka_unit_test(test_the_least_pool_is_enough),
         cmocka_unit_test(test_waiting_records_leave_memory_to_work),
+        cmocka_unit_test(test_a_record_for_which_there_was_room_is_taken_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,7 +189,7 @@ static void test_a_revoked_partition_is_given_up_at_the_bound_in_any_case(void *
     world_finish(world);
 }
 
-/* The bound and the loss may come in one step: then it is given up once. */
+/* The bound and the loss may come in one step: what the caller has lost isn't given up as well. */
 static void test_a_partition_may_be_lost_at_the_moment_of_its_bound(void **state) {
     (void)state;
     struct world *world = world_new(1);
@@ -203,6 +203,7 @@ static void test_a_partition_may_be_lost_at_the_moment_of_its_bound(void **state
     world_freeze(world, 0, 10000);
     world_lose(world, 0, 0);
     world_run_idle(world);
+    assert_int_equal(world_traced(world, "give up p0"), 0);
     assert_int_equal(world_figures(world, 0).partitions, 0);
     world_assign(world, 0, 0);
     world_finish(world);
@@ -335,6 +336,32 @@ static void test_an_orphan_is_not_tried_again(void **state) {
     world_finish(world);
 }
 
+/* The lane still bears the orphan's name, which is also the next claim's: no first claim for that.
+ */
+static void test_what_an_orphan_asked_is_not_forgotten_when_its_record_comes_back(void **state) {
+    (void)state;
+    struct world *world = served(1);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                          .count = 1,
+                                          .fault = WORLD_UNKNOWN_APPLIED});
+    world_rule(world, (struct world_rule){.channel = WORLD_LEDGER,
+                                          .kind = BERTH_LEDGER_CLAIM,
+                                          .skip = 1,
+                                          .count = 1,
+                                          .fault = WORLD_LOSE_CALL});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 100);
+    world_lose(world, 0, 0);
+    world_run(world, 6000);
+    world_assign(world, 0, 0);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "claim #1"), 3);
+    assert_string_equal(record->answer.code, "space.created");
+    assert_int_equal(record->answer.attempts, 2);
+    world_finish(world);
+}
+
 /* ---- Draining ---- */
 
 static void test_draining_finishes_what_has_begun_and_tells_what_is_left(void **state) {
@@ -405,6 +432,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_of_a_lost_partition_begins),
         cmocka_unit_test(test_an_orphan_whose_lane_is_held_is_dropped),
         cmocka_unit_test(test_an_orphan_is_not_tried_again),
+        cmocka_unit_test(test_what_an_orphan_asked_is_not_forgotten_when_its_record_comes_back),
         cmocka_unit_test(test_draining_finishes_what_has_begun_and_tells_what_is_left),
         cmocka_unit_test(test_an_idle_worker_is_drained_at_once),
         cmocka_unit_test(test_partitions_come_and_go_while_a_worker_drains),

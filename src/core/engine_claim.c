@@ -119,8 +119,10 @@ void claim_store(struct berth_engine *engine, struct item *item) {
 void claim_timer(struct berth_engine *engine, struct item *item) {
     switch (item->state) {
     case ITEM_CLAIMING:
-    case ITEM_WAITING:
         claim_ask(engine, item);
+        break;
+    case ITEM_WAITING:
+        lane_claim(engine, item);
         break;
     case ITEM_REMEMBERING:
         claim_remember(engine, item);
@@ -256,9 +258,12 @@ static void on_held(struct berth_engine *engine, struct item *item,
     }
     if (item->take_over) {
         claim_ask(engine, item);
-    } else {
-        engine_arm(engine, &item->timer, left_ms < HELD_LOOK_MS ? left_ms : HELD_LOOK_MS);
+        return;
     }
+    /* Meanwhile its place is for others: else the lanes of one dead worker would stop every space.
+     */
+    engine_arm(engine, &item->timer, left_ms < HELD_LOOK_MS ? left_ms : HELD_LOOK_MS);
+    lane_leave_room(engine, item);
 }
 
 static void on_remembered(struct berth_engine *engine, struct item *item, bool lost) {

@@ -28,14 +28,13 @@ struct lane {
 
 static struct lane *find_or_make(struct berth_engine *engine, const struct berth_command *command);
 static bool take_room(struct berth_engine *engine, struct item *item);
-static void start(struct berth_engine *engine, struct item *item);
 
 void lane_join(struct berth_engine *engine, struct item *item) {
     struct lane *lane = find_or_make(engine, &item->command);
     item->lane = lane;
     TAILQ_INSERT_TAIL(&lane->items, item, in_lane);
     if (TAILQ_FIRST(&lane->items) == item) {
-        start(engine, item);
+        lane_claim(engine, item);
     }
 }
 
@@ -55,7 +54,7 @@ void lane_leave(struct berth_engine *engine, struct item *item) {
         HASH_DEL(engine->lanes, lane);
         berth_pool_free(engine->pool, lane);
     } else if (was_first) {
-        start(engine, next);
+        lane_claim(engine, next);
     }
 }
 
@@ -109,8 +108,9 @@ static struct lane *find_or_make(struct berth_engine *engine, const struct berth
     return lane;
 }
 
-static void start(struct berth_engine *engine, struct item *item) {
-    BERTH_ASSERT(item->state == ITEM_QUEUED);
+void lane_claim(struct berth_engine *engine, struct item *item) {
+    BERTH_ASSERT(item->state == ITEM_QUEUED || item->state == ITEM_WAITING);
+    BERTH_ASSERT(!item->queued_for_room);
     if (take_room(engine, item)) {
         claim_ask(engine, item);
         return;

@@ -257,6 +257,8 @@ void intake_check_finished(struct berth_engine *engine, struct partition *partit
 
 /* Puts the item at the end of its space's lane, and starts it when it is the first. */
 void lane_join(struct berth_engine *engine, struct item *item);
+/* Claims for the first item of a lane, as soon as its registry has room for it. */
+void lane_claim(struct berth_engine *engine, struct item *item);
 /* Takes the item out of its lane and of any queue; the next one of the lane starts. */
 void lane_leave(struct berth_engine *engine, struct item *item);
 /* The item's work is over: its room goes to a lane that waits for some. */

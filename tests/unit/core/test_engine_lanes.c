@@ -99,6 +99,23 @@ static void test_no_more_lanes_of_a_registry_work_than_it_allows(void **state) {
     world_free(world); /* world_finish() looks for "elsewhere" in "main". */
 }
 
+/* Else the lanes of one dead worker would keep every other space of the registry waiting for it. */
+static void test_a_held_lane_leaves_its_place_to_others(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->registries[0].lanes_max = 1;
+    world_serve(world, 2);
+    (void)world_project_made(world, "team-a");
+    world_hold(world, "team-a", "elsewhere", "gone");
+    struct world_record *held = world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "team-a", "alpha");
+    world_run(world, 100);
+    struct world_record *other = world_send(world, 1, BERTH_CREATE_SPACE, 2, "team-b", "");
+    world_run(world, 1000);
+    assert_int_equal(held->answers, 0);
+    assert_int_equal(other->answers, 1);
+    world_finish(world);
+}
+
 static void test_a_window_that_is_full_stops_its_partition(void **state) {
     (void)state;
     struct world *world = world_new(1);
@@ -207,6 +224,7 @@ int main(void) {
         cmocka_unit_test(test_different_spaces_go_side_by_side),
         cmocka_unit_test(test_a_slow_command_holds_back_its_partition_only),
         cmocka_unit_test(test_no_more_lanes_of_a_registry_work_than_it_allows),
+        cmocka_unit_test(test_a_held_lane_leaves_its_place_to_others),
         cmocka_unit_test(test_a_window_that_is_full_stops_its_partition),
         cmocka_unit_test(test_no_more_commands_are_taken_in_than_allowed),
         cmocka_unit_test(test_the_least_pool_is_enough),

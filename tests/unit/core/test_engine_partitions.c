@@ -36,7 +36,7 @@ static struct world *served(int partitions) {
 static struct world *served_without_side_by_side(void) {
     struct world *world = world_new(1);
     world->registries[0].lanes_max = 1;
-    world_serve(world, 1);
+    world_serve(world, 2);
     return world;
 }
 
@@ -81,17 +81,18 @@ static void test_a_revoked_partition_ends_what_has_begun_then_is_given_up(void *
 static void test_nothing_of_a_revoked_partition_begins_in_the_place_of_another(void **state) {
     (void)state;
     struct world *world = served_without_side_by_side();
-    world_hold(world, "held", "elsewhere", "alive");
-    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "held", "");
+    slow_harbor(world, 1, 3000);
+    (void)world_send(world, 1, BERTH_CREATE_SPACE, 1, "slow", "");
+    world_run(world, 100);
     (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "team-b", "");
     (void)world_send(world, 0, BERTH_CREATE_SPACE, 3, "team-c", "");
-    world_run(world, 1000); /* 1 waits for its lane, 2 and 3 for its place. */
+    world_run(world, 100); /* 2 and 3 wait for the place of 1. */
     world_revoke(world, 0, 0);
-    world_run(world, 100);
+    world_run(world, 5000);
     assert_int_equal(world_traced(world, "give up p0"), 1);
+    assert_int_equal(world_traced(world, "publish #1"), 1);
     assert_int_equal(world_traced(world, "claim #2"), 0);
     assert_int_equal(world_traced(world, "claim #3"), 0);
-    world_ledger_space(world, "held")->held = false;
     world_finish(world);
 }
 
@@ -282,10 +283,15 @@ static void test_nothing_of_a_lost_partition_begins(void **state) {
     world_hold(world, "held", "elsewhere", "alive");
     (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "held", "");
     (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "held", "");
-    (void)world_send(world, 0, BERTH_CREATE_SPACE, 3, "team-b", "");
-    world_run(world, 1000);
-    world_lose(world, 0, 0);
     world_run(world, 100);
+    slow_harbor(world, 1, 3000);
+    (void)world_send(world, 1, BERTH_CREATE_SPACE, 4, "slow", "");
+    world_run(world, 100);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 3, "team-b", "");
+    world_run(world, 100); /* 1 waits for its lane, 2 behind it, 3 for the place of 4. */
+    world_lose(world, 0, 0);
+    world_run(world, 5000);
+    assert_int_equal(world_traced(world, "publish #4"), 1);
     assert_int_equal(world_traced(world, "claim #2"), 0);
     assert_int_equal(world_traced(world, "claim #3"), 0);
     assert_int_equal(world_figures(world, 0).taken_in, 0);

@@ -15,7 +15,8 @@
 #include "berth/io/config.h"
 #include "worker.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE        2
+#define PRINTED_BYTES_MAX ((size_t)1024 * 1024)
 
 const char *argp_program_version = "berthd " BERTH_VERSION;
 
@@ -58,7 +59,7 @@ static const struct argp argp = {
 
 static void print_report(const struct berth_config_report *report, const char *path) {
     struct berth_buffer text;
-    berth_buffer_init(&text, 64 * 1024);
+    berth_buffer_init(&text, PRINTED_BYTES_MAX);
     if (berth_config_report_write(report, path, &text) == BERTH_OK && text.len > 0) {
         (void)fputs((const char *)text.data, stderr);
     }
@@ -67,7 +68,7 @@ static void print_report(const struct berth_config_report *report, const char *p
 
 static int print_configuration(const struct berth_config *config) {
     struct berth_buffer text;
-    berth_buffer_init(&text, 1024 * 1024);
+    berth_buffer_init(&text, PRINTED_BYTES_MAX);
     enum berth_rc rc = berth_config_write(config, &text);
     if (rc == BERTH_OK) {
         (void)fputs((const char *)text.data, stdout);

@@ -8,7 +8,7 @@
 
 /* A transaction that is under way for so long will not end by itself: librdkafka's own time-outs
  * are far below, and its calls were once seen to hang (kafka-notes 0). */
-#define PUBLISHER_STUCK_MS (10 * 60 * 1000)
+#define PUBLISHER_STUCK_MS ((int64_t)10 * 60 * 1000)
 
 static void say(struct berth_buffer *reasons, const char *what, const char *why) {
     /* What doesn't fit is left out: one reason is enough not to be ready. */

@@ -19,9 +19,9 @@
 #define STOP_MS          3000
 
 /* Beside key, value and headers a record has a few bytes of its own, and a batch some more. */
-#define ROOM_BYTES             (64 * 1024)
+#define ROOM_BYTES             65536
 #define PUBLISHED_BYTES_MAX    900000 /* librdkafka's message.max.bytes is 1,000,000. */
-#define PUBLISHED_BYTES_WANTED (64 * 1024)
+#define PUBLISHED_BYTES_WANTED 65536
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
                     size_t count, const char *error_text);

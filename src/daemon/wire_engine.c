@@ -12,7 +12,7 @@
 #define DAY_MS        ((int64_t)24 * 3600 * 1000)
 #define FUTURE_MAX_MS ((int64_t)3600 * 1000)
 /* Revoked partitions are given up this long before the group would take them away. */
-#define REVOKE_RESERVE_MS 10000
+#define REVOKE_RESERVE_MS ((int64_t)10000)
 #define POLL_INTERVAL_MS  300000 /* librdkafka's default for max.poll.interval.ms. */
 /* A command spends part of its time with the ledger and with Kafka, so more lanes than requests
  * keep a registry's limit in use. */

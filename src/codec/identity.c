@@ -50,6 +50,20 @@ void berth_uuid5(const char *name, size_t name_len, char ret_uuid[BERTH_UUID_BYT
     format_uuid(hash, 5, ret_uuid);
 }
 
+void berth_sha256_hex(struct berth_bytes data, char ret_hex[BERTH_SHA256_HEX_BYTES]) {
+    static const char digits[] = "0123456789abcdef";
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned int hash_len = 0;
+    int done = EVP_Digest(data.data, data.len, hash, &hash_len, EVP_sha256(), NULL);
+    BERTH_ASSERT(done == 1);
+    BERTH_ASSERT(2 * (size_t)hash_len + 1 == BERTH_SHA256_HEX_BYTES);
+    for (size_t i = 0; i < hash_len; i++) {
+        ret_hex[2 * i] = digits[hash[i] >> 4];
+        ret_hex[2 * i + 1] = digits[hash[i] & 15];
+    }
+    ret_hex[BERTH_SHA256_HEX_BYTES - 1] = '\0';
+}
+
 enum berth_rc berth_uuid4(char ret_uuid[BERTH_UUID_BYTES]) {
     uint8_t raw[UUID_RAW_BYTES];
     if (RAND_bytes(raw, sizeof raw) != 1) {

@@ -9,6 +9,7 @@
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
 #include "berth/codec/events.h"
+#include "berth/codec/identity.h"
 #include "berth/io/kafka_record.h"
 #include "worker_parts.h"
 
@@ -23,6 +24,8 @@ static void add_record(struct worker *worker, uint32_t slot,
                        const struct berth_event_record *record);
 static void add_dead_letter(struct worker *worker, uint32_t slot,
                             const struct berth_event_record *record);
+static size_t bytes_of(const struct berth_header *headers, size_t count);
+static struct berth_bytes describe_omitted(struct berth_slot *slot, struct berth_bytes value);
 static void must(struct worker *worker, enum berth_rc rc);
 
 void worker_publish(struct worker *worker, const struct berth_effect *effect) {
@@ -179,35 +182,45 @@ static void add_record(struct worker *worker, uint32_t slot,
 /* The original's key, value and headers, and beside them why it is here. */
 static void add_dead_letter(struct worker *worker, uint32_t slot,
                             const struct berth_event_record *record) {
-    static const char omitted[] = "too large to be published";
-    static const struct berth_header omitted_header = {
-        .name = "berth-dlq-omitted",
-        .value = {.data = (const uint8_t *)omitted, .len = sizeof(omitted) - 1}};
-
-    const struct berth_slot *kept = berth_slot_at(&worker->slots, slot);
+    struct berth_slot *kept = berth_slot_at(&worker->slots, slot);
     size_t headers_count;
     const struct berth_header *headers = berth_record_headers(kept->record, &headers_count);
     struct berth_bytes key = berth_record_key(kept->record);
     struct berth_bytes value = berth_record_value(kept->record);
-    size_t bytes = key.len + value.len;
-    for (size_t i = 0; i < headers_count; i++) {
-        bytes += strlen(headers[i].name) + headers[i].value.len;
-    }
     size_t limit = worker->record_bytes_max[BERTH_RECORD_DEAD_LETTER];
-    bool omit = bytes > limit || kept->too_large;
-    if (omit) {
-        /* The coordinates in our own headers still lead to the original. */
-        value = (struct berth_bytes){0};
+    size_t beside = key.len + bytes_of(headers, headers_count);
+    bool omit = kept->too_large || beside + value.len > limit;
+    if (kept->too_large || beside > limit) {
         headers_count = 0;
-        key = key.len > limit / SHRUNK ? (struct berth_bytes){0} : key;
+        key = (struct berth_bytes){0};
     }
     struct outbox *outbox = &worker->outbox;
-    must(worker, outbox_add(outbox, slot, BERTH_RECORD_DEAD_LETTER, key, value));
+    must(worker, outbox_add(outbox, slot, BERTH_RECORD_DEAD_LETTER, key,
+                            omit ? (struct berth_bytes){0} : value));
     must(worker, outbox_add_headers(outbox, headers, headers_count));
     must(worker, outbox_add_headers(outbox, record->headers, record->headers_count));
     if (omit) {
-        must(worker, outbox_add_headers(outbox, &omitted_header, 1));
+        const struct berth_header omitted = {.name = "berth-dlq-omitted",
+                                             .value = describe_omitted(kept, value)};
+        must(worker, outbox_add_headers(outbox, &omitted, 1));
     }
+}
+
+static size_t bytes_of(const struct berth_header *headers, size_t count) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += strlen(headers[i].name) + headers[i].value.len;
+    }
+    return bytes;
+}
+
+/* How to know the value again; the coordinates in the other headers say where it is. */
+static struct berth_bytes describe_omitted(struct berth_slot *slot, struct berth_bytes value) {
+    char hex[BERTH_SHA256_HEX_BYTES];
+    berth_sha256_hex(value, hex);
+    int len = snprintf(slot->omitted, sizeof(slot->omitted), "bytes=%zu sha256=%s", value.len, hex);
+    BERTH_ASSERT(len > 0);
+    return (struct berth_bytes){.data = (const uint8_t *)slot->omitted, .len = (size_t)len};
 }
 
 /* Without memory, or with damaged bytes in the ledger, nothing right can be published: the worker

@@ -18,8 +18,9 @@ struct berth_slot {
     struct berth_record *record; /* Owned. */
     /* Made for STORE, or the ledger's, or made for publishing. Owned. */
     struct berth_publication publication;
-    bool replayed;  /* The publication is the answer to another record with a known id. */
-    bool too_large; /* Its records didn't fit: the next time without what can be left out. */
+    bool replayed;     /* The publication is the answer to another record with a known id. */
+    char omitted[128]; /* What a dead letter says of a value that it goes without. */
+    bool too_large;    /* Its records didn't fit: the next time without what can be left out. */
 };
 
 struct berth_slots {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an operator meets: starting, checking, waiting for what is missing, stopping."""
 
+import base64
+import hashlib
 import subprocess
 import urllib.error
 import urllib.request
@@ -124,6 +126,32 @@ class Operation(StageCase):
         words = ("create-space", "--registry", "alpha", "--space", "nobody-does-it")
         done = self.stage.berth("send", *words, "--wait=1", accept=(NO_ANSWER,))
         self.assertIn("no answer", (done.stdout + done.stderr).lower())
+
+    def test_a_record_too_large_to_be_copied_is_a_dead_letter_without_its_value(self) -> None:
+        self.stage.add_worker()
+        letters = {}
+        for size in (300_000, 950_000):
+            file = self.stage.folder / f"bytes-{size}"
+            file.write_bytes(b"x" * size)
+            self.stage.berth(
+                *("send", "--raw", str(file), "--key", f"alpha/{size}"),
+                *("--topic", "berth.commands.alpha"),
+            )
+
+        def all_there() -> bool:
+            letters.update({record["key"]: record for record in self.stage.tail("dlq")})
+            return len(letters) == 2
+
+        wait_until("the dead letters", all_there, ANSWER_S, pause_s=0.1)
+        copied, omitted = letters["alpha/300000"], letters["alpha/950000"]
+        for letter in (copied, omitted):
+            self.assertEqual(letter["headers"]["berth-dlq-reason"], "record.too_large")
+        self.assertEqual(len(base64.b64decode(copied["value_base64"])), 300_000)
+        self.assertNotIn("berth-dlq-omitted", copied["headers"])
+        digest = hashlib.sha256(b"x" * 950_000).hexdigest()
+        says = omitted["headers"]["berth-dlq-omitted"]
+        self.assertEqual(says, f"bytes=950000 sha256={digest}")
+        self.assertIsNone(omitted.get("value"))
 
     def send_into_a_hanging_harbor(self) -> None:
         """One command whose request to Harbor is under way and not answered."""

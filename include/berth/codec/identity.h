@@ -25,6 +25,12 @@
  */
 void berth_uuid5(const char *name, size_t name_len, char ret_uuid[BERTH_UUID_BYTES]);
 
+/* 64 hex digits and the NUL. */
+#define BERTH_SHA256_HEX_BYTES 65
+
+/* SHA-256 in lower-case hex. */
+void berth_sha256_hex(struct berth_bytes data, char ret_hex[BERTH_SHA256_HEX_BYTES]);
+
 /*
  * A random UUID (version 4), for incarnations and command ids; from OpenSSL's generator, which the
  * system's seeds. Faults: LIBRARY (no randomness to be had).

@@ -242,8 +242,17 @@ static void test_a_pull_secret_depends_on_all_it_is_for(void **state) {
     }
 }
 
+/* FIPS 180-2, appendix B.1. */
+static void test_sha256_in_hex_is_as_the_standard_says(void **state) {
+    (void)state;
+    char hex[BERTH_SHA256_HEX_BYTES];
+    berth_sha256_hex((struct berth_bytes){.data = (const uint8_t *)"abc", .len = 3}, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sha256_in_hex_is_as_the_standard_says),
         cmocka_unit_test(test_a_uuid5_is_the_one_that_others_compute),
         cmocka_unit_test(test_a_uuid5_reads_no_further_than_its_name),
         cmocka_unit_test(test_a_uuid4_is_well_formed_and_never_the_same),

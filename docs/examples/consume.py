@@ -91,6 +91,8 @@ def main() -> int:
             "group.id": options.group,
             # What berth took back (an aborted transaction) must not be seen.
             "isolation.level": "read_committed",
+            # See "Read with" in docs/events.md: the default is half a second.
+            "fetch.wait.max.ms": 25,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
         }

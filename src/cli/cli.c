@@ -11,7 +11,6 @@
 #define REPORT_BYTES_MAX ((size_t)256 * 1024)
 
 static error_t parse_common(int key, char *argument, struct argp_state *state);
-static void print_report(const struct berth_config_report *report, const char *path);
 
 static const struct argp_option common_options[] = {
     {.name = "config",
@@ -25,6 +24,19 @@ const struct argp cli_common_argp = {.options = common_options, .parser = parse_
 
 enum cli_exit cli_open(struct cli *cli, const struct cli_common *common) {
     *cli = (struct cli){0};
+    enum cli_exit status = cli_load(common, BERTH_CONFIG_FOR_TOOLS, &cli->config);
+    if (status != CLI_SUCCEEDED) {
+        return status;
+    }
+    cli->kafka = (struct berth_kafka_properties){.items = cli->config->kafka.properties,
+                                                 .count = cli->config->kafka.properties_count};
+    struct berth_error error = {0};
+    enum berth_rc rc = berth_codec_new(&cli->codec, &error);
+    return rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
+}
+
+enum cli_exit cli_load(const struct cli_common *common, enum berth_config_purpose purpose,
+                       struct berth_config **ret_config) {
     const char *path = common->config_path;
     if (path == NULL) {
         path = getenv("BERTH_CONFIG");
@@ -33,21 +45,26 @@ enum cli_exit cli_open(struct cli *cli, const struct cli_common *common) {
         path = BERTH_CONFIG_DEFAULT_PATH;
     }
     struct berth_config_report report;
-    enum berth_rc rc = berth_config_load(path, BERTH_CONFIG_FOR_TOOLS, &cli->config, &report);
-    print_report(&report, path);
+    enum berth_rc rc = berth_config_load(path, purpose, ret_config, &report);
+    cli_print_report(&report, path);
     if (rc != BERTH_OK) {
         return rc == BERTH_INVALID ? CLI_USAGE : cli_fault(rc, NULL);
     }
-    cli->kafka = (struct berth_kafka_properties){.items = cli->config->kafka.properties,
-                                                 .count = cli->config->kafka.properties_count};
-    struct berth_error error = {0};
-    rc = berth_codec_new(&cli->codec, &error);
-    return rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
+    return CLI_SUCCEEDED;
 }
 
 void cli_close(struct cli *cli) {
     cli->codec = berth_codec_free(cli->codec);
     cli->config = berth_config_free(cli->config);
+}
+
+void cli_print_report(const struct berth_config_report *report, const char *path) {
+    struct berth_buffer text;
+    berth_buffer_init(&text, REPORT_BYTES_MAX);
+    if (berth_config_report_write(report, path, &text) == BERTH_OK && text.len > 0) {
+        (void)fwrite(text.data, 1, text.len, stderr);
+    }
+    berth_buffer_deinit(&text);
 }
 
 void cli_complain(const char *format, ...) {
@@ -86,13 +103,4 @@ static error_t parse_common(int key, char *argument, struct argp_state *state) {
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
-}
-
-static void print_report(const struct berth_config_report *report, const char *path) {
-    struct berth_buffer text;
-    berth_buffer_init(&text, REPORT_BYTES_MAX);
-    if (berth_config_report_write(report, path, &text) == BERTH_OK && text.len > 0) {
-        (void)fwrite(text.data, 1, text.len, stderr);
-    }
-    berth_buffer_deinit(&text);
 }

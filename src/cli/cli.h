@@ -19,7 +19,7 @@ enum cli_exit {
     CLI_SUCCEEDED = 0,
     CLI_FAILED = 1,    /* Rejected, failed, or something that berth needs is missing. */
     CLI_USAGE = 2,     /* Wrong options, configuration or command: nothing was sent. */
-    CLI_NO_ANSWER = 3, /* It was sent; no answer came in time. */
+    CLI_NO_ANSWER = 3, /* No answer came in time, also when a command was sent. */
 };
 
 /* How long Kafka may take to be reached before berth gives up. */
@@ -42,6 +42,14 @@ struct cli {
 enum cli_exit cli_open(struct cli *cli, const struct cli_common *common);
 void cli_close(struct cli *cli);
 
+/* The configuration alone, for another purpose; the same outcomes. Freed with berth_config_free().
+ */
+enum cli_exit cli_load(const struct cli_common *common, enum berth_config_purpose purpose,
+                       struct berth_config **ret_config);
+
+/* What was found wrong, on standard error; path is what each line begins with. */
+void cli_print_report(const struct berth_config_report *report, const char *path);
+
 /* One line on standard error, after "berth: ". */
 void cli_complain(const char *format, ...) BERTH_PRINTF(1, 2);
 
@@ -58,5 +66,7 @@ BERTH_MUST_USE enum berth_rc cli_flush(void);
 enum cli_exit cli_send(int argc, char **argv, struct cli_common common);
 enum cli_exit cli_tail(int argc, char **argv, struct cli_common common);
 enum cli_exit cli_topics(int argc, char **argv, struct cli_common common);
+enum cli_exit cli_pull_secret(int argc, char **argv, struct cli_common common);
+enum cli_exit cli_workspace_key(int argc, char **argv, struct cli_common common);
 
 #endif

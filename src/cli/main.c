@@ -20,6 +20,8 @@ static const struct {
     {"send", cli_send},
     {"tail", cli_tail},
     {"topics", cli_topics},
+    {"pull-secret", cli_pull_secret},
+    {"workspace-key", cli_workspace_key},
 };
 
 struct arguments {
@@ -38,9 +40,11 @@ static const struct argp argp = {
     .args_doc = "COMMAND [ARGUMENT...]",
     .doc = "Sends commands to berth and shows what it publishes."
            "\vCommands, each with a --help of its own:\n"
-           "  send     sends a command, and with --wait shows its result\n"
-           "  tail     shows results, audit records, spaces or dead letters\n"
-           "  topics   lists the topics of the configuration, or makes them\n\n"
+           "  send           sends a command, and with --wait shows its result\n"
+           "  tail           shows results, audit records, spaces or dead letters\n"
+           "  topics         lists the topics of the configuration, or makes them\n"
+           "  pull-secret    prints the credentials with which a workspace pulls\n"
+           "  workspace-key  prints the key of one workspace, to derive them with\n\n"
            "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time.",
     .children = children,
 };
@@ -63,7 +67,8 @@ int main(int argc, char **argv) {
                                         arguments.common);
         }
     }
-    cli_complain("there is no command %s: send, tail or topics (see berth --help)",
+    cli_complain("there is no command %s: send, tail, topics, pull-secret or workspace-key (see "
+                 "berth --help)",
                  argv[arguments.rest]);
     return CLI_USAGE;
 }

@@ -46,6 +46,8 @@ static enum berth_rc complete(struct berth_config_loader *loader);
 static enum berth_rc complete_section(struct berth_config_loader *loader,
                                       enum berth_config_section_id section, void *base,
                                       const int *lines, int section_line);
+static bool is_needed(const struct berth_config_loader *loader,
+                      const struct berth_config_option *option);
 static enum berth_rc complete_instance(struct berth_config_loader *loader);
 static enum berth_rc complete_registry(struct berth_config_loader *loader, size_t index);
 static void free_section(enum berth_config_section_id section, void *base);
@@ -130,7 +132,7 @@ static enum berth_rc load(struct berth_config_loader *loader, const char *path) 
     if (rc == BERTH_OK) {
         rc = complete(loader);
     }
-    if (rc == BERTH_OK && loader->purpose == BERTH_CONFIG_FOR_DAEMON) {
+    if (rc == BERTH_OK && loader->purpose != BERTH_CONFIG_FOR_TOOLS) {
         rc = berth_config_read_secrets(loader);
     }
     /* With a value missing or misread, what is compared with it would be reported for nothing. */
@@ -338,7 +340,9 @@ static enum berth_rc complete(struct berth_config_loader *loader) {
             return rc;
         }
     }
-    berth_config_check_properties(loader);
+    if (loader->purpose != BERTH_CONFIG_FOR_LOOKUPS) {
+        berth_config_check_properties(loader);
+    }
     for (size_t i = 0; i < config->registries_count; i++) {
         enum berth_rc rc = complete_registry(loader, i);
         if (rc != BERTH_OK) {
@@ -364,14 +368,27 @@ static enum berth_rc complete_section(struct berth_config_loader *loader,
                 BERTH_ASSERT(rc != BERTH_INVALID);
                 return rc;
             }
-        } else if (option->need == BERTH_NEEDED_BY_ALL ||
-                   (option->need == BERTH_NEEDED_BY_DAEMON &&
-                    loader->purpose == BERTH_CONFIG_FOR_DAEMON)) {
+        } else if (is_needed(loader, option)) {
             berth_config_error(loader->report, section_line, "%s in [%s] is missing: %s",
                                option->name, berth_config_section_name(section), option->help);
         }
     }
     return BERTH_OK;
+}
+
+static bool is_needed(const struct berth_config_loader *loader,
+                      const struct berth_config_option *option) {
+    switch (option->need) {
+    case BERTH_NEEDED_BY_ALL:
+        return true;
+    case BERTH_NEEDED_BY_DAEMON:
+        return loader->purpose == BERTH_CONFIG_FOR_DAEMON ||
+               (loader->purpose == BERTH_CONFIG_FOR_LOOKUPS &&
+                option->section == BERTH_SECTION_REGISTRY);
+    case BERTH_OPTIONAL:
+        return false;
+    }
+    BERTH_UNREACHABLE("every need is one of these");
 }
 
 static enum berth_rc complete_instance(struct berth_config_loader *loader) {

@@ -26,19 +26,9 @@ BERTH_MUST_USE enum berth_rc berth_config_add_property(struct berth_config_loade
 void berth_config_check_properties(struct berth_config_loader *loader);
 void berth_config_free_properties(struct berth_config *config);
 
-/* Reads the secrets of [berth], [redis] and the registries. What can't be read is reported.
- * BERTH_FAULT_MEMORY. */
+/* Reads the secrets of [redis] and the registries, for berthd that of [berth] too. What can't be
+ * read is reported. BERTH_FAULT_MEMORY. */
 BERTH_MUST_USE enum berth_rc berth_config_read_secrets(struct berth_config_loader *loader);
-
-/*
- * Reads one secret file of min to max bytes, without one newline at its end; line is where the
- * file is named, for the report. A reported problem is no fault: ret_secret is then untouched.
- * BERTH_FAULT_MEMORY.
- */
-BERTH_MUST_USE enum berth_rc berth_secret_read(const char *path, size_t min, size_t max, int line,
-                                               struct berth_config_report *report,
-                                               struct berth_secret *ret_secret);
-void berth_secret_wipe(struct berth_secret *secret);
 
 /* Reports what is fine by itself and not together. Every option has its value. */
 void berth_config_check(struct berth_config_loader *loader);

@@ -20,8 +20,11 @@ static enum berth_rc read_for(struct berth_config_loader *loader,
 
 enum berth_rc berth_config_read_secrets(struct berth_config_loader *loader) {
     struct berth_config *config = loader->config;
-    enum berth_rc rc = read_for(loader, BERTH_SECTION_BERTH, "master_key_file",
-                                config->master_key_file, loader->lines, &config->master_key);
+    enum berth_rc rc = BERTH_OK;
+    if (loader->purpose == BERTH_CONFIG_FOR_DAEMON) {
+        rc = read_for(loader, BERTH_SECTION_BERTH, "master_key_file", config->master_key_file,
+                      loader->lines, &config->master_key);
+    }
     if (rc == BERTH_OK) {
         rc = read_for(loader, BERTH_SECTION_REDIS, "password_file", config->redis.password_file,
                       loader->lines, &config->redis.password);

@@ -39,6 +39,8 @@
 enum berth_config_purpose {
     BERTH_CONFIG_FOR_DAEMON, /* berthd, also with -t: everything, all secrets. */
     BERTH_CONFIG_FOR_TOOLS,  /* berth: enough to talk to Kafka; only the secrets of [kafka]. */
+    /* berth pull-secret: Redis and the registries, with their secrets; Kafka needn't be there. */
+    BERTH_CONFIG_FOR_LOOKUPS,
 };
 
 /* Where a partition without a committed offset starts (design 4.10). */
@@ -73,7 +75,7 @@ struct berth_config_registry {
     char *url; /* Without a slash at its end. */
     char *username;
     char *password_file;
-    struct berth_secret password; /* Daemon only. */
+    struct berth_secret password; /* Daemon and lookups. */
     char *command_topic;
     char *ca_file; /* NULL: the system's certificates. */
     bool dedicated;
@@ -130,7 +132,7 @@ struct berth_config {
         char *address; /* "HOST:PORT". */
         char *username;
         char *password_file;
-        struct berth_secret password; /* Daemon only. */
+        struct berth_secret password; /* Daemon and lookups. */
         char *prefix;
         int64_t database;
         int64_t timeout_ms;
@@ -193,6 +195,18 @@ BERTH_MUST_USE enum berth_rc berth_config_write(const struct berth_config *confi
  * BERTH_BUSY: the buffer's limit. BERTH_FAULT_MEMORY.
  */
 BERTH_MUST_USE enum berth_rc berth_config_write_example(struct berth_buffer *out);
+
+/*
+ * Reads one secret file of min to max bytes (at most BERTH_CONFIG_SECRET_BYTES_MAX, asserted),
+ * without one newline at its end; line is where the file is named, 0: in no line, for the report.
+ * A problem with the file is reported and no fault: ret_secret is then untouched. Freed with
+ * berth_secret_wipe(). BERTH_FAULT_MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_secret_read(const char *path, size_t min, size_t max, int line,
+                                               struct berth_config_report *report,
+                                               struct berth_secret *ret_secret);
+/* Overwrites and frees what it holds. Fine on a zeroed one, and twice. */
+void berth_secret_wipe(struct berth_secret *secret);
 
 /* The index of the name that `name` is most likely a slip of, or -1 when none is near: for "did you
  * mean" in messages. */

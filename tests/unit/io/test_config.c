@@ -235,6 +235,32 @@ static void test_the_tools_need_kafka_and_no_secrets(void **state) {
                         "brokers, HOST:PORT, by commas\n");
 }
 
+/* Whoever looks bindings up needs what berthd has of Redis and Harbor, and neither the master key,
+ * nor Kafka, nor what only a worker is asked. */
+static void test_lookups_need_the_accounts_of_redis_and_the_registries(void **state) {
+    struct config_fixture *fixture = *state;
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_LOOKUPS,
+                                         "[berth]\n"
+                                         "master_key_file = /nonexistent\n"
+                                         "[redis]\n"
+                                         "password_file = @/password\n" CONFIG_REGISTRY),
+                     BERTH_OK);
+    assert_string_equal(config_fixture_messages(fixture), "");
+    assert_string_equal(fixture->config->redis.password.text, CONFIG_PASSWORD);
+    assert_string_equal(fixture->config->registries[0].password.text, CONFIG_PASSWORD);
+    assert_null(fixture->config->master_key.text);
+
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_LOOKUPS,
+                                         "[registry main]\n"
+                                         "uid = " CONFIG_UID "\n"
+                                         "url = https://main.example.com\n"
+                                         "username = berth\n"),
+                     BERTH_INVALID);
+    assert_string_equal(
+        config_fixture_messages(fixture),
+        "FILE:1: error: password_file in [registry] is missing: The account's password.\n");
+}
+
 int main(void) {
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, config_fixture_setup, config_fixture_teardown)
@@ -250,6 +276,7 @@ int main(void) {
         TEST(test_what_is_there_twice_is_refused),
         TEST(test_a_file_that_cannot_be_read_says_why),
         TEST(test_the_tools_need_kafka_and_no_secrets),
+        TEST(test_lookups_need_the_accounts_of_redis_and_the_registries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pull credentials as whoever deploys uses them: printed by berth, tried on the registry's token
+service, where the actions in the token say what may be done (harbor-contract 7.1)."""
+
+import base64
+import json
+import re
+import subprocess
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from run import run_tests
+from stage import NO_ANSWER, REFUSED, REGISTRY_UIDS, USAGE
+from workload import StageCase
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = DOCS / "credentials.md"
+EXAMPLE = DOCS / "examples" / "derive_pull_secret.py"
+
+
+class Credentials(StageCase):
+    partitions = 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.worker = self.stage.add_worker()
+        for space in ("team-a", "team-b"):
+            self.do("create-space", space, "--private")
+
+    def do(self, command: str, space: str, *options: str) -> None:
+        """Sends a command and waits for its toast."""
+        words = (command, "--registry", "alpha", "--space", space, *options)
+        result = self.stage.send(*words)
+        self.assertEqual(result["outcome"], "SUCCEEDED", result)
+
+    def bind(self, space: str, workspace: str) -> None:
+        self.do("bind-workspace", space, "--workspace", workspace)
+
+    def unbind(self, space: str, workspace: str) -> None:
+        self.do("unbind-workspace", space, "--workspace", workspace)
+
+    def pull_secret(self, workspace: str, *options: str) -> str:
+        """What is printed, with nothing on standard error."""
+        done = self.stage.berth("pull-secret", "--workspace", workspace, *options)
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def refused(self, *options: str, status: int = REFUSED) -> str:
+        """Why; nothing is printed that a script could take for a credential."""
+        done = self.stage.berth("pull-secret", *options, accept=(status,))
+        self.assertEqual(done.stdout, "")
+        return done.stderr
+
+    def login_of(self, workspace: str, space: str) -> tuple[str, str]:
+        """User and password for one space."""
+        where = ("--registry", "alpha", "--space", space)
+        (line,) = self.pull_secret(workspace, *where, "--output", "user-password").splitlines()
+        named, user, password = line.split("\t")
+        self.assertEqual(named, f"alpha/{space}")
+        return user, password
+
+    def actions(self, login: tuple[str, str], space: str) -> list[str]:
+        """What the token service lets this login do with an image of the space."""
+        scope = urllib.parse.quote(f"repository:{space}/img:pull", safe="")
+        url = self.stage.sandbox.url("alpha")
+        request = urllib.request.Request(
+            f"{url}/service/token?service=harbor-registry&scope={scope}"
+        )
+        basic = base64.b64encode(":".join(login).encode()).decode()
+        request.add_header("Authorization", f"Basic {basic}")
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            token = json.load(reply)["token"]
+        payload = token.split(".")[1]
+        padded = payload + "=" * (-len(payload) % 4)
+        (access,) = json.loads(base64.urlsafe_b64decode(padded))["access"]
+        return access["actions"] or []
+
+    def configuration_with(self, old: str, new: str) -> Path:
+        """The client's configuration, one thing changed."""
+        text = self.stage.client_configuration.read_text()
+        self.assertIn(old, text)
+        path = self.stage.folder / "other.conf"
+        path.write_text(text.replace(old, new))
+        return path
+
+    def with_configuration(self, path: Path, *words: str) -> subprocess.CompletedProcess:
+        command = [str(self.stage.program("berth")), "-c", str(path), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def test_a_credential_pulls_after_the_toast_and_not_after_the_unbind(self) -> None:
+        self.bind("team-a", "blue")
+        blue = self.login_of("blue", "team-a")
+        self.assertIn("pull", self.actions(blue, "team-a"))
+        self.assertNotIn("push", self.actions(blue, "team-a"), "pull, and no more")
+
+        self.unbind("team-a", "blue")
+        self.assertEqual(self.actions(blue, "team-a"), [])
+        said = self.refused("--workspace", "blue", "--registry", "alpha", "--space", "team-a")
+        self.assertIn("workspace blue isn't bound to space team-a of registry alpha", said)
+
+        self.bind("team-a", "blue")
+        again = self.login_of("blue", "team-a")
+        self.assertIn("pull", self.actions(again, "team-a"))
+        self.assertNotEqual(again, blue, "another robot, another secret")
+
+    def derive(self, master_key: Path, *words: object) -> list[str]:
+        """Key id, workspace key and secret, computed without anything of berth."""
+        command = [str(EXAMPLE), str(master_key), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.split()
+
+    def test_a_credential_is_what_the_documented_derivation_gives(self) -> None:
+        self.bind("team-a", "blue")
+        project_id = self.stage.project("team-a")["project_id"]
+        (robot,) = self.stage.robots(project_id)
+        key_id, key, secret = self.derive(
+            self.stage.master_key, "blue", REGISTRY_UIDS["alpha"], project_id, robot["id"]
+        )
+        self.assertEqual(self.login_of("blue", "team-a"), (robot["name"], secret))
+        printed = self.stage.berth("workspace-key", "--workspace", "blue").stdout
+        self.assertEqual(printed, f"blue:{key_id}:{key}\n")
+
+    def test_the_documented_vectors_are_what_the_documented_derivation_gives(self) -> None:
+        page = PAGE.read_text()
+        master_key = self.stage.folder / "counting-key"
+        master_key.write_bytes(bytes(range(32)))
+        vectors = re.findall(r"^\| ([0-9a-f-]{36}) \| (\d+) \| (\d+) \| (\w+) \|$", page, re.M)
+        self.assertEqual(len(vectors), 2)
+        for *words, expected in vectors:
+            key_id, key, secret = self.derive(master_key, "ws-alpha", *words)
+            self.assertEqual(secret, expected)
+            self.assertIn(f"key id `{key_id}`", page)
+            self.assertIn(f"whose key is `{key}`", page)
+
+    def test_a_credential_pulls_from_the_space_of_its_binding_alone(self) -> None:
+        self.bind("team-a", "blue")
+        self.bind("team-b", "green")
+        blue = self.login_of("blue", "team-a")
+        green = self.login_of("green", "team-b")
+        self.assertEqual(self.actions(blue, "team-b"), [])
+        self.assertEqual(self.actions(green, "team-a"), [])
+        mixed = (blue[0], green[1])
+        self.assertEqual(self.actions(mixed, "team-a"), [], "the password of another workspace")
+        said = self.refused("--workspace", "green", "--space", "team-a")
+        self.assertIn("workspace green isn't bound to space team-a", said)
+
+    def test_a_kubernetes_secret_holds_all_bindings_of_the_workspace(self) -> None:
+        # Longer than a plain robot name may be, and not in lower case: its robot bears a hash.
+        workspace = "Blue_" + "x" * 60
+        for space in ("team-b", "team-a"):
+            self.bind(space, workspace)
+        names = ("--name", "pull", "--namespace", "prod")
+        lines = self.pull_secret(workspace, *names).splitlines()
+        self.assertIn('  name: "pull"', lines)
+        self.assertIn('  namespace: "prod"', lines)
+        self.assertIn("type: kubernetes.io/dockerconfigjson", lines)
+        coded = lines[-1].removeprefix("  .dockerconfigjson: ")
+        docker = json.loads(base64.b64decode(coded, validate=True))
+        printed = self.pull_secret(workspace, "--output", "dockerconfigjson")
+        self.assertEqual(docker, json.loads(printed))
+
+        host = f"127.0.0.1:{self.stage.sandbox.ports['alpha']}"
+        self.assertEqual(list(docker["auths"]), [f"{host}/team-a", f"{host}/team-b"])
+        for key, entry in docker["auths"].items():
+            login = (entry["username"], entry["password"])
+            self.assertEqual(base64.b64decode(entry["auth"]).decode(), ":".join(login))
+            self.assertIn("pull", self.actions(login, key.split("/")[1]))
+
+    def test_the_key_of_a_workspace_derives_its_credentials_and_no_others(self) -> None:
+        self.bind("team-a", "blue")
+        self.bind("team-a", "green")
+        key = self.stage.folder / "blue.key"
+        key.touch(mode=0o600)
+        key.write_text(self.stage.berth("workspace-key", "--workspace", "blue").stdout)
+        # Its holder has no master key: the file isn't even there.
+        without = self.configuration_with(str(self.stage.master_key), "/nonexistent/master")
+        words = ("pull-secret", "--output", "user-password", "--key-file", str(key))
+        done = self.with_configuration(without, *words, "--workspace", "blue")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, self.pull_secret("blue", "--output", "user-password"))
+
+        done = self.with_configuration(without, *words, "--workspace", "green")
+        self.assertEqual((done.returncode, done.stdout), (USAGE, ""))
+        self.assertIn("this is the key of workspace blue, not of green", done.stderr)
+        self.assertNotIn(key.read_text().strip().split(":")[2], done.stderr)
+
+    def test_a_secret_that_another_master_key_set_is_not_derived(self) -> None:
+        self.bind("team-a", "blue")
+        other = self.stage.folder / "other-key"
+        other.touch(mode=0o644)
+        other.write_text("another master key of 32 bytes or more\n")
+        path = self.configuration_with(str(self.stage.master_key), str(other))
+        done = self.with_configuration(path, "pull-secret", "--workspace", "blue")
+        self.assertEqual((done.returncode, done.stdout), (REFUSED, ""))
+        self.assertIn("was set with the master key whose id is", done.stderr)
+        self.assertIn(f"{other} can be read by everybody", done.stderr)
+
+    def test_after_a_new_master_key_binding_again_sets_the_secret_anew(self) -> None:
+        self.bind("team-a", "blue")
+        old = self.login_of("blue", "team-a")
+        self.worker.terminate()
+        self.assertEqual(self.worker.wait_end(), 0)
+        key = self.stage.folder / "old.key"
+        key.touch(mode=0o600)
+        key.write_text(self.stage.berth("workspace-key", "--workspace", "blue").stdout)
+        self.stage.master_key.write_text("another master key of 32 bytes or more\n")
+        self.worker.start_again()
+        self.assertIn("was set with the master key", self.refused("--workspace", "blue"))
+        self.assertIn("pull", self.actions(old, "team-a"), "pulls go on meanwhile")
+        printed = self.pull_secret("blue", "--key-file", str(key), "--output", "user-password")
+        self.assertEqual(tuple(printed.strip().split("\t")[1:]), old)
+
+        self.bind("team-a", "blue")
+        new = self.login_of("blue", "team-a")
+        self.assertEqual(new[0], old[0], "the same robot")
+        self.assertIn("pull", self.actions(new, "team-a"))
+        self.assertEqual(self.actions(old, "team-a"), [])
+
+    def test_a_robot_that_was_disabled_or_deleted_by_hand_is_named(self) -> None:
+        self.bind("team-a", "blue")
+        project = self.stage.project("team-a")
+        (robot,) = self.stage.robots(project["project_id"])
+        self.change_robot("PUT", robot["id"], robot | {"disable": True})
+        self.assertIn("was disabled in Harbor", self.refused("--workspace", "blue"))
+        self.change_robot("DELETE", robot["id"])
+        self.assertIn("has no robot account", self.refused("--workspace", "blue"))
+
+    def change_robot(self, method: str, robot_id: int, body: Any = None) -> None:
+        """As a person does it in Harbor."""
+        url = f"{self.stage.sandbox.url('alpha')}/api/v2.0/robots/{robot_id}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, method=method)
+        login = f"{self.stage.sandbox.user}:{self.stage.sandbox.password}".encode()
+        request.add_header("Authorization", "Basic " + base64.b64encode(login).decode())
+        request.add_header("Content-Type", "application/json")
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def test_who_does_not_answer_is_named(self) -> None:
+        self.bind("team-a", "blue")
+        self.stage.sandbox.faults(status=503)
+        said = self.refused("--workspace", "blue", status=NO_ANSWER)
+        self.assertIn("registry alpha is out of order: HTTP 503", said)
+        self.stage.sandbox.faults(away="hang")
+        said = self.refused("--workspace", "blue", status=NO_ANSWER)
+        self.assertRegex(said, "registry alpha at .* doesn't answer: .*timed out")
+        self.stage.sandbox.kill()
+        said = self.refused("--workspace", "blue", status=NO_ANSWER)
+        self.assertIn("registry alpha at http://127.0.0.1:", said)
+        self.stage.redis.ask("CLIENT", "PAUSE", "60000")
+        said = self.refused("--workspace", "blue", status=NO_ANSWER)
+        self.assertIn(f"Redis at {self.stage.redis.address} doesn't answer: timed out", said)
+        self.stage.redis.kill()
+        said = self.refused("--workspace", "blue", status=NO_ANSWER)
+        self.assertIn(f"Redis at {self.stage.redis.address} can't be reached", said)
+
+    def test_a_name_that_berth_never_wrote_is_not_printed(self) -> None:
+        self.bind("team-a", "blue")
+        self.stage.redis.ask("SADD", "berth:v1:workspace:blue", 'alpha/a":{},"b')
+        said = self.refused("--workspace", "blue")
+        self.assertIn("holds a space's name that isn't one", said)
+
+    def test_a_redis_that_berthd_does_not_use_is_no_answer(self) -> None:
+        self.bind("team-a", "blue")
+        path = self.configuration_with("[redis]", "[redis]\nprefix = elsewhere:")
+        done = self.with_configuration(path, "pull-secret", "--workspace", "blue")
+        self.assertEqual((done.returncode, done.stdout), (REFUSED, ""))
+        self.assertIn("is it the one that berthd uses?", done.stderr)
+
+    def test_redis_is_asked_with_the_configured_login_and_database(self) -> None:
+        self.bind("team-a", "blue")
+        expected = self.pull_secret("blue")
+        self.stage.redis.ask("ACL", "SETUSER", "reader", "on", ">sesame", "~*", "+@read", "+select")
+        password = self.stage.folder / "redis-password"
+        password.touch(mode=0o600)
+        login = f"[redis]\nusername = reader\npassword_file = {password}\n"
+        words = ("pull-secret", "--workspace", "blue")
+        password.write_text("sesame\n")
+        done = self.with_configuration(self.configuration_with("[redis]\n", login), *words)
+        self.assertEqual((done.returncode, done.stdout), (0, expected), done.stderr)
+        password.write_text("wrong\n")
+        done = self.with_configuration(self.configuration_with("[redis]\n", login), *words)
+        self.assertEqual((done.returncode, done.stdout), (REFUSED, ""))
+        self.assertIn("refuses AUTH", done.stderr)
+        other = self.configuration_with("[redis]\n", "[redis]\ndatabase = 3\n")
+        done = self.with_configuration(other, *words)
+        self.assertEqual((done.returncode, done.stdout), (REFUSED, ""))
+        self.assertIn("in database 3: is it the one that berthd uses?", done.stderr)
+
+    def test_what_makes_no_sense_is_wrong_usage(self) -> None:
+        for options in (
+            ("--registry", "alpha"),
+            ("--workspace", "no/slash"),
+            ("--workspace", "blue", "--registry", "gamma"),
+            ("--workspace", "blue", "--output", "yaml"),
+            ("--workspace", "blue", "--name", "Upper"),
+            ("--workspace", "blue", "--namespace", "a.b"),
+            ("--workspace", "blue", "--name", "pull", "--output", "user-password"),
+            ("--workspace", "blue", "--key-file", "/nonexistent"),
+        ):
+            with self.subTest(options=options):
+                self.assertNotEqual(self.refused(*options, status=USAGE), "")
+
+
+if __name__ == "__main__":
+    run_tests(StageCase)

@@ -249,12 +249,12 @@ static void arm_next_deadline(struct worker *worker) {
     (void)event_add(worker->wake_event, &delay);
 }
 
-/* Calls that the ledger didn't take: to the engine they are calls that Redis didn't answer. */
+/* Calls that the ledger didn't take: to the engine they are calls that Redis didn't answer. A step
+ * may add to them (something fell due meanwhile), so each is taken off before it is answered; what
+ * is added waits for the next turn at the latest. */
 static void answer_refused_calls(struct worker *worker) {
-    size_t count = worker->refused_count;
-    worker->refused_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct refused_call call = worker->refused[i];
+    for (size_t left = worker->refused_count; left > 0; left--) {
+        struct refused_call call = worker->refused[--worker->refused_count];
         struct berth_ledger_answer answer = {.kind = call.kind, .unavailable = true};
         worker_step(worker,
                     &(struct berth_event){.kind = BERTH_EVENT_LEDGER,

@@ -90,8 +90,9 @@ class StageCase(unittest.TestCase):
         self.addCleanup(self.show_logs_of_failure)
 
     def show_logs_of_failure(self) -> None:
-        outcome = self._outcome  # type: ignore[attr-defined]
-        if outcome is not None and not outcome.success:
+        # Not _outcome.success, which is true within each cleanup.
+        result = self._outcome.result  # type: ignore[attr-defined]
+        if any(test is self for test, _ in [*result.errors, *result.failures]):
             print(self.stage.logs(), flush=True)
 
     def assert_promises(self, load: Workload) -> None:

@@ -8,8 +8,9 @@ from workload import StageCase, answers, make_workload, wait_for_answers
 COMMANDS = 500
 ANSWERED_BEFORE = 50
 HARBOR_LATENCY_MS = 60
-# What a start of the process, one look at the results and a busy machine may add.
-MARGIN_S = 3
+# What a start of the process, one look at the results and a busy machine may add. With the grace it is
+# still well below a lease (15 s), which is what waiting without the grace would take.
+MARGIN_S = 8
 
 
 class Workers(StageCase):

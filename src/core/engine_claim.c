@@ -35,7 +35,6 @@ static void on_held(struct berth_engine *engine, struct item *item,
 static void on_remembered(struct berth_engine *engine, struct item *item, bool lost);
 static void on_store(struct berth_engine *engine, struct item *item,
                      const struct berth_ledger_answer *answer);
-static void on_lost(struct berth_engine *engine, struct item *item);
 static enum berth_publish_form stored_form(bool same_source, bool state_current);
 static void take_renewals_in(struct berth_engine *engine, const struct berth_ledger_answer *answer);
 static bool somebody_waits_for_lease(const struct berth_engine *engine);
@@ -168,7 +167,7 @@ void claim_answered(struct berth_engine *engine, struct item *item,
 /* It may have run or not; every script may run twice, so it is simply asked again. */
 static void on_unavailable(struct berth_engine *engine, struct item *item) {
     if (item->lost && item->state != ITEM_STORING) {
-        on_lost(engine, item);
+        claim_lost(engine, item);
         return;
     }
     item->claim_unanswered = item->state == ITEM_CLAIMING;
@@ -268,7 +267,7 @@ static void on_held(struct berth_engine *engine, struct item *item,
 
 static void on_remembered(struct berth_engine *engine, struct item *item, bool lost) {
     if (lost || item->lost) {
-        on_lost(engine, item);
+        claim_lost(engine, item);
         return;
     }
     item->work->before_known = true;
@@ -322,8 +321,7 @@ void claim_let_go(struct berth_engine *engine, struct item *item) {
     }
 }
 
-/* The lane is somebody else's: what was done is for them to find. Claim again. */
-static void on_lost(struct berth_engine *engine, struct item *item) {
+void claim_lost(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(item->calls_outstanding == 0);
     char token[TEXT_NUMBER_BYTES];
     engine_notice(engine, item, "lane.lost", "token=", text_number(item->token, token), NULL);
@@ -446,7 +444,7 @@ static void take_renewals_in(struct berth_engine *engine,
         if (item->state == ITEM_RUNNING && waited) {
             work_go_on(engine, item);
         } else if (item->lost && item->calls_outstanding == 0 && item->state != ITEM_STORING) {
-            on_lost(engine, item);
+            claim_lost(engine, item);
         }
     }
 }

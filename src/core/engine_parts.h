@@ -286,6 +286,9 @@ void claim_distrust_leases(struct berth_engine *engine);
  * on with the item. */
 bool claim_may_call(struct berth_engine *engine, struct item *item);
 int64_t claim_not_after_ms(const struct berth_engine *engine, const struct item *item);
+/* The lane is somebody else's, and no call is outstanding: what was done is for them to find. Drops
+ * it and claims again. */
+void claim_lost(struct berth_engine *engine, struct item *item);
 /* The lane isn't held any more as far as we know. */
 void claim_let_go(struct berth_engine *engine, struct item *item);
 

@@ -99,10 +99,7 @@ static bool lost_meanwhile(struct berth_engine *engine, struct item *item) {
         return false;
     }
     if (item->calls_outstanding == 0) {
-        claim_let_go(engine, item);
-        work_end(engine, item);
-        item->mark_seen = false;
-        claim_ask(engine, item);
+        claim_lost(engine, item);
     }
     return true;
 }

@@ -13,7 +13,6 @@
 #include "wiring.h"
 #include "worker_parts.h"
 
-#define DAY_MS ((int64_t)24 * 3600 * 1000)
 /* How long the process waits for librdkafka's threads when it ends. */
 #define STOP_MS 3000
 
@@ -154,8 +153,8 @@ static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *rete
         .prefix = config->redis.prefix,
         .instance = config->instance,
         .incarnation = worker->incarnation,
-        .memory_ms = config->ledger_days * DAY_MS,
-        .tombstone_ms = config->ledger_days * DAY_MS,
+        .memory_ms = worker->engine_config.ledger_memory_ms,
+        .tombstone_ms = worker->engine_config.ledger_memory_ms,
         .timeout_ms = config->redis.timeout_ms,
         .pending_max = worker->engine_config.commands_max + 1,
         .seed = worker->engine_config.seed,

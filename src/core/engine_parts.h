@@ -113,7 +113,8 @@ struct item {
     uint32_t burned;   /* Attempts. */
     uint32_t failures; /* In a row, burned or not: the back-off's exponent. */
     uint32_t read_backs;
-    bool failed_once; /* Since the last step: back off before the next one. */
+    int64_t read_from_ms; /* What was written with unknown outcome isn't read back before. */
+    bool failed_once;     /* Since the last step: back off before the next one. */
     bool burn;
     bool free_lane; /* The outcome's STORE does. */
     enum berth_publish_form form;

@@ -10,9 +10,11 @@
 #include "engine_parts.h"
 #include "text.h"
 
-/* Design 4.4: giving up needs a read-back some time after the last write of unknown outcome ... */
+/* Design 4.4: a read-back comes some time after the last write of unknown outcome. Harbor may still
+ * be carrying it out behind a connection that broke: what is read at once proves nothing. As long
+ * as the grace after a restart, which waits for the same thing. */
 #define READ_BACK_PAUSE_MS 2000
-/* ... and when that fails so often, nothing is told of the space. */
+/* When giving up, and the read-back fails so often, nothing is told of the space. */
 #define READ_BACKS_MAX 5
 
 static bool lost_meanwhile(struct berth_engine *engine, struct item *item);
@@ -126,6 +128,7 @@ static void ask_harbor(struct berth_engine *engine, struct item *item,
 void work_answered(struct berth_engine *engine, struct item *item,
                    const struct berth_harbor_call *call, const struct berth_harbor_answer *answer) {
     BERTH_ASSERT(item->state == ITEM_RUNNING || item->state == ITEM_READING_BACK);
+    bool write = berth_harbor_call_is_write(call->kind);
     switch (berth_work_observe(item->work, call, answer)) {
     case BERTH_OBSERVED_PROGRESS:
         item->failures = 0;
@@ -137,6 +140,9 @@ void work_answered(struct berth_engine *engine, struct item *item,
     case BERTH_OBSERVED_RETRY_FREE:
         item->failed_once = true;
         break;
+    }
+    if (write && item->work->write_unknown) {
+        item->read_from_ms = engine->now_ms + READ_BACK_PAUSE_MS;
     }
     if (item->failed_once) {
         text_set(item->last_error, sizeof(item->last_error),
@@ -174,6 +180,9 @@ static void back_off_or_give_up(struct berth_engine *engine, struct item *item) 
                                          engine->config->backoff_max_ms, item->failures);
     if (pause_ms < item->retry_after_ms) {
         pause_ms = item->retry_after_ms;
+    }
+    if (pause_ms < item->read_from_ms - engine->now_ms) {
+        pause_ms = item->read_from_ms - engine->now_ms;
     }
     item->failures++;
     char burned[TEXT_NUMBER_BYTES];

@@ -294,7 +294,6 @@ static void deliver(struct world *world, struct world_event *event) {
 static bool faults_of(enum world_channel channel, enum world_fault fault) {
     switch (fault) {
     case WORLD_FINE:
-    case WORLD_UNKNOWN_LATE:
         return false;
     case WORLD_SLOW:
         return true;
@@ -305,6 +304,7 @@ static bool faults_of(enum world_channel channel, enum world_fault fault) {
     case WORLD_NOT_SENT:
     case WORLD_UNKNOWN_APPLIED:
     case WORLD_UNKNOWN_LOST:
+    case WORLD_UNKNOWN_LATE:
     case WORLD_BUSY:
     case WORLD_READ_ONLY:
         return channel == WORLD_HARBOR;
@@ -314,9 +314,12 @@ static bool faults_of(enum world_channel channel, enum world_fault fault) {
     return false;
 }
 
-/* A slow answer still comes before its sender would give up. */
-static int64_t some_delay_ms(struct world *world, enum world_channel channel) {
-    return berth_random_below(&world->random, channel == WORLD_LEDGER ? 1900 : 4000);
+/* A slow answer still comes before its sender would give up; and what is carried out after its
+ * sender was told that nobody knows is carried out before he looks (design 4.4). */
+static int64_t some_delay_ms(struct world *world, enum world_channel channel,
+                             enum world_fault fault) {
+    bool soon = channel == WORLD_LEDGER || fault == WORLD_UNKNOWN_LATE;
+    return berth_random_below(&world->random, soon ? 1900 : 4000);
 }
 
 enum world_fault world_pick_fault(struct world *world, enum world_channel channel, int kind,
@@ -339,7 +342,7 @@ enum world_fault world_pick_fault(struct world *world, enum world_channel channe
         if (world->now_ms < world->chances_until_ms &&
             faults_of(channel, (enum world_fault)fault) &&
             berth_random_below(&world->random, 1000) < world->chance_permille[fault]) {
-            *ret_delay_ms = some_delay_ms(world, channel);
+            *ret_delay_ms = some_delay_ms(world, channel, (enum world_fault)fault);
             return (enum world_fault)fault;
         }
     }
@@ -378,6 +381,8 @@ static void check_space(struct world *world, const struct world_expected *expect
     trace(world, "ledger \"%s\"", there);
     WORLD_CHECK(world, strcmp(wanted, there) == 0);
     WORLD_CHECK(world, known->state.project_id == project_id);
+    trace(world, "published \"%s\"", expected->published_state);
+    WORLD_CHECK(world, !expected->published || strcmp(expected->published_state, wanted) == 0);
     for (size_t i = 0; i < known->state.bindings_count; i++) {
         const struct berth_binding *binding = &known->state.bindings[i];
         WORLD_CHECK(world, binding->key_id[0] == '\0' ||

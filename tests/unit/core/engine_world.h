@@ -11,6 +11,7 @@
  *     not before something was read;
  *   - each record is answered exactly once in what is committed, offsets are committed only over
  *     answered records, and a repetition is the same answer, byte for byte;
+ *   - no older state of a space is published after a newer one;
  *   - world_finish(): everything was answered, Harbor and ledger are as commanded, every slot was
  *     released and every pool is empty.
  *
@@ -91,6 +92,8 @@ struct world_publication {
     int64_t received_at_ms;
     int64_t finished_at_ms;
     int64_t version; /* Of `after`. */
+    int64_t quota_before;
+    int64_t quota_after;
     char code[BERTH_CODE_BYTES];
     char message[BERTH_MESSAGE_BYTES];
     char before[WORLD_STATE_BYTES]; /* "absent", "unknown", "private", "public alpha beta", ... */
@@ -178,6 +181,10 @@ struct world_expected {
     uint32_t registry;
     struct berth_space_state state;
     bool ledger_may_differ; /* An answer said that its state is unknown. */
+    /* What the topic of spaces says of it. */
+    bool published;
+    int64_t published_version;
+    char published_state[WORLD_STATE_BYTES];
 };
 
 /* ---- Workers ---- */
@@ -247,6 +254,11 @@ struct world {
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     int64_t ledger_down_until_ms;
     int64_t harbor_down_until_ms;
+    /* Effects performed so far, notices apart; right after this one its worker is killed (0:
+     * never).
+     */
+    uint64_t effects;
+    uint64_t crash_at_effect;
 
     struct world_partition partitions[WORLD_PARTITIONS];
     struct world_ledger_space ledger_spaces[WORLD_SPACES_MAX];

@@ -9,6 +9,7 @@
 
 static void commit(struct world *world, const struct world_event *event);
 static void commit_item(struct world *world, const struct world_item *item);
+static void publish_state(struct world *world, const struct world_item *item);
 static void expect(struct world *world, const struct world_item *item);
 
 /* Kafka takes offsets only from whoever owns the partition in this generation, and nothing at all
@@ -85,8 +86,25 @@ static void commit_item(struct world *world, const struct world_item *item) {
         WORLD_CHECK(world, same_publication(&command->publication, &item->publication));
     }
     if (item->form != BERTH_PUBLISH_REPLAY) {
+        publish_state(world, item);
         expect(world, item);
     }
+}
+
+/* The topic of spaces is compacted: what comes later in it is what counts. */
+static void publish_state(struct world *world, const struct world_item *item) {
+    const struct world_publication *publication = &item->publication;
+    const struct berth_command *command = &item->record->command;
+    if (!publication->publish_state || item->form == BERTH_PUBLISH_STORED_QUIETLY) {
+        return;
+    }
+    uint32_t registry = strcmp(command->registry, "main") == 0 ? 0 : 1;
+    struct world_expected *expected = kafka_expected(world, registry, command->space);
+    WORLD_CHECK(world, publication->version > expected->published_version);
+    expected->published = true;
+    expected->published_version = publication->version;
+    (void)snprintf(expected->published_state, sizeof(expected->published_state), "%s",
+                   publication->after);
 }
 
 /* ---- What is expected ---- */

@@ -39,6 +39,8 @@ void publication_of(const struct berth_outcome *outcome, struct world_publicatio
     ret->received_at_ms = outcome->received_at_ms;
     ret->finished_at_ms = outcome->finished_at_ms;
     ret->version = outcome->after.version;
+    ret->quota_before = outcome->before.quota_bytes;
+    ret->quota_after = outcome->after.quota_bytes;
     add(ret->code, sizeof(ret->code), "", outcome->code);
     add(ret->message, sizeof(ret->message), "", outcome->message);
     text_of_state(&outcome->before, ret->before);
@@ -55,7 +57,8 @@ bool same_publication(const struct world_publication *a, const struct world_publ
     return a->kind == b->kind && a->changed == b->changed && a->publish_state == b->publish_state &&
            a->audit == b->audit && a->dead_letter == b->dead_letter && a->attempts == b->attempts &&
            a->received_at_ms == b->received_at_ms && a->finished_at_ms == b->finished_at_ms &&
-           a->version == b->version && strcmp(a->code, b->code) == 0 &&
+           a->version == b->version && a->quota_before == b->quota_before &&
+           a->quota_after == b->quota_after && strcmp(a->code, b->code) == 0 &&
            strcmp(a->message, b->message) == 0 && strcmp(a->before, b->before) == 0 &&
            strcmp(a->after, b->after) == 0 && strcmp(a->bindings, b->bindings) == 0;
 }

@@ -26,8 +26,13 @@ static enum berth_rc step(struct world *world, struct world_worker *worker,
     event->wall_ms = WORLD_WALL_MS + world->now_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
     struct berth_effect effect;
-    while (berth_engine_next_effect(worker->engine, &effect)) {
+    while (worker->engine != NULL && berth_engine_next_effect(worker->engine, &effect)) {
         perform(world, worker, &effect);
+        world->effects += effect.kind != BERTH_EFFECT_NOTICE;
+        if (world->effects == world->crash_at_effect) {
+            world->crash_at_effect = 0;
+            world_crash(world, worker->number);
+        }
     }
     return rc;
 }
@@ -82,7 +87,7 @@ void worker_take_in(struct world *world, struct world_worker *worker) {
     }
     for (uint32_t number = 0; number < WORLD_NUMBERS; number++) {
         struct world_assignment *assignment = &worker->assignments[number];
-        while (assignment->in_use && assignment->told &&
+        while (assignment->in_use && assignment->told && worker->engine != NULL &&
                berth_engine_can_take(worker->engine, number) &&
                assignment->position < world->partitions[assignment->partition].end) {
             offer(world, worker, number);

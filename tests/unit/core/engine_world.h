@@ -160,6 +160,7 @@ struct world_robot {
     char workspace[BERTH_WORKSPACE_BYTES]; /* Empty: not ours. */
     bool disabled;
     bool secret_set;
+    int secret_sets; /* How often it was, by a request. */
 };
 
 struct world_project {
@@ -254,11 +255,11 @@ struct world {
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     int64_t ledger_down_until_ms;
     int64_t harbor_down_until_ms;
-    /* Effects performed so far, notices apart; right after this one its worker is killed (0:
-     * never).
-     */
+    /* Effects performed so far, notices apart; right after this one (0: none) its worker is killed,
+     * or frozen for so long (0: killed). */
     uint64_t effects;
-    uint64_t crash_at_effect;
+    uint64_t stop_at_effect;
+    int64_t stop_freezes_ms;
 
     struct world_partition partitions[WORLD_PARTITIONS];
     struct world_ledger_space ledger_spaces[WORLD_SPACES_MAX];
@@ -320,6 +321,8 @@ void world_rule(struct world *world, struct world_rule rule);
 struct world_project *world_project_made(struct world *world, const char *space);
 /* The living project of this name in "main", or NULL. */
 struct world_project *world_project(struct world *world, const char *space);
+/* Somebody deletes it by hand. */
+void world_project_unmade(struct world *world, const char *space);
 struct world_robot *world_robot_made(struct world *world, struct world_project *project,
                                      const char *name, const char *workspace);
 /* The hash of a space of "main" in the ledger, made if there was none. */

@@ -223,6 +223,7 @@ static enum berth_harbor_verdict change_robot(struct world *world, struct world_
     }
     if (event->harbor_call.kind == BERTH_HARBOR_SET_SECRET) {
         robot->secret_set = true;
+        robot->secret_sets++;
     } else if (event->harbor_call.kind == BERTH_HARBOR_ENABLE_ROBOT) {
         robot->disabled = false;
     } else {
@@ -339,6 +340,11 @@ struct world_project *world_project_made(struct world *world, const char *space)
     (void)snprintf(project->owner, sizeof(project->owner), "%s", "somebody");
     harbor_state(world, 0, space, &kafka_expected(world, 0, space)->state);
     return project;
+}
+
+void world_project_unmade(struct world *world, const char *space) {
+    (void)delete_project(world_project(world, space));
+    harbor_state(world, 0, space, &kafka_expected(world, 0, space)->state);
 }
 
 struct world_robot *world_robot_made(struct world *world, struct world_project *project,

@@ -19,6 +19,15 @@ static void give_up(struct world *world, struct world_worker *worker, uint32_t n
 
 /* ---- Stepping ---- */
 
+static void stop(struct world *world, const struct world_worker *worker) {
+    world->stop_at_effect = 0;
+    if (world->stop_freezes_ms > 0) {
+        world_freeze(world, worker->number, world->stop_freezes_ms);
+    } else {
+        world_crash(world, worker->number);
+    }
+}
+
 static enum berth_rc step(struct world *world, struct world_worker *worker,
                           struct berth_event *event) {
     world->steps++;
@@ -29,9 +38,8 @@ static enum berth_rc step(struct world *world, struct world_worker *worker,
     while (worker->engine != NULL && berth_engine_next_effect(worker->engine, &effect)) {
         perform(world, worker, &effect);
         world->effects += effect.kind != BERTH_EFFECT_NOTICE;
-        if (world->effects == world->crash_at_effect) {
-            world->crash_at_effect = 0;
-            world_crash(world, worker->number);
+        if (world->effects == world->stop_at_effect) {
+            stop(world, worker);
         }
     }
     return rc;

@@ -196,6 +196,11 @@ static bool turn(struct world *world, int64_t until_ms) {
             wakes = worker;
         }
     }
+    if (world->stopping != NULL && world->stop_at_ms <= at_ms && world->stop_at_ms <= until_ms) {
+        world->now_ms = world->stop_at_ms;
+        worker_stop(world);
+        return true;
+    }
     if (at_ms == INT64_MAX || at_ms > until_ms) {
         return false;
     }

@@ -255,11 +255,15 @@ struct world {
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     int64_t ledger_down_until_ms;
     int64_t harbor_down_until_ms;
-    /* Effects performed so far, notices apart; right after this one (0: none) its worker is killed,
-     * or frozen for so long (0: killed). */
+    /* Effects performed so far, notices apart. So long after this one (0: none) its worker is
+     * killed, or frozen for so long (0: killed). At once means that a request to Harbor hasn't left
+     * yet. */
     uint64_t effects;
     uint64_t stop_at_effect;
+    int64_t stop_delay_ms;
     int64_t stop_freezes_ms;
+    struct world_worker *stopping; /* NULL: nobody. */
+    int64_t stop_at_ms;
 
     struct world_partition partitions[WORLD_PARTITIONS];
     struct world_ledger_space ledger_spaces[WORLD_SPACES_MAX];

@@ -89,6 +89,8 @@ enum world_fault world_pick_fault(struct world *world, enum world_channel channe
 
 /* Steps the engine, performs its effects, and lets it take in records. */
 void worker_step(struct world *world, struct world_worker *worker, struct berth_event *event);
+/* The moment has come for the worker that is to be stopped. */
+void worker_stop(struct world *world);
 void worker_take_in(struct world *world, struct world_worker *worker);
 /* Posts an event to itself: now, or when it thaws. */
 void worker_tell(struct world *world, struct world_worker *worker, const struct berth_event *event);

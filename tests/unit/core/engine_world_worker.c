@@ -19,8 +19,12 @@ static void give_up(struct world *world, struct world_worker *worker, uint32_t n
 
 /* ---- Stepping ---- */
 
-static void stop(struct world *world, const struct world_worker *worker) {
-    world->stop_at_effect = 0;
+void worker_stop(struct world *world) {
+    const struct world_worker *worker = world->stopping;
+    world->stopping = NULL;
+    if (worker->engine == NULL) {
+        return;
+    }
     if (world->stop_freezes_ms > 0) {
         world_freeze(world, worker->number, world->stop_freezes_ms);
     } else {
@@ -39,7 +43,12 @@ static enum berth_rc step(struct world *world, struct world_worker *worker,
         perform(world, worker, &effect);
         world->effects += effect.kind != BERTH_EFFECT_NOTICE;
         if (world->effects == world->stop_at_effect) {
-            stop(world, worker);
+            world->stop_at_effect = 0;
+            world->stopping = worker;
+            world->stop_at_ms = world->now_ms + world->stop_delay_ms;
+            if (world->stop_delay_ms == 0) {
+                worker_stop(world);
+            }
         }
     }
     return rc;

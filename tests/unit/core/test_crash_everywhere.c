@@ -25,6 +25,8 @@
 /* Of virtual time. Leases, pauses and time-outs together are far below. */
 #define PATIENCE_MS 300000
 #define LOOK_MS     20
+/* So long after it was asked a request to Harbor was carried out, and its answer is on its way. */
+#define CARRIED_OUT_MS 7
 
 /* How a worker stops, and who goes on. */
 enum heir {
@@ -38,6 +40,7 @@ struct disturbance {
     /* Counted from the moment the command is sent, or from the crash before; 0: none. */
     uint64_t stop_after[STOPS_MAX];
     enum heir heir;
+    int64_t delay_ms;  /* From the effect to the stop. */
     int64_t frozen_ms; /* Or else it crashes. */
     struct world_rule rules[RULES_MAX];
     size_t rules_count;
@@ -77,7 +80,8 @@ static void note(const struct scene *scene, const struct disturbance *disturbanc
     for (size_t i = 0; i < STOPS_MAX && disturbance->stop_after[i] > 0; i++) {
         static const char *const heirs[] = {"crash, restarted", "crash, another goes on",
                                             "frozen, goes on", "frozen, another goes on"};
-        len += (size_t)snprintf(text + len, size - len, "; after effect %llu: %s",
+        len += (size_t)snprintf(text + len, size - len, "; %lld ms after effect %llu: %s",
+                                (long long)disturbance->delay_ms,
                                 (unsigned long long)disturbance->stop_after[i],
                                 heirs[disturbance->heir]);
     }
@@ -140,6 +144,7 @@ static void run_through(struct world *world, const struct world_record *record,
     for (;;) {
         uint64_t after = stops < STOPS_MAX ? disturbance->stop_after[stops] : 0;
         world->stop_at_effect = after > 0 ? world->effects + after : 0;
+        world->stop_delay_ms = disturbance->delay_ms;
         world->stop_freezes_ms = disturbance->frozen_ms;
         run_on(world, record);
         if (runs(world)) {
@@ -285,15 +290,19 @@ static void test_undisturbed_each_command_takes_the_calls_of_the_contract(void *
     }
 }
 
+/* At once, or when the request that was the effect has been carried out and nobody has heard of it.
+ */
 static void test_a_crash_after_any_effect_makes_no_difference(void **state) {
     (void)state;
     for (size_t i = 0; i < SCENES_COUNT; i++) {
         struct baseline baseline = undisturbed(&SCENES[i]);
         for (uint64_t effect = 1; effect <= baseline.effects; effect++) {
-            try(&SCENES[i], &baseline,
-                &(struct disturbance){.stop_after = {effect}, .heir = HEIR_RESTARTED});
-            try(&SCENES[i], &baseline,
-                &(struct disturbance){.stop_after = {effect}, .heir = HEIR_OTHER});
+            for (int variant = 0; variant < 4; variant++) {
+                try(&SCENES[i], &baseline,
+                    &(struct disturbance){.stop_after = {effect},
+                                          .delay_ms = variant / 2 * CARRIED_OUT_MS,
+                                          .heir = variant % 2 ? HEIR_OTHER : HEIR_RESTARTED});
+            }
         }
     }
 }
@@ -329,7 +338,9 @@ static void test_a_second_crash_makes_no_difference_either(void **state) {
             for (uint64_t second = 1; second <= baseline.effects + 4; second++) {
                 enum heir heir = (first + second) % 2 == 0 ? HEIR_OTHER : HEIR_RESTARTED;
                 try(&SCENES[i], &baseline,
-                    &(struct disturbance){.stop_after = {first, second}, .heir = heir});
+                    &(struct disturbance){.stop_after = {first, second},
+                                          .delay_ms = second / 2 % 2 * CARRIED_OUT_MS,
+                                          .heir = heir});
             }
         }
     }
@@ -361,6 +372,7 @@ static void test_a_fault_and_a_crash_make_no_difference(void **state) {
                         &(struct disturbance){.rules = {rule_of(&FAULTS[j], call)},
                                               .rules_count = 1,
                                               .stop_after = {effect},
+                                              .delay_ms = effect / 2 % 2 * CARRIED_OUT_MS,
                                               .heir = heir});
                 }
             }

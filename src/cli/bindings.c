@@ -194,7 +194,7 @@ static enum cli_exit read_members(const struct lookup *lookup, redisReply **ret_
     char key[KEY_BYTES];
     (void)snprintf(key, sizeof(key), "%sworkspace:%s", lookup->config->redis.prefix,
                    lookup->query->workspace);
-    const char *count_words[] = {"SCARD", key};
+    const char *count_words[] = {"ZCARD", key};
     redisReply *reply = NULL;
     enum cli_exit status = ask(lookup, REDIS_REPLY_INTEGER, count_words, 2, &reply);
     if (status != CLI_SUCCEEDED) {
@@ -207,8 +207,8 @@ static enum cli_exit read_members(const struct lookup *lookup, redisReply **ret_
                      lookup->query->workspace, count, CLI_BINDINGS_MAX);
         return CLI_FAILED;
     }
-    const char *words[] = {"SMEMBERS", key};
-    return ask(lookup, REDIS_REPLY_ARRAY, words, 2, ret_members);
+    const char *words[] = {"ZRANGE", key, "0", "-1"};
+    return ask(lookup, REDIS_REPLY_ARRAY, words, 4, ret_members);
 }
 
 /* A Redis that berthd has never seen binds nobody to anything either: that must not be taken for an

@@ -257,7 +257,7 @@ class Credentials(StageCase):
 
     def test_a_name_that_berth_never_wrote_is_not_printed(self) -> None:
         self.bind("team-a", "blue")
-        self.stage.redis.ask("SADD", "berth:v1:workspace:blue", 'alpha/a":{},"b')
+        self.stage.redis.ask("ZADD", "berth:v1:workspace:blue", "0", 'alpha/a":{},"b')
         said = self.refused("--workspace", "blue")
         self.assertIn("holds a space's name that isn't one", said)
 

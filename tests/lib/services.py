@@ -236,7 +236,7 @@ class Redis(Service):
         return dict(zip(flat[::2], flat[1::2]))
 
     def members(self, key: str) -> list[str]:
-        return sorted(self.ask("SMEMBERS", key))
+        return sorted(self.ask("ZRANGE", key, "0", "-1"))
 
 
 def read_redis_reply(stream: Any) -> Any:

@@ -90,12 +90,12 @@ local function become_present()
         elseif bound[field] then
             bound[field] = nil
         elseif string.sub(field, 1, 8) == 'binding:' then
-            redis.call('SADD', set_of(field), member)
+            redis.call('ZADD', set_of(field), 0, member)
         end
     end
     local unbound = {}
     for field in pairs(bound) do
-        redis.call('SREM', set_of(field), member)
+        redis.call('ZREM', set_of(field), member)
         unbound[#unbound + 1] = field
     end
     if #unbound > 0 then
@@ -103,22 +103,26 @@ local function become_present()
     end
     redis.call('HSET', space, unpack(ARGV, FIELDS))
     if state ~= 'present' then
-        redis.call('SADD', registry, member)
+        redis.call('ZADD', registry, 0, member)
     end
     local was_public = state == 'present' and visibility == 'PUBLIC'
     local is_public = now_visibility == 'PUBLIC'
     if is_public ~= was_public then
-        redis.call(is_public and 'SADD' or 'SREM', public, member)
+        if is_public then
+            redis.call('ZADD', public, 0, member)
+        else
+            redis.call('ZREM', public, member)
+        end
     end
 end
 
 -- Leaves a tombstone: it says "absent", with a version, for a while.
 local function become_absent()
     for field in pairs(bindings()) do
-        redis.call('SREM', set_of(field), member)
+        redis.call('ZREM', set_of(field), member)
     end
-    redis.call('SREM', registry, member)
-    redis.call('SREM', public, member)
+    redis.call('ZREM', registry, member)
+    redis.call('ZREM', public, member)
     local renewals = redis.call('HGET', space, 'renewals')
     redis.call('DEL', space)
     redis.call('HSET', space, 'token', token, 'renewals', renewals, 'holder_instance', instance,

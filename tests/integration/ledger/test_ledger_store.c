@@ -44,11 +44,11 @@ static void test_a_store_writes_outcome_space_and_indexes(void **state) {
                         expected);
     assert_string_equal(redis_says(world, "HLEN " SPACE_KEY), "12"); /* The lane is free. */
     assert_string_equal(redis_says(world, "TTL " SPACE_KEY), "-1");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha"), "alpha/team-a");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha:public"),
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha 0 -1"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha:public 0 -1"),
                         "alpha/team-a");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:workspace:blue"), "alpha/team-a");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:workspace:red"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:red 0 -1"), "alpha/team-a");
     assert_string_equal(redis_says(world, "GET berth:v1:sequence"), "1");
     assert_string_equal(
         redis_says(world, "HMGET " COMMAND_KEY(1) " kind publication source before"),
@@ -126,7 +126,7 @@ static void test_unbinding_removes_the_binding_everywhere(void **state) {
         redis_says(world, "HMGET " SPACE_KEY " binding:blue binding:green binding:red"),
         "(nil) 8 0badc0de active (nil)");
     assert_string_equal(redis_says(world, "KEYS berth:v1:workspace:*"), "berth:v1:workspace:green");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha:public"), "");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha:public 0 -1"), "");
     worker_deinit(&worker);
 }
 
@@ -142,9 +142,9 @@ static void test_visibility_moves_a_space_into_and_out_of_the_public_ones(void *
         struct berth_space_state space = a_space(visibilities[i], NULL, 0);
         struct berth_command command = a_command(i + 1, "team-a");
         settle(&worker, &command, &source, &space, "one");
-        assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha:public"),
+        assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha:public 0 -1"),
                             expected[i]);
-        assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha"), "alpha/team-a");
+        assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha 0 -1"), "alpha/team-a");
     }
     worker_deinit(&worker);
 }
@@ -173,7 +173,7 @@ static void test_a_deleted_space_leaves_a_tombstone_for_a_while(void **state) {
     settle(&worker, &third, &source, &space, "three");
     assert_string_equal(redis_says(world, "TTL " SPACE_KEY), "-1");
     assert_string_equal(redis_says(world, "HGET " SPACE_KEY " state"), "present");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha 0 -1"), "alpha/team-a");
     worker_deinit(&worker);
 }
 
@@ -301,9 +301,9 @@ static void test_odd_names_are_names_like_any_other(void **state) {
     }
     static const char *const workspaces[] = {"-", "...", "1e3", "A.b_C-d", "_"};
     for (int i = 0; i < 5; i++) {
-        assert_string_equal(redis_says(world, "SCARD berth:v1:workspace:%s", workspaces[i]), "4");
+        assert_string_equal(redis_says(world, "ZCARD berth:v1:workspace:%s", workspaces[i]), "4");
         assert_string_equal(
-            redis_says(world, "SISMEMBER berth:v1:workspace:%s alpha/123", workspaces[i]), "1");
+            redis_says(world, "ZSCORE berth:v1:workspace:%s alpha/123", workspaces[i]), "0");
     }
     worker_deinit(&worker);
 }

@@ -191,14 +191,16 @@ static bool bindings_differ(const struct berth_space_state *a, const struct bert
 
 /*
  * Whether the topic of spaces says something else than what is there. What is there is compared
- * with what Redis knows, which is what was published last. When Redis knows nothing, the topic may
- * still hold an old record: a deleted space gets its tombstone then, too.
+ * with what Redis knows, which is what was published last, unless a lookup filled it in: then it
+ * has no version, and nothing was published. When Redis knows nothing, the topic may still hold an
+ * old record: a deleted space gets its tombstone then, too.
  */
 static bool is_news(const struct berth_work *work) {
     if (work->now.knowledge == BERTH_SPACE_ABSENT && work->known.knowledge == BERTH_SPACE_UNKNOWN) {
         return work->command->type == BERTH_DELETE_SPACE;
     }
-    return !berth_space_state_equal(&work->now, &work->known);
+    bool filled_in = work->known.knowledge == BERTH_SPACE_PRESENT && work->known.version == 0;
+    return filled_in || !berth_space_state_equal(&work->now, &work->known);
 }
 
 /* ---- Single workspaces ---- */

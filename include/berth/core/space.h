@@ -39,7 +39,7 @@ struct berth_space_state {
     char updated_by[BERTH_UUID_BYTES];
     int64_t updated_at_ms;  /* Wall clock. */
     int64_t verified_at_ms; /* Wall clock; when it was last compared with Harbor. */
-    int64_t version;        /* The token of its last STORE; 0: never stored. */
+    int64_t version;        /* The token of its last STORE; 0: never stored, nor published. */
     struct berth_binding *bindings;
     size_t bindings_count;
     size_t bindings_capacity; /* Private: room in the array; 0 when it was made to measure. */

@@ -66,6 +66,7 @@ struct model_project *driver_space(struct driver *driver, enum berth_visibility 
     driver->redis.project_id = project->id;
     driver->redis.visibility = visibility;
     driver->redis.quota_bytes = BERTH_QUOTA_UNLIMITED;
+    driver->redis.version = 1; /* It was published. */
     (void)snprintf(driver->redis.created_by, sizeof(driver->redis.created_by), "%s", DRIVER_OTHER);
     return project;
 }

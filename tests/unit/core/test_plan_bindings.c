@@ -68,6 +68,21 @@ static void test_binding_what_is_bound_takes_no_call(void **state) {
     driver_deinit(&driver);
 }
 
+/* What a lookup read from Harbor was never published: without this the topic of spaces would never
+ * hear of a space whose commands change nothing. */
+static void test_a_state_that_a_lookup_filled_in_is_published_by_the_next_command(void **state) {
+    (void)state;
+    init(BERTH_BIND_WORKSPACE);
+    (void)driver_binding(&driver, "a", DRIVER_KEY);
+    driver.redis.version = 0;
+    driver_workspace(&driver, "a");
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, false);
+    assert_int_equal(driver.calls, 0);
+    assert_true(driver.outcome.publish_state);
+    driver_deinit(&driver);
+}
+
 /* A new master key: the secret is set anew, which is no change of the binding; but its key id is
  * published. */
 static void test_another_key_sets_the_secret_anew_without_a_change(void **state) {
@@ -394,6 +409,7 @@ int main(void) {
         cmocka_unit_test(test_binding_takes_two_calls_for_each_workspace),
         cmocka_unit_test(test_a_cold_binding_takes_two_reads_more),
         cmocka_unit_test(test_binding_what_is_bound_takes_no_call),
+        cmocka_unit_test(test_a_state_that_a_lookup_filled_in_is_published_by_the_next_command),
         cmocka_unit_test(test_another_key_sets_the_secret_anew_without_a_change),
         cmocka_unit_test(test_binding_a_public_space_succeeds_with_a_hint),
         cmocka_unit_test(test_binding_to_an_absent_space_is_refused),

@@ -144,7 +144,8 @@ static void test_visibility_moves_a_space_into_and_out_of_the_public_ones(void *
         settle(&worker, &command, &source, &space, "one");
         assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha:public 0 -1"),
                             expected[i]);
-        assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha 0 -1"), "alpha/team-a");
+        assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha 0 -1"),
+                            "alpha/team-a");
     }
     worker_deinit(&worker);
 }

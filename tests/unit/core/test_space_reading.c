@@ -193,8 +193,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_all_pages_of_robots_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_read_that_fails_is_asked_again_and_says_nothing,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_project_that_is_gone_in_between_is_read_anew,
-                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_project_that_is_gone_in_between_is_read_anew, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_more_bindings_than_a_space_may_have_are_too_many,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(

@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- FILL (design 6): what a lookup read from Harbor, for a space of which nothing is known here.
+--
+-- KEYS  1 epoch, 2 space hash, 3 set of the registry's spaces, 4 set of its public spaces
+-- ARGV  1 the epoch's digest and 2 the token (empty: none) when Redis was asked, before Harbor was
+--       3 "<registry>/<space>", 4 prefix of the sets of workspaces
+--       5 ... fields and values of a present space
+-- The sets of workspaces are named by the bindings, and so are not among KEYS.
+--
+-- Replies
+--   filled       by this call
+--   rebuilding   the data set has no epoch
+--   space, ...   as SPACE: nothing was written, because something is known by now, a command has
+--                taken a token since Redis was asked, one holds the lane, or the data set is another
+--
+-- Who took a token may have changed Harbor after it was read. The token rises with every claim, so
+-- a call that comes late, or twice, can't bring an old state back. Nothing is known to be absent
+-- here: a deleted space has its tombstone.
+
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then
+    return {'rebuilding'}
+end
+local space, registry, public = KEYS[2], KEYS[3], KEYS[4]
+local member, workspaces = ARGV[3], ARGV[4]
+local FIELDS = 5
+
+local token, state, holder = unpack(redis.call('HMGET', space, 'token', 'state', 'holder_command'))
+local digest = redis.sha1hex(epoch)
+if state or holder or digest ~= ARGV[1] or (token or '') ~= ARGV[2] then
+    return {'space', digest, token, holder and 1 or 0,
+        state and table.concat(redis.call('HGETALL', space), '\n')}
+end
+
+redis.call('HSET', space, unpack(ARGV, FIELDS))
+-- A hash that holds only a token was to end.
+redis.call('PERSIST', space)
+redis.call('ZADD', registry, 0, member)
+for i = FIELDS, #ARGV, 2 do
+    local field = ARGV[i]
+    if string.sub(field, 1, 8) == 'binding:' then
+        redis.call('ZADD', workspaces .. string.sub(field, 9), 0, member)
+    elseif field == 'visibility' and ARGV[i + 1] == 'PUBLIC' then
+        redis.call('ZADD', public, 0, member)
+    end
+end
+return {'filled'}

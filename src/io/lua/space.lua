@@ -1,0 +1,20 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPACE (design 6): what is known of one space. Writes nothing.
+--
+-- KEYS  1 epoch, 2 space hash
+--
+-- Replies
+--   rebuilding   the data set has no epoch
+--   space, epoch, token, held, fields
+--                epoch: a digest of it; token: of the last claim, or nil; held: 1 while a command
+--                holds the lane; fields: the space's fields and values, one a line, or nil when
+--                nothing is known of it
+
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then
+    return {'rebuilding'}
+end
+local token, state, holder = unpack(redis.call('HMGET', KEYS[2], 'token', 'state',
+    'holder_command'))
+return {'space', redis.sha1hex(epoch), token, holder and 1 or 0,
+    state and table.concat(redis.call('HGETALL', KEYS[2]), '\n')}

@@ -383,6 +383,7 @@ enum berth_rc berth_lookup_new(const struct berth_lookup_config *config,
     }
     lookup->config = config->config;
     lookup->base = config->base;
+    lookup->patience_ms = LOOKUP_PATIENCE_MS;
     berth_redis_args_init(&lookup->args);
     berth_random_init(&lookup->random, config->seed);
     lookup->name = berth_random_next(&lookup->random);

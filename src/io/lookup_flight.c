@@ -25,9 +25,8 @@
 #include "berth/io/redis_client.h"
 #include "lookup_parts.h"
 
-/* Who asks waits for it: few tries, and an end to them. */
+/* Who asks waits for it: few tries, and an end to them (lookup->patience_ms). */
 #define TRIES_MAX     3
-#define PATIENCE_MS   10000
 #define PAUSE_MS      200
 #define PAUSE_NEXT_MS 800
 /* While Harbor answers somebody's failed login, it refuses the right password too, for up to 1.5 s
@@ -326,9 +325,9 @@ static void libevent_timer_cb(evutil_socket_t fd, short what, void *ctx) {
     /* The call can't be taken back: its answer ends the flight. */
     move_to(flight, FLIGHT_LEFT);
     if (flight->failures == 0) {
-        (void)snprintf(flight->why, sizeof(flight->why), "registry %s didn't answer within %d s",
+        (void)snprintf(flight->why, sizeof(flight->why), "registry %s didn't answer within %d ms",
                        flight->lookup->config->registries[flight->registry].name,
-                       PATIENCE_MS / 1000);
+                       (int)flight->lookup->patience_ms);
     }
     const struct berth_lookup_answer answer = {.outcome = BERTH_LOOKUP_HARBOR_UNAVAILABLE,
                                                .why = flight->why,
@@ -367,7 +366,7 @@ static struct lookup_flight *flight_new(struct berth_lookup *lookup,
     flight->mark = *mark;
     flight->connection = lookup->connections;
     flight->as_of_ms = berth_clock_wall_ms();
-    flight->patience_ms = berth_clock_monotonic_ms() + PATIENCE_MS;
+    flight->patience_ms = berth_clock_monotonic_ms() + lookup->patience_ms;
     berth_pool_init(&flight->pool, BERTH_PLAN_BYTES_MAX);
     berth_space_reading_init(&flight->reading, flight->registry, flight->space, &flight->pool);
     flight->next = lookup->flights;

@@ -51,6 +51,9 @@ enum lookup_script {
 /* Requests to one Harbor at once: commands go before lookups. */
 #define LOOKUP_HARBOR_LIMIT 2
 
+/* How long whoever asks is made to wait for Harbor, tries and pauses included. */
+#define LOOKUP_PATIENCE_MS 10000
+
 #define LOOKUP_WHY_BYTES    512
 #define LOOKUP_DIGEST_BYTES 41 /* SHA-1 in hex. */
 #define LOOKUP_PREFIX_BYTES 65
@@ -103,6 +106,7 @@ struct berth_lookup {
     struct lookup_flight *flights;
     size_t *flights_count; /* Of each registry, also those that nobody waits for any more. */
     uint64_t calls_made;   /* To Harbor. */
+    int64_t patience_ms;   /* Tests have less. */
     uint64_t name;         /* Makes its request ids its own. */
     struct lookup_absent absent;
     bool freeing;

@@ -67,6 +67,10 @@ void harbor_faults(const char *json) {
     json_decref(admin("PUT", "faults", json));
 }
 
+void harbor_recovers(void) {
+    harbor_faults(NO_FAULTS);
+}
+
 int64_t harbor_calls(const char *route) {
     json_t *counters = admin("GET", "counters", NULL);
     const json_t *counter = json_object_get(counters, route);
@@ -177,7 +181,7 @@ static void configure_harbor(struct lookup_world *lookup) {
     lookup->harbor.registries[0].username = from_environment("BERTH_TEST_HARBOR_USER");
     lookup->harbor.registries[0].password = password;
     client_start(&lookup->harbor, 1);
-    harbor_faults(NO_FAULTS);
+    harbor_recovers();
     json_decref(admin("DELETE", "counters", NULL));
 }
 

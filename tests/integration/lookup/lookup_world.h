@@ -75,8 +75,10 @@ int64_t harbor_project(struct lookup_world *lookup, const char *space,
 int64_t harbor_robot(struct lookup_world *lookup, const char *space, int64_t project_id,
                      const char *workspace);
 
-/* Sets faults of alpha, as JSON; see sandbox_faults.h. All of them off: "away":"no". */
+/* Sets faults of alpha, as JSON; what isn't named stays (sandbox_faults.h). Then all of them off.
+ */
 void harbor_faults(const char *json);
+void harbor_recovers(void);
 /* How often alpha was asked this, such as "GET /robots". */
 int64_t harbor_calls(const char *route);
 /* Turns the loop until alpha was asked this so often. */

@@ -2,14 +2,13 @@
 /*
  * Written on libevent's buffers and not on its HTTP server, because that one (2.1) bounds neither
  * the number of its connections nor the whole time of one: whoever opens many and says little could
- * use up the worker's file descriptors. What is needed of HTTP is one line.
+ * use up the worker's file descriptors. What is needed of HTTP is a line, a few headers and the end
+ * of a request.
  */
 #include "berth/io/admin_http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <event2/util.h>
@@ -18,49 +17,18 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "admin_http_parts.h"
 #include "berth/base/assert.h"
+#include "berth/codec/lookup_json.h"
 
-#define BACKLOG      64
-#define METHOD_BYTES 8
-#define TARGET_BYTES 256
-
-/*
- * READING -- whole request, or what can't be one --> ANSWERING -- all sent --> LINGERING --> freed
- *
- * Each of them also ends by the peer's going, by an error, or by the connection's one time-out.
- * LINGERING: our side is shut and what still comes is dropped, because closing a socket with unread
- * bytes makes the kernel throw the answer away.
- */
-enum connection_state {
-    READING,
-    ANSWERING,
-    LINGERING,
-};
-
-struct connection {
-    LIST_ENTRY(connection) link;
-    struct berth_admin_http *server;
-    enum connection_state state;
-    struct bufferevent *events;
-    struct event *deadline;
-};
-
-struct berth_admin_http {
-    struct event_base *base;
-    struct evconnlistener *listener;
-    struct berth_admin_checks checks;
-    uint16_t port;
-    int connections_count;
-    LIST_HEAD(, connection) connections;
-};
-
-struct request {
-    char method[METHOD_BYTES];
-    char target[TARGET_BYTES];
-};
+/* Those that wait for room; the kernel drops what is beyond, and it comes again a second later. */
+#define BACKLOG (2 * BERTH_ADMIN_CONNECTIONS_MAX)
+/* Where everything that is owed is late already, a client that comes back at once helps nobody. */
+#define OVERLOADED_RETRY_S 1
+/* "code" and "message" with what is around them. */
+#define ERROR_BYTES_MAX 4096
 
 static struct evconnlistener *make_listener(struct berth_admin_http *server, const char *address,
                                             struct berth_error *reterr);
@@ -69,17 +37,11 @@ static bool split_address(const char *address, char *host, size_t host_size, cha
 static uint16_t port_of(struct evconnlistener *listener);
 static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int address_len, void *arg);
-static void close_connection(struct connection *connection);
-static void read_cb(struct bufferevent *events, void *arg);
-static void sent_cb(struct bufferevent *events, void *arg);
-static void end_cb(struct bufferevent *events, short what, void *arg);
-static void deadline_cb(evutil_socket_t fd, short what, void *arg);
-static bool parse(struct evbuffer *input, struct request *ret_request);
-static void answer(struct connection *connection, const struct request *request);
-static void answer_check(struct connection *connection, bool with_body,
-                         berth_admin_check_fn *check);
-static void send_answer(struct connection *connection, const char *status, bool with_body,
-                        const char *text);
+static bool is_path(const struct berth_http_request *request, const char *segment);
+static bool matches(const char *pattern, const struct berth_http_request *request);
+static void handle(struct connection *connection, const struct berth_http_request *request,
+                   const struct berth_admin_route *route);
+static void answer_check(struct connection *connection, berth_admin_check_fn *check);
 
 enum berth_rc berth_admin_http_new(struct event_base *base, const char *address,
                                    const struct berth_admin_checks *checks,
@@ -91,12 +53,19 @@ enum berth_rc berth_admin_http_new(struct event_base *base, const char *address,
     }
     server->base = base;
     server->checks = *checks;
+    server->timeouts = (struct admin_timeouts){.request_ms = BERTH_ADMIN_TIMEOUT_MS,
+                                               .handler_ms = BERTH_ADMIN_HANDLER_MS,
+                                               .send_ms = BERTH_ADMIN_SEND_MS,
+                                               .idle_ms = BERTH_ADMIN_IDLE_MS};
     LIST_INIT(&server->connections);
+    TAILQ_INIT(&server->idle);
+    LIST_INIT(&server->owed);
     server->listener = make_listener(server, address, reterr);
     if (server->listener == NULL) {
         free(server);
         return BERTH_INVALID;
     }
+    server->listening = true;
     server->port = port_of(server->listener);
     *ret_server = server;
     return BERTH_OK;
@@ -113,13 +82,29 @@ struct berth_admin_http *berth_admin_http_free(struct berth_admin_http *server) 
     struct connection *connection = LIST_FIRST(&server->connections);
     while (connection != NULL) {
         struct connection *next = LIST_NEXT(connection, link);
-        close_connection(connection);
+        connection_close(connection);
         connection = next;
+    }
+    struct berth_admin_reply *reply = LIST_FIRST(&server->owed);
+    while (reply != NULL) {
+        struct berth_admin_reply *next = LIST_NEXT(reply, link);
+        free(reply);
+        reply = next;
     }
     evconnlistener_free(server->listener);
     free(server);
     return NULL;
 }
+
+void berth_admin_http_serve(struct berth_admin_http *server, const struct berth_admin_route *routes,
+                            size_t count, void *ctx) {
+    BERTH_ASSERT(server->routes == NULL);
+    server->routes = routes;
+    server->routes_count = count;
+    server->routes_ctx = ctx;
+}
+
+/* ---- Listening ---- */
 
 static struct evconnlistener *make_listener(struct berth_admin_http *server, const char *address,
                                             struct berth_error *reterr) {
@@ -187,164 +172,165 @@ static uint16_t port_of(struct evconnlistener *listener) {
 
 static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int address_len, void *arg) {
+    (void)listener;
     (void)address;
     (void)address_len;
     struct berth_admin_http *server = arg;
-    static const struct timeval timeout = {.tv_sec = BERTH_ADMIN_TIMEOUT_MS / 1000,
-                                           .tv_usec = (BERTH_ADMIN_TIMEOUT_MS % 1000) * 1000L};
-    struct connection *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL) {
+    if (server->connections_count >= BERTH_ADMIN_CONNECTIONS_MAX) {
+        connection_close_idle(server);
+    }
+    if (server->connections_count >= BERTH_ADMIN_CONNECTIONS_MAX) {
         (void)evutil_closesocket(fd);
         return;
     }
-    connection->server = server;
-    connection->events = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    connection->deadline = evtimer_new(server->base, deadline_cb, connection);
-    LIST_INSERT_HEAD(&server->connections, connection, link);
-    server->connections_count++;
-    if (server->connections_count == BERTH_ADMIN_CONNECTIONS_MAX) {
-        (void)evconnlistener_disable(listener);
-    }
-    if (connection->events == NULL) {
-        (void)evutil_closesocket(fd);
-    }
-    if (connection->events == NULL || connection->deadline == NULL ||
-        evtimer_add(connection->deadline, &timeout) != 0) {
-        close_connection(connection);
-        return;
-    }
-    /* Nothing is read beyond this, so what is held of a request is bounded. */
-    bufferevent_setwatermark(connection->events, EV_READ, 0, BERTH_ADMIN_REQUEST_BYTES);
-    bufferevent_setcb(connection->events, read_cb, sent_cb, end_cb, connection);
-    (void)bufferevent_enable(connection->events, EV_READ | EV_WRITE);
+    connection_new(server, fd);
+    admin_listen_if_room(server);
 }
 
-static void close_connection(struct connection *connection) {
-    struct berth_admin_http *server = connection->server;
-    if (server->connections_count == BERTH_ADMIN_CONNECTIONS_MAX) {
-        (void)evconnlistener_enable(server->listener);
+void admin_listen_if_room(struct berth_admin_http *server) {
+    bool room =
+        server->connections_count < BERTH_ADMIN_CONNECTIONS_MAX || !TAILQ_EMPTY(&server->idle);
+    if (room != server->listening) {
+        server->listening = room;
+        (void)(room ? evconnlistener_enable(server->listener)
+                    : evconnlistener_disable(server->listener));
     }
-    server->connections_count--;
-    LIST_REMOVE(connection, link);
-    if (connection->events != NULL) {
-        bufferevent_free(connection->events);
-    }
-    if (connection->deadline != NULL) {
-        event_free(connection->deadline);
-    }
-    free(connection);
 }
 
-static void read_cb(struct bufferevent *events, void *arg) {
-    struct connection *connection = arg;
-    struct evbuffer *input = bufferevent_get_input(events);
-    if (connection->state != READING) {
-        (void)evbuffer_drain(input, evbuffer_get_length(input));
+/* ---- Requests ---- */
+
+void admin_take_request(struct connection *connection, const struct berth_http_request *request) {
+    const struct berth_admin_http *server = connection->server;
+    if (request->method == BERTH_HTTP_OTHER) {
+        connection_answer_error(connection, 405, "method.not_allowed", "only GET and HEAD");
         return;
     }
-    struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
-    if (end.pos >= 0) {
-        struct request request = {0};
-        bool understood = parse(input, &request);
-        connection->state = ANSWERING;
-        if (understood) {
-            answer(connection, &request);
-        } else {
-            send_answer(connection, "400 Bad Request", true, "not a request\n");
+    if (is_path(request, "livez")) {
+        answer_check(connection, server->checks.live);
+        return;
+    }
+    if (is_path(request, "readyz")) {
+        answer_check(connection, server->checks.ready);
+        return;
+    }
+    for (size_t i = 0; i < server->routes_count; i++) {
+        if (matches(server->routes[i].pattern, request)) {
+            handle(connection, request, &server->routes[i]);
+            return;
         }
-    } else if (evbuffer_get_length(input) >= BERTH_ADMIN_REQUEST_BYTES) {
-        connection->state = ANSWERING;
-        send_answer(connection, "431 Request Header Fields Too Large", true,
-                    "the request is too large\n");
     }
+    connection_answer_error(connection, 404, "route.unknown", "there is nothing at this path");
 }
 
-/* The answer has left. */
-static void sent_cb(struct bufferevent *events, void *arg) {
-    struct connection *connection = arg;
-    if (connection->state != ANSWERING) {
+static bool is_path(const struct berth_http_request *request, const char *segment) {
+    return request->segments_count == 1 && strcmp(request->segments[0], segment) == 0;
+}
+
+static bool matches(const char *pattern, const struct berth_http_request *request) {
+    for (size_t i = 0; i < request->segments_count; i++) {
+        if (*pattern != '/') {
+            return false;
+        }
+        pattern++;
+        size_t len = strcspn(pattern, "/");
+        const char *segment = request->segments[i];
+        bool any = len == 2 && strncmp(pattern, "{}", 2) == 0;
+        if (any ? segment[0] == '\0'
+                : strlen(segment) != len || strncmp(segment, pattern, len) != 0) {
+            return false;
+        }
+        pattern += len;
+    }
+    return *pattern == '\0';
+}
+
+static void handle(struct connection *connection, const struct berth_http_request *request,
+                   const struct berth_admin_route *route) {
+    struct berth_admin_http *server = connection->server;
+    bool room = server->owed_count < BERTH_ADMIN_OWED_MAX &&
+                server->waiting_count < BERTH_ADMIN_WAITING_MAX;
+    struct berth_admin_reply *reply = room ? calloc(1, sizeof(*reply)) : NULL;
+    if (reply == NULL) {
+        connection_answer_overloaded(connection);
         return;
     }
-    connection->state = LINGERING;
-    (void)shutdown(bufferevent_getfd(events), SHUT_WR);
-    struct evbuffer *input = bufferevent_get_input(events);
-    (void)evbuffer_drain(input, evbuffer_get_length(input));
+    reply->server = server;
+    LIST_INSERT_HEAD(&server->owed, reply, link);
+    server->owed_count++;
+    connection_owe(connection, reply);
+    route->handler(server->routes_ctx, request, reply);
 }
 
-static void end_cb(struct bufferevent *events, short what, void *arg) {
-    (void)events;
-    (void)what;
-    close_connection(arg);
-}
-
-static void deadline_cb(evutil_socket_t fd, short what, void *arg) {
-    (void)fd;
-    (void)what;
-    close_connection(arg);
-}
-
-/* The request line, which is "METHOD TARGET HTTP/1.x"; the headers mean nothing here. */
-static bool parse(struct evbuffer *input, struct request *ret_request) {
-    char line[METHOD_BYTES + TARGET_BYTES + sizeof("HTTP/1.1")];
-    struct evbuffer_ptr end = evbuffer_search(input, "\r\n", 2, NULL);
-    if (end.pos < 0 || (size_t)end.pos >= sizeof(line)) {
-        return false;
-    }
-    ev_ssize_t len = evbuffer_copyout(input, line, (size_t)end.pos);
-    BERTH_ASSERT(len == end.pos);
-    line[len] = '\0';
-    size_t method_len = strcspn(line, " ");
-    const char *target = line + method_len + (line[method_len] == ' ' ? 1 : 0);
-    size_t path_len = strcspn(target, " ?");
-    const char *version = target + strcspn(target, " ");
-    if (strlen(line) != (size_t)len || method_len == 0 || method_len >= METHOD_BYTES ||
-        path_len >= TARGET_BYTES || target[0] != '/' ||
-        (strcmp(version, " HTTP/1.1") != 0 && strcmp(version, " HTTP/1.0") != 0)) {
-        return false;
-    }
-    memcpy(ret_request->method, line, method_len);
-    memcpy(ret_request->target, target, path_len);
-    return true;
-}
-
-static void answer(struct connection *connection, const struct request *request) {
-    const struct berth_admin_checks *checks = &connection->server->checks;
-    bool head = strcmp(request->method, "HEAD") == 0;
-    if (!head && strcmp(request->method, "GET") != 0) {
-        send_answer(connection, "405 Method Not Allowed\r\nAllow: GET, HEAD", true,
-                    "only GET and HEAD\n");
-    } else if (strcmp(request->target, "/livez") == 0) {
-        answer_check(connection, !head, checks->live);
-    } else if (strcmp(request->target, "/readyz") == 0) {
-        answer_check(connection, !head, checks->ready);
-    } else {
-        send_answer(connection, "404 Not Found", !head, "there are /livez and /readyz\n");
-    }
-}
-
-static void answer_check(struct connection *connection, bool with_body,
-                         berth_admin_check_fn *check) {
+static void answer_check(struct connection *connection, berth_admin_check_fn *check) {
     struct berth_buffer reasons;
     berth_buffer_init(&reasons, BERTH_ADMIN_ANSWER_BYTES);
     check(connection->server->checks.ctx, &reasons);
+    int status = 503;
     if (reasons.len == 0) {
-        send_answer(connection, "200 OK", with_body, "ok\n");
-    } else {
-        send_answer(connection, "503 Service Unavailable", with_body, (const char *)reasons.data);
+        status = 200;
+        /* Without memory for the words the status says it all. */
+        enum berth_rc rc = berth_buffer_append_text(&reasons, "ok\n");
+        (void)rc;
     }
+    connection->last = true;
+    connection_answer(connection, &(struct answer){.status = status,
+                                                   .content_type = "text/plain; charset=utf-8",
+                                                   .body = &reasons});
     berth_buffer_deinit(&reasons);
 }
 
-/* Without memory for the answer there is none: the peer sees the connection end. */
-static void send_answer(struct connection *connection, const char *status, bool with_body,
-                        const char *text) {
-    struct evbuffer *output = bufferevent_get_output(connection->events);
-    (void)evbuffer_add_printf(output,
-                              "HTTP/1.1 %s\r\n"
-                              "Content-Type: text/plain; charset=utf-8\r\n"
-                              "Content-Length: %zu\r\n"
-                              "Cache-Control: no-store\r\n"
-                              "Connection: close\r\n"
-                              "\r\n%s",
-                              status, strlen(text), with_body ? text : "");
+/* ---- Replies ---- */
+
+void berth_admin_reply_send(struct berth_admin_reply *take_reply, int status, int retry_after_s,
+                            struct berth_buffer *take_body) {
+    BERTH_ASSERT(take_body->len <= BERTH_ADMIN_BODY_BYTES_MAX);
+    struct berth_admin_http *server = take_reply->server;
+    struct connection *connection = take_reply->connection;
+    if (connection != NULL) {
+        connection_owe_no_more(connection);
+    }
+    LIST_REMOVE(take_reply, link);
+    server->owed_count--;
+    free(take_reply);
+    if (connection != NULL) {
+        if (server->bodies_bytes + take_body->len > BERTH_ADMIN_BODIES_BYTES_MAX) {
+            connection_answer_overloaded(connection);
+        } else {
+            connection_answer(connection, &(struct answer){.status = status,
+                                                           .content_type = JSON_TYPE,
+                                                           .retry_after_s = retry_after_s,
+                                                           .body = take_body});
+        }
+    }
+    berth_buffer_deinit(take_body);
+}
+
+void berth_admin_reply_error(struct berth_admin_reply *take_reply, int status, int retry_after_s,
+                             const char *code, const char *message) {
+    struct berth_buffer body;
+    berth_buffer_init(&body, ERROR_BYTES_MAX);
+    if (berth_error_json_write(code, message, &body) != BERTH_OK) {
+        berth_buffer_deinit(&body); /* The status alone. */
+    }
+    berth_admin_reply_send(take_reply, status, retry_after_s, &body);
+}
+
+void connection_answer_error(struct connection *connection, int status, const char *code,
+                             const char *message) {
+    struct berth_buffer body;
+    berth_buffer_init(&body, ERROR_BYTES_MAX);
+    if (berth_error_json_write(code, message, &body) != BERTH_OK) {
+        berth_buffer_deinit(&body);
+    }
+    connection_answer(connection,
+                      &(struct answer){.status = status,
+                                       .content_type = JSON_TYPE,
+                                       .retry_after_s = status == 503 ? OVERLOADED_RETRY_S : 0,
+                                       .body = &body});
+    berth_buffer_deinit(&body);
+}
+
+void connection_answer_overloaded(struct connection *connection) {
+    connection_answer_error(connection, 503, "server.overloaded",
+                            "more is being asked and answered than there is room for");
 }

@@ -18,6 +18,7 @@
 
 static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *reterr);
 static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *reterr);
+static enum berth_rc wire_lookups(struct worker *worker, struct berth_error *reterr);
 static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *reterr);
 
 enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
@@ -30,6 +31,9 @@ enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
     }
     if (rc == BERTH_OK) {
         rc = wire_ledger(worker, reterr);
+    }
+    if (rc == BERTH_OK) {
+        rc = wire_lookups(worker, reterr);
     }
     if (rc == BERTH_OK) {
         rc = wire_topics_check(worker, reterr);
@@ -52,6 +56,8 @@ void unwire_adapters(struct worker *worker) {
     worker->consumer = berth_consumer_free(worker->consumer, STOP_MS);
     worker->harbor = berth_harbor_client_free(worker->harbor);
     worker->ledger = berth_ledger_free(worker->ledger);
+    /* Its answers become replies of the admin server. */
+    worker->lookups.lookup = berth_lookup_free(worker->lookups.lookup);
     worker->admin = berth_admin_http_free(worker->admin);
 }
 
@@ -164,6 +170,22 @@ static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *rete
         .ctx = worker,
     };
     return berth_ledger_new(&ledger, &worker->ledger, reterr);
+}
+
+/* ---- Lookups ---- */
+
+static enum berth_rc wire_lookups(struct worker *worker, struct berth_error *reterr) {
+    const struct berth_lookup_config lookup = {
+        .base = worker->base,
+        .config = worker->config,
+        .seed = worker->engine_config.seed + 1, /* Not in step with the ledger's connection. */
+    };
+    worker->lookups.config = worker->config;
+    enum berth_rc rc = berth_lookup_new(&lookup, &worker->lookups.lookup, reterr);
+    if (rc == BERTH_OK) {
+        lookups_serve(&worker->lookups, worker->admin);
+    }
+    return rc;
 }
 
 /* ---- The publisher ---- */

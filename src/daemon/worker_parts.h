@@ -19,6 +19,7 @@
 #include "berth/io/kafka_topics.h"
 #include "berth/io/ledger.h"
 #include "berth/io/publisher.h"
+#include "lookups.h"
 #include "outbox.h"
 #include "slots.h"
 
@@ -57,6 +58,7 @@ struct worker {
     struct berth_publisher *publisher;
     struct berth_consumer *consumer;
     struct berth_admin_http *admin;
+    struct lookups lookups;
 
     bool partitions[BERTH_ENGINE_PARTITIONS_MAX]; /* Gained and not given up or lost. */
     bool records_waiting;        /* Some partition may have records: take them next turn. */

@@ -9,6 +9,7 @@
 #define K8S_LABEL_MAX 63
 
 static void put_quoted(struct cli_secret_text *out, const char *text);
+static void put_member(struct cli_secret_text *out, const char *before, const char *text);
 static void put_docker_auth(struct cli_secret_text *out, const struct cli_credential *credential);
 static bool labels_legal(const char *name, size_t max, bool dots);
 
@@ -46,6 +47,18 @@ void cli_credentials_put_lines(const struct cli_credential *credentials, size_t 
         cli_secret_text_puts(out, "\t");
         cli_secret_text_puts(out, credentials[i].secret);
         cli_secret_text_puts(out, "\n");
+    }
+}
+
+void cli_credentials_put_json(const struct cli_credential *credentials, size_t count,
+                              struct cli_secret_text *out) {
+    for (size_t i = 0; i < count; i++) {
+        put_member(out, "{\"registry\":", credentials[i].registry);
+        put_member(out, ",\"space\":", credentials[i].space);
+        put_member(out, ",\"host\":", credentials[i].host);
+        put_member(out, ",\"user\":", credentials[i].login_name);
+        put_member(out, ",\"password\":", credentials[i].secret);
+        cli_secret_text_puts(out, "}\n");
     }
 }
 
@@ -114,6 +127,11 @@ static void put_docker_auth(struct cli_secret_text *out, const struct cli_creden
     }
     cli_secret_text_wipe(&login);
     cli_secret_text_puts(out, "\"}");
+}
+
+static void put_member(struct cli_secret_text *out, const char *before, const char *text) {
+    cli_secret_text_puts(out, before);
+    put_quoted(out, text);
 }
 
 /* For JSON and for YAML; there are no control characters in what is quoted here. */

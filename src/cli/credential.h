@@ -44,6 +44,11 @@ bool cli_login_name_usable(const char *login_name);
 void cli_credentials_put_lines(const struct cli_credential *credentials, size_t count,
                                struct cli_secret_text *out);
 
+/* {"registry", "space", "host", "user", "password"}, one object a line. The login names are usable
+ * (above). */
+void cli_credentials_put_json(const struct cli_credential *credentials, size_t count,
+                              struct cli_secret_text *out);
+
 /* Docker's config.json in one line: "auths" with one key HOST/SPACE each. The login names are
  * usable (above). */
 void cli_credentials_put_docker(const struct cli_credential *credentials, size_t count,

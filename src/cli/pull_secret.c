@@ -24,12 +24,14 @@ enum form {
     FORM_K8S,
     FORM_DOCKER,
     FORM_USER_PASSWORD,
+    FORM_JSON,
 };
 
 static const char *const form_names[] = {
     [FORM_K8S] = "k8s",
     [FORM_DOCKER] = "dockerconfigjson",
     [FORM_USER_PASSWORD] = "user-password",
+    [FORM_JSON] = "json",
 };
 
 struct arguments {
@@ -68,7 +70,8 @@ static const struct argp_option options[] = {
      .key = 'o',
      .arg = "FORM",
      .doc = "k8s (default): the manifest of a Kubernetes Secret; dockerconfigjson: what is in it; "
-            "user-password: lines of space, user and password"},
+            "user-password: lines of space, user and password; json: one JSON object a line"},
+    {.name = "json", .key = 'j', .doc = "The same as --output json"},
     {.name = "name",
      .key = KEY_NAME,
      .arg = "NAME",
@@ -128,6 +131,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'o':
         parse_form(arguments, state, argument);
         return 0;
+    case 'j':
+        arguments->form = FORM_JSON;
+        return 0;
     case KEY_KEY_FILE:
         arguments->key_file = argument;
         return 0;
@@ -157,7 +163,7 @@ static void parse_form(struct arguments *arguments, struct argp_state *state, co
             return;
         }
     }
-    argp_error(state, "--output must be k8s, dockerconfigjson or user-password");
+    argp_error(state, "--output must be k8s, dockerconfigjson, user-password or json");
 }
 
 static void check(const struct arguments *arguments, struct argp_state *state) {
@@ -314,6 +320,9 @@ static enum cli_exit print(const struct arguments *arguments,
         break;
     case FORM_USER_PASSWORD:
         cli_credentials_put_lines(credentials, count, &text);
+        break;
+    case FORM_JSON:
+        cli_credentials_put_json(credentials, count, &text);
         break;
     }
     enum cli_exit status = CLI_FAILED;

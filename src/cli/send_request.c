@@ -13,6 +13,7 @@
 enum {
     KEY_PUBLIC = 0x100,
     KEY_PRIVATE,
+    KEY_NONE,
     KEY_QUOTA,
     KEY_ADOPT,
     KEY_UNBIND,
@@ -28,6 +29,7 @@ enum {
 #define USES_QUOTA      4U
 #define USES_ADOPT      8U
 #define USES_UNBIND     16U
+#define USES_NONE       32U
 
 static const struct {
     const char *name;
@@ -39,7 +41,7 @@ static const struct {
     {"delete-space", BERTH_DELETE_SPACE, USES_UNBIND},
     {"bind-workspace", BERTH_BIND_WORKSPACE, USES_WORKSPACES},
     {"unbind-workspace", BERTH_UNBIND_WORKSPACE, USES_WORKSPACES},
-    {"set-workspace-bindings", BERTH_SET_WORKSPACE_BINDINGS, USES_WORKSPACES},
+    {"set-workspace-bindings", BERTH_SET_WORKSPACE_BINDINGS, USES_WORKSPACES | USES_NONE},
 };
 
 static const struct {
@@ -48,7 +50,7 @@ static const struct {
 } uses[] = {
     {USES_WORKSPACES, "--workspace"}, {USES_VISIBILITY, "--public and --private"},
     {USES_QUOTA, "--quota"},          {USES_ADOPT, "--adopt"},
-    {USES_UNBIND, "--unbind"},
+    {USES_UNBIND, "--unbind"},        {USES_NONE, "--none"},
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
@@ -60,6 +62,7 @@ static error_t parse_command(struct cli_send_request *request, struct argp_state
 static error_t add_workspace(struct cli_send_request *request, const char *workspace);
 static error_t finish(struct cli_send_request *request, struct argp_state *state);
 static error_t fail(const struct argp_state *state, const char *format, ...) BERTH_PRINTF(2, 3);
+static error_t check_uses(const struct cli_send_request *request, struct argp_state *state);
 static bool anything_given(const struct cli_send_request *request);
 
 static const struct argp_option options[] = {
@@ -69,12 +72,16 @@ static const struct argp_option options[] = {
      .key = 'w',
      .arg = "ID",
      .doc = "A workspace to bind or unbind; may be given several times"},
+    {.name = "none",
+     .key = KEY_NONE,
+     .doc = "set-workspace-bindings: leave no workspace bound (instead of --workspace)"},
     {.name = "public", .key = KEY_PUBLIC, .doc = "Everybody may pull"},
     {.name = "private", .key = KEY_PRIVATE, .doc = "Only bound workspaces may pull"},
     {.name = "quota",
      .key = KEY_QUOTA,
      .arg = "SIZE",
-     .doc = "Storage limit: bytes, with K, M, G or T for powers of 1024, or unlimited"},
+     .doc = "Storage limit: bytes, with K, M, G or T (10G, 10GiB) for powers of 1024, or "
+            "unlimited"},
     {.name = "adopt", .key = KEY_ADOPT, .doc = "create-space: take a project over that exists"},
     {.name = "unbind",
      .key = KEY_UNBIND,
@@ -178,6 +185,9 @@ static error_t parse_plain(int key, char *argument, struct cli_send_request *req
     case 'k':
         request->key = argument;
         return 0;
+    case KEY_NONE:
+        request->used |= USES_NONE;
+        return 0;
     case KEY_ADOPT:
         request->used |= USES_ADOPT;
         request->adopt = true;
@@ -263,6 +273,10 @@ static error_t finish(struct cli_send_request *request, struct argp_state *state
         return fail(state, "needs %s",
                     !request->typed ? "a command, such as create-space" : "--registry and --space");
     }
+    return check_uses(request, state);
+}
+
+static error_t check_uses(const struct cli_send_request *request, struct argp_state *state) {
     unsigned allowed = 0;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         allowed |= commands[i].type == request->type ? commands[i].uses : 0;
@@ -272,6 +286,14 @@ static error_t finish(struct cli_send_request *request, struct argp_state *state
             return fail(state, "%s: not for %s", uses[i].option,
                         berth_command_type_name(request->type));
         }
+    }
+    /* The whole set is replaced: workspaces that were forgotten must not unbind everybody. */
+    bool named = (request->used & USES_WORKSPACES) != 0;
+    bool none = (request->used & USES_NONE) != 0;
+    if (request->type == BERTH_SET_WORKSPACE_BINDINGS && named == none) {
+        return fail(state, "set-workspace-bindings %s",
+                    named ? "takes either --workspace or --none"
+                          : "needs --workspace, or --none to leave no workspace bound");
     }
     return 0;
 }

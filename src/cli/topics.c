@@ -2,6 +2,7 @@
 /* berth topics: whether what the configuration names is there and as it must be. */
 #include <argp.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ _Static_assert(TOPICS_MAX <= BERTH_TOPICS_MAX, "all topics of a configuration ar
 struct arguments {
     struct cli_common common;
     bool create;
+    bool json;
     int32_t partitions;
     int32_t replication_factor;
 };
@@ -49,6 +51,9 @@ static enum cli_exit create_missing(const struct cli *cli, const struct argument
                                     struct listing *listing);
 static enum cli_exit settle(const struct cli *cli, struct listing *listing);
 static enum cli_exit print(const struct listing *listing);
+static enum cli_exit print_json(const struct listing *listing);
+static json_t *topic_json(const struct listing *listing, size_t index);
+static enum cli_exit verdict(const struct listing *listing);
 static bool all_exist(const struct listing *listing);
 static bool policy_fits(const struct listing *listing, size_t index);
 
@@ -62,6 +67,7 @@ static const struct argp_option options[] = {
      .key = 'R',
      .arg = "N",
      .doc = "For those that are made (default: the brokers' default.replication.factor)"},
+    {.name = "json", .key = 'j', .doc = "One JSON object a line"},
     {0},
 };
 
@@ -100,6 +106,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'C':
         arguments->create = true;
+        return 0;
+    case 'j':
+        arguments->json = true;
         return 0;
     case 'p':
         arguments->partitions = parse_number(state, "--partitions", argument, PARTITIONS_MAX);
@@ -147,7 +156,7 @@ static enum cli_exit run(const struct cli *cli, const struct arguments *argument
         }
     }
     if (status == CLI_SUCCEEDED) {
-        status = print(listing);
+        status = arguments->json ? print_json(listing) : print(listing);
     }
     free(listing);
     return status;
@@ -235,14 +244,12 @@ static enum cli_exit print(const struct listing *listing) {
         int len = (int)strlen(listing->names[i]);
         width = len > width ? len : width;
     }
-    enum cli_exit status = CLI_SUCCEEDED;
     (void)printf("%-*s  PARTITIONS  REPLICAS  CLEANUP  STATE\n", width, "TOPIC");
     for (size_t i = 0; i < listing->count; i++) {
         const struct berth_topic_status *topic = &listing->statuses[i];
         if (!topic->exists) {
             (void)printf("%-*s  %10s  %8s  %-7s  missing: berth topics --create makes it\n", width,
                          listing->names[i], "-", "-", "-");
-            status = CLI_FAILED;
             continue;
         }
         (void)printf("%-*s  %10d  %8d  %-7s  ", width, listing->names[i], topic->partitions,
@@ -252,10 +259,46 @@ static enum cli_exit print(const struct listing *listing) {
             (void)printf("ok\n");
         } else {
             (void)printf("wrong cleanup policy: it must be %s\n", listing->policies[i]);
-            status = CLI_FAILED;
         }
     }
-    return cli_flush() == BERTH_FAULT_SYSTEM ? CLI_FAILED : status;
+    return cli_flush() == BERTH_FAULT_SYSTEM ? CLI_FAILED : verdict(listing);
+}
+
+static enum cli_exit print_json(const struct listing *listing) {
+    for (size_t i = 0; i < listing->count; i++) {
+        json_t *object = topic_json(listing, i);
+        if (object == NULL) {
+            return cli_fault(BERTH_FAULT_MEMORY, NULL);
+        }
+        (void)json_dumpf(object, stdout, JSON_COMPACT);
+        (void)fputc('\n', stdout);
+        json_decref(object);
+    }
+    return cli_flush() == BERTH_FAULT_SYSTEM ? CLI_FAILED : verdict(listing);
+}
+
+/* What isn't known is null. */
+static json_t *topic_json(const struct listing *listing, size_t index) {
+    const struct berth_topic_status *topic = &listing->statuses[index];
+    const char *policy = topic->exists ? topic->cleanup_policy : "";
+    const char *state = !topic->exists                ? "missing"
+                        : policy_fits(listing, index) ? "ok"
+                                                      : "wrong_cleanup_policy";
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:s?, s:s}", "topic", listing->names[index], "state", state,
+        "partitions", topic->exists ? json_integer(topic->partitions) : json_null(),
+        "replication_factor", topic->exists ? json_integer(topic->replication_factor) : json_null(),
+        "cleanup_policy", policy[0] != '\0' ? policy : NULL, "cleanup_policy_wanted",
+        listing->policies[index]);
+}
+
+static enum cli_exit verdict(const struct listing *listing) {
+    for (size_t i = 0; i < listing->count; i++) {
+        if (!listing->statuses[i].exists || !policy_fits(listing, i)) {
+            return CLI_FAILED;
+        }
+    }
+    return CLI_SUCCEEDED;
 }
 
 static bool all_exist(const struct listing *listing) {

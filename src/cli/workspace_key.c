@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* berth workspace-key: the key that derives the pull secrets of one workspace, and no other's. */
 #include <argp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,13 +14,15 @@
 struct arguments {
     struct cli_common common;
     const char *workspace;
+    bool json;
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
-static enum cli_exit print(const struct cli_key *key, const char *workspace);
+static enum cli_exit print(const struct cli_key *key, const struct arguments *arguments);
 
 static const struct argp_option options[] = {
     {.name = "workspace", .key = 'w', .arg = "ID", .doc = "The workspace"},
+    {.name = "json", .key = 'j', .doc = "A JSON object instead, with workspace, key_id and key"},
     {0},
 };
 
@@ -49,7 +52,7 @@ enum cli_exit cli_workspace_key(int argc, char **argv, struct cli_common common)
         status = cli_key_derive(config, arguments.workspace, &key);
     }
     if (status == CLI_SUCCEEDED) {
-        status = print(&key, arguments.workspace);
+        status = print(&key, &arguments);
     }
     cli_key_wipe(&key);
     config = berth_config_free(config);
@@ -64,6 +67,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'w':
         arguments->workspace = argument;
+        return 0;
+    case 'j':
+        arguments->json = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s: berth workspace-key takes only options", argument);
@@ -81,12 +87,23 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-static enum cli_exit print(const struct cli_key *key, const char *workspace) {
+static enum cli_exit print(const struct cli_key *key, const struct arguments *arguments) {
     char line[CLI_KEY_TEXT_BYTES];
-    cli_key_format(key, workspace, line);
+    cli_key_format(key, arguments->workspace, line);
     struct cli_secret_text text = {0};
-    cli_secret_text_puts(&text, line);
-    cli_secret_text_puts(&text, "\n");
+    if (arguments->json) {
+        /* None of the three holds what JSON escapes; the key is what follows the last colon. */
+        cli_secret_text_puts(&text, "{\"workspace\":\"");
+        cli_secret_text_puts(&text, arguments->workspace);
+        cli_secret_text_puts(&text, "\",\"key_id\":\"");
+        cli_secret_text_puts(&text, key->key_id);
+        cli_secret_text_puts(&text, "\",\"key\":\"");
+        cli_secret_text_puts(&text, strrchr(line, ':') + 1);
+        cli_secret_text_puts(&text, "\"}\n");
+    } else {
+        cli_secret_text_puts(&text, line);
+        cli_secret_text_puts(&text, "\n");
+    }
     explicit_bzero(line, sizeof(line));
     enum cli_exit status = cli_secret_text_print(&text);
     cli_secret_text_wipe(&text);

@@ -121,6 +121,12 @@ class Credentials(StageCase):
         self.assertEqual(self.login_of("blue", "team-a"), (robot["name"], secret))
         printed = self.stage.berth("workspace-key", "--workspace", "blue").stdout
         self.assertEqual(printed, f"blue:{key_id}:{key}\n")
+        printed = self.stage.berth("workspace-key", "--workspace", "blue", "--json").stdout
+        parts = {"workspace": "blue", "key_id": key_id, "key": key}
+        self.assertEqual(json.loads(printed), parts)
+        (line,) = self.pull_secret("blue", "--json").splitlines()
+        self.assertEqual(json.loads(line)["user"], robot["name"])
+        self.assertEqual(json.loads(line)["password"], secret)
 
     def test_the_documented_vectors_are_what_the_documented_derivation_gives(self) -> None:
         page = PAGE.read_text()

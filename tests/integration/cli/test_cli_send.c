@@ -68,6 +68,46 @@ static void test_a_wrong_cleanup_policy_is_told(void **state) {
     assert_non_null(strstr(cli_world_out(world), "wrong cleanup policy: it must be compact\n"));
 }
 
+/* The line of one topic, which is there. */
+static const json_t *line_of(const json_t *lines, const char *topic) {
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const json_t *line = json_array_get(lines, i);
+        if (strcmp(json_string_value(json_object_get(line, "topic")), topic) == 0) {
+            return line;
+        }
+    }
+    fail_msg("no line about %s", topic);
+    return NULL;
+}
+
+/* What a deployment script goes by; the exit status is the same as for people. */
+static void test_topics_are_objects_for_programs(void **state) {
+    struct cli_world *world = *state;
+    cli_world_run(world, "topics", "--json", NULL);
+    cli_world_assert_status(world, 1);
+    json_t *lines = cli_world_json(world);
+    assert_int_equal(json_array_size(lines), 6);
+    const json_t *spaces = line_of(lines, world->config->topics.spaces);
+    assert_string_equal(json_string_value(json_object_get(spaces, "state")), "missing");
+    assert_true(json_is_null(json_object_get(spaces, "partitions")));
+    assert_true(json_is_null(json_object_get(spaces, "cleanup_policy")));
+    assert_string_equal(json_string_value(json_object_get(spaces, "cleanup_policy_wanted")),
+                        "compact");
+    json_decref(lines);
+
+    cli_world_run(world, "topics", "--json", "--create", "--partitions", "3",
+                  "--replication-factor", "1", NULL);
+    cli_world_assert_status(world, 0);
+    lines = cli_world_json(world);
+    assert_int_equal(json_array_size(lines), 6);
+    spaces = line_of(lines, world->config->topics.spaces);
+    assert_string_equal(json_string_value(json_object_get(spaces, "state")), "ok");
+    assert_int_equal(json_integer_value(json_object_get(spaces, "partitions")), 3);
+    assert_int_equal(json_integer_value(json_object_get(spaces, "replication_factor")), 1);
+    assert_string_equal(json_string_value(json_object_get(spaces, "cleanup_policy")), "compact");
+    json_decref(lines);
+}
+
 static void test_a_command_is_sent_as_berthd_reads_it(void **state) {
     struct cli_world *world = *state;
     cli_world_run(world, "send", "create-space", "--registry", "alpha", "--space", "team-a",
@@ -243,6 +283,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(function, cli_world_setup_bare, cli_world_teardown)
     const struct CMUnitTest tests[] = {
         TEST_BARE(test_topics_are_missing_until_they_are_made),
+        TEST_BARE(test_topics_are_objects_for_programs),
         TEST_BARE(test_a_wrong_cleanup_policy_is_told),
         TEST(test_a_command_is_sent_as_berthd_reads_it),
         TEST(test_what_is_not_given_is_chosen),

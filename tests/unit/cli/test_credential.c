@@ -39,6 +39,19 @@ static void test_a_line_has_space_user_and_password(void **state) {
     assert_null(text.data);
 }
 
+/* For programs: what is in the lines above, and the host that the names of images begin with. */
+static void test_a_json_object_has_all_that_a_login_needs(void **state) {
+    (void)state;
+    struct cli_secret_text text = {0};
+    cli_credentials_put_json(two, 2, &text);
+    assert_string_equal(
+        text.data, "{\"registry\":\"main\",\"space\":\"team-a\",\"host\":\"harbor.example.com\","
+                   "\"user\":\"robot$team-a+ws-blue\",\"password\":\"Hb1one\"}\n"
+                   "{\"registry\":\"main\",\"space\":\"team-b\",\"host\":\"harbor.example.com\","
+                   "\"user\":\"a\\\"b\\\\team-b+ws-blue\",\"password\":\"Hb1two\"}\n");
+    cli_secret_text_wipe(&text);
+}
+
 /* One key a space: a workspace has another robot in each. The prefix of names is Harbor's to
  * configure, and may hold what JSON escapes. */
 static void test_a_docker_configuration_has_one_key_for_each_space(void **state) {
@@ -245,6 +258,7 @@ static void test_a_robot_of_something_else_is_not_believed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_line_has_space_user_and_password),
+        cmocka_unit_test(test_a_json_object_has_all_that_a_login_needs),
         cmocka_unit_test(test_a_docker_configuration_has_one_key_for_each_space),
         cmocka_unit_test(test_a_kubernetes_manifest_names_what_it_is_told),
         cmocka_unit_test(test_a_secret_that_kubernetes_does_not_take_is_not_made),

@@ -75,6 +75,21 @@ static void test_workspaces_gather(void **state) {
     assert_null(request.workspaces);
 }
 
+/* The set is replaced as a whole, so a slip of the pen would unbind everybody: nobody is bound any
+ * more only where that is said. */
+static void test_no_binding_at_all_must_be_said(void **state) {
+    (void)state;
+    assert_refused("set-workspace-bindings -r a -s b");
+    assert_refused("set-workspace-bindings -r a -s b --none -w c");
+    assert_refused("unbind-workspace -r a -s b --none");
+    char line[] = "set-workspace-bindings -r a -s b --none";
+    struct cli_send_request request;
+    assert_int_equal(parse(line, &request), 0);
+    assert_int_equal(request.type, BERTH_SET_WORKSPACE_BINDINGS);
+    assert_int_equal(request.workspaces_count, 0);
+    cli_send_request_deinit(&request);
+}
+
 /* An option that a command doesn't have would be dropped in silence: nobody should believe that
  * --private did something to a binding. */
 static void test_options_of_other_commands_are_refused(void **state) {
@@ -142,6 +157,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_command_with_all_its_options),
         cmocka_unit_test(test_workspaces_gather),
+        cmocka_unit_test(test_no_binding_at_all_must_be_said),
         cmocka_unit_test(test_options_of_other_commands_are_refused),
         cmocka_unit_test(test_what_is_incomplete_or_contradicts_itself_is_refused),
         cmocka_unit_test(test_quotas_are_sizes),

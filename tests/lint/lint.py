@@ -2,7 +2,7 @@
 """The checks of ./dev lint, one a subcommand. Each prints what is wrong, one finding a line, and
 ends with status 1 if there was any; a check that finds nothing to look at is wrong too.
 
-    lint.py format|tidy|layers|purity|sizes|licences|map [--root DIR] [--build DIR] [--fix]
+    lint.py format|tidy|layers|purity|sizes|licences|map|man [--root DIR] [--build DIR] [--fix]
 """
 
 import argparse
@@ -64,7 +64,8 @@ LINES_MAX = 500
 LONGER_FILES: dict[str, str] = {}
 
 SPDX = "SPDX-License-Identifier: Apache-2.0"
-SPDX_SUFFIXES = {".c", ".h", ".py", ".cmake", ".lua", ".sh", ".xml", ".service", ".in", ".example"}
+SPDX_SUFFIXES = {".c", ".h", ".py", ".cmake", ".lua", ".sh", ".xml", ".service", ".in", ".example",
+                 ".bash", ".zshrc", ".1", ".5", ".7", ".8"}  # fmt: skip
 
 
 def files_below(root: Path, *folders: str) -> Iterator[Path]:
@@ -338,6 +339,18 @@ def check_map(arguments: argparse.Namespace) -> Iterable[str]:
     yield from (f"docs/architecture.md: {name} isn't there" for name in sorted(mapped - there))
 
 
+def check_man(arguments: argparse.Namespace) -> Iterable[str]:
+    """mandoc finds nothing to warn of in the manual pages."""
+    pages = sorted((arguments.root / "docs" / "man").glob("*.[1-9]"))
+    if not pages:
+        return ["docs/man: no manual pages found"]
+    program = shutil.which("mandoc") or sys.exit("lint: mandoc isn't there: ./dev lint installs it")
+    command = [program, "-T", "lint", "-W", "warning", *map(str, pages)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = (done.stdout + done.stderr).splitlines()
+    return found or ([f"mandoc ends with {done.returncode}"] if done.returncode != 0 else [])
+
+
 CHECKS = {
     "format": check_format,
     "tidy": check_tidy,
@@ -346,6 +359,7 @@ CHECKS = {
     "sizes": check_sizes,
     "licences": check_licences,
     "map": check_map,
+    "man": check_man,
 }
 
 

@@ -270,5 +270,35 @@ class Map(LintCase):
         self.assert_finds("map", "core/gone.c isn't there")
 
 
+GOOD_PAGE = """.Dd November 22, 2026
+.Dt BERTH 1
+.Os
+.Sh NAME
+.Nm berth
+.Nd a page
+.Sh DESCRIPTION
+Text.
+"""
+
+
+class Man(LintCase):
+    def test_a_macro_that_is_none_is_found(self) -> None:
+        self.write("docs/man/berth.1", GOOD_PAGE)
+        self.assert_passes("man")
+        self.write("docs/man/berth.1", GOOD_PAGE + ".Xx\n")
+        self.assert_finds("man", "berth.1:9:2: ERROR: skipping unknown macro: .Xx")
+
+    def test_a_list_that_is_not_closed_is_found(self) -> None:
+        self.write("docs/man/berth.1", GOOD_PAGE + ".Bl -tag -width Ds\n.It a\ntext\n")
+        self.assert_finds("man", "berth.1:9:2: ERROR: appending missing end of block: Bl")
+
+    def test_a_warning_is_enough(self) -> None:
+        self.write("docs/man/berth.1", GOOD_PAGE.replace("Text.", ".Pp"))
+        self.assert_finds("man", "WARNING: skipping paragraph macro: Pp")
+
+    def test_a_tree_without_pages_is_an_error(self) -> None:
+        self.assert_finds("man", "no manual pages found")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,334 +1,180 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bindings.h"
-
+/* berth bindings: which spaces there are, who is bound to them, what a workspace may pull. */
+#include <argp.h>
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 #include "berth/base/assert.h"
 #include "berth/core/command_rules.h"
+#include "bindings_print.h"
+#include "cli.h"
+#include "lookups.h"
 
-/* Prefix, "space:", registry, "/", space; each with room to spare. */
-#define KEY_BYTES   512
-#define FIELD_BYTES (sizeof("binding:") + BERTH_WORKSPACE_BYTES)
-/* What a field of a space's hash has at most here, with its NUL. */
-#define VALUE_BYTES 64
-/* Stands for an unknown key id (docs/redis.md). */
-#define NO_KEY_ID "-"
+/* An option without a letter of its own. */
+#define KEY_PUBLIC 0x100
 
-/* One connection, and what is asked over it. */
-struct lookup {
-    const struct berth_config *config;
-    const struct cli_bindings_query *query;
-    redisContext *redis;
+struct arguments {
+    struct cli_common common;
+    struct berth_lookup_query query;
+    const char *space;
+    size_t limit; /* 0: none. */
+    bool json;
 };
 
-static enum cli_exit greet(const struct lookup *lookup);
-static enum cli_exit connect_to(struct lookup *lookup);
-static enum cli_exit ask(const struct lookup *lookup, int type, const char **words, int count,
-                         redisReply **ret_reply);
-static enum cli_exit read_all(const struct lookup *lookup, struct cli_bindings *bindings);
-static enum cli_exit read_members(const struct lookup *lookup, redisReply **ret_members);
-static enum cli_exit explain_empty(const struct lookup *lookup);
-static enum cli_exit read_one(const struct lookup *lookup, const redisReply *member,
-                              struct cli_bindings *bindings);
-static bool split_member(const redisReply *member, struct cli_binding *binding);
-static bool wanted(const struct cli_bindings_query *query, const struct cli_binding *binding);
-static enum cli_exit read_space(const struct lookup *lookup, struct cli_binding *binding,
-                                bool *ret_bound);
-static bool copy_reply(const redisReply *reply, char ret_text[VALUE_BYTES]);
-static bool parse_id(const char *text, char **ret_end, int64_t *ret_id);
-static int compare(const void *left, const void *right);
+static error_t parse(int key, char *argument, struct argp_state *state);
+static size_t parse_limit(struct argp_state *state, const char *text);
+static void check(const struct arguments *arguments, struct argp_state *state);
+static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments);
+static enum cli_exit ask(struct cli_lookups *lookups, const struct arguments *arguments,
+                         struct cli_bindings_print *print);
 
-enum cli_exit cli_bindings_read(const struct berth_config *config,
-                                const struct cli_bindings_query *query,
-                                struct cli_bindings *ret_bindings) {
-    struct lookup lookup = {.config = config, .query = query};
-    struct cli_bindings bindings = {0};
-    enum cli_exit status = connect_to(&lookup);
+static const struct argp_option options[] = {
+    {.name = "registry", .key = 'r', .arg = "NAME", .doc = "The spaces of this registry"},
+    {.name = "space",
+     .key = 's',
+     .arg = "NAME",
+     .doc = "Only this space, with all that is known; Harbor is asked if Redis doesn't know it"},
+    {.name = "workspace",
+     .key = 'w',
+     .arg = "ID",
+     .doc = "The spaces that this workspace is bound to, of all registries or one"},
+    {.name = "public",
+     .key = KEY_PUBLIC,
+     .doc = "With --workspace: all public spaces besides, so whatever it may pull from; without: "
+            "only the registry's public spaces"},
+    {.name = "limit", .key = 'n', .arg = "N", .doc = "Stops after N spaces"},
+    {.name = "json", .key = 'j', .doc = "One JSON object a line, as the lookups over HTTP answer"},
+    {0},
+};
+
+static const struct argp_child children[] = {{.argp = &cli_common_argp}, {0}};
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "--registry NAME\n--workspace ID",
+    .doc =
+        "Lists spaces with their type and the workspaces that are bound to them, as berthd keeps "
+        "them in Redis."
+        "\vThe list has what berth knows: a project that was made in Harbor by hand is on it "
+        "after a command, or --space, was about it.\n\n"
+        "Exit status: 0 also when nothing is bound, 1 there is no such space, or Redis refuses "
+        "or is being rebuilt, 2 wrong usage, 3 Redis or Harbor doesn't answer.",
+    .children = children,
+};
+
+enum cli_exit cli_bindings(int argc, char **argv, struct cli_common common) {
+    struct arguments arguments = {.common = common};
+    error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    BERTH_ASSERT(problem == 0);
+    struct berth_config *config = NULL;
+    enum cli_exit status = cli_load(&arguments.common, BERTH_CONFIG_FOR_LOOKUPS, &config);
     if (status == CLI_SUCCEEDED) {
-        status = greet(&lookup);
+        status = run(config, &arguments);
     }
-    if (status == CLI_SUCCEEDED) {
-        status = read_all(&lookup, &bindings);
-    }
-    if (lookup.redis != NULL) {
-        redisFree(lookup.redis);
-    }
-    if (status != CLI_SUCCEEDED) {
-        cli_bindings_deinit(&bindings);
-        return status;
-    }
-    *ret_bindings = bindings;
-    return CLI_SUCCEEDED;
-}
-
-void cli_bindings_deinit(struct cli_bindings *bindings) {
-    free(bindings->items);
-    *bindings = (struct cli_bindings){0};
-}
-
-bool cli_binding_parse(const char *value, struct cli_binding *ret_binding) {
-    char *rest = NULL;
-    int64_t robot_id = 0;
-    if (!parse_id(value, &rest, &robot_id) || *rest != ' ') {
-        return false;
-    }
-    const char *key_id = rest + 1;
-    size_t key_id_len = strcspn(key_id, " ");
-    const char *condition = key_id + key_id_len;
-    bool known = strncmp(key_id, NO_KEY_ID " ", strlen(NO_KEY_ID " ")) != 0;
-    if ((known && key_id_len != BERTH_KEY_ID_BYTES - 1) ||
-        (strcmp(condition, " active") != 0 && strcmp(condition, " disabled") != 0)) {
-        return false;
-    }
-    ret_binding->robot_id = robot_id;
-    (void)snprintf(ret_binding->key_id, sizeof(ret_binding->key_id), "%.*s",
-                   known ? (int)key_id_len : 0, key_id);
-    return true;
-}
-
-static enum cli_exit connect_to(struct lookup *lookup) {
-    const struct berth_config *config = lookup->config;
-    const char *colon = strrchr(config->redis.address, ':');
-    BERTH_ASSERT(colon != NULL); /* The configuration's table says so. */
-    char *host = strndup(config->redis.address, (size_t)(colon - config->redis.address));
-    if (host == NULL) {
-        (void)cli_fault(BERTH_FAULT_MEMORY, NULL);
-        return CLI_FAILED;
-    }
-    const struct timeval timeout = {.tv_sec = config->redis.timeout_ms / 1000,
-                                    .tv_usec = config->redis.timeout_ms % 1000 * 1000};
-    lookup->redis = redisConnectWithTimeout(host, (int)strtol(colon + 1, NULL, 10), timeout);
-    free(host);
-    if (lookup->redis == NULL) {
-        (void)cli_fault(BERTH_FAULT_MEMORY, NULL);
-        return CLI_FAILED;
-    }
-    if (lookup->redis->err != 0 || redisSetTimeout(lookup->redis, timeout) != REDIS_OK) {
-        cli_complain("Redis at %s can't be reached: %s", config->redis.address,
-                     lookup->redis->errstr);
-        return CLI_NO_ANSWER;
-    }
-    return CLI_SUCCEEDED;
-}
-
-/* Login and database. */
-static enum cli_exit greet(const struct lookup *lookup) {
-    const struct berth_config *config = lookup->config;
-    enum cli_exit status = CLI_SUCCEEDED;
-    redisReply *reply = NULL;
-    if (config->redis.password.text != NULL) {
-        const char *words[3] = {"AUTH"};
-        int count = 1;
-        if (config->redis.username != NULL) {
-            words[count++] = config->redis.username;
-        }
-        words[count++] = config->redis.password.text;
-        status = ask(lookup, REDIS_REPLY_STATUS, words, count, &reply);
-        freeReplyObject(reply);
-    }
-    if (status == CLI_SUCCEEDED && config->redis.database != 0) {
-        char number[VALUE_BYTES];
-        (void)snprintf(number, sizeof(number), "%lld", (long long)config->redis.database);
-        const char *words[] = {"SELECT", number};
-        reply = NULL;
-        status = ask(lookup, REDIS_REPLY_STATUS, words, 2, &reply);
-        freeReplyObject(reply);
-    }
+    config = berth_config_free(config);
     return status;
 }
 
-/* ret_reply: of this type, the caller's; NULL when it fails. */
-static enum cli_exit ask(const struct lookup *lookup, int type, const char **words, int count,
-                         redisReply **ret_reply) {
-    *ret_reply = NULL;
-    const char *address = lookup->config->redis.address;
-    redisReply *reply = redisCommandArgv(lookup->redis, count, words, NULL);
-    if (reply == NULL) {
-        bool late = lookup->redis->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT);
-        cli_complain("Redis at %s doesn't answer: %s", address,
-                     late ? "timed out" : lookup->redis->errstr);
-        return CLI_NO_ANSWER;
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->common;
+        return 0;
+    case 'r':
+        arguments->query.registry = argument;
+        return 0;
+    case 's':
+        arguments->space = argument;
+        return 0;
+    case 'w':
+        arguments->query.workspace = argument;
+        return 0;
+    case KEY_PUBLIC:
+        arguments->query.public = true;
+        return 0;
+    case 'n':
+        arguments->limit = parse_limit(state, argument);
+        return 0;
+    case 'j':
+        arguments->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: berth bindings takes only options", argument);
+        return 0;
+    case ARGP_KEY_END:
+        check(arguments, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
-    if (reply->type == type) {
-        *ret_reply = reply;
-        return CLI_SUCCEEDED;
-    }
-    cli_complain("Redis at %s refuses %s: %s", address, words[0],
-                 reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of another type");
-    freeReplyObject(reply);
-    return CLI_FAILED;
 }
 
-static enum cli_exit read_all(const struct lookup *lookup, struct cli_bindings *bindings) {
-    redisReply *members = NULL;
-    enum cli_exit status = read_members(lookup, &members);
-    if (status == CLI_SUCCEEDED && members->elements > 0) {
-        bindings->items = calloc(members->elements, sizeof(*bindings->items));
-        if (bindings->items == NULL) {
-            (void)cli_fault(BERTH_FAULT_MEMORY, NULL);
-            status = CLI_FAILED;
-        }
-    }
-    for (size_t i = 0; status == CLI_SUCCEEDED && i < members->elements; i++) {
-        status = read_one(lookup, members->element[i], bindings);
-    }
-    bool empty = status == CLI_SUCCEEDED && members->elements == 0;
-    freeReplyObject(members);
-    if (status == CLI_SUCCEEDED && bindings->count == 0) {
-        return empty ? explain_empty(lookup) : CLI_SUCCEEDED;
-    }
-    if (status == CLI_SUCCEEDED) {
-        qsort(bindings->items, bindings->count, sizeof(*bindings->items), compare);
-    }
-    return status;
-}
-
-/* "registry/space" each; the caller's. */
-static enum cli_exit read_members(const struct lookup *lookup, redisReply **ret_members) {
-    *ret_members = NULL;
-    char key[KEY_BYTES];
-    (void)snprintf(key, sizeof(key), "%sworkspace:%s", lookup->config->redis.prefix,
-                   lookup->query->workspace);
-    const char *count_words[] = {"ZCARD", key};
-    redisReply *reply = NULL;
-    enum cli_exit status = ask(lookup, REDIS_REPLY_INTEGER, count_words, 2, &reply);
-    if (status != CLI_SUCCEEDED) {
-        return status;
-    }
-    long long count = reply->integer;
-    freeReplyObject(reply);
-    if (count > CLI_BINDINGS_MAX) {
-        cli_complain("workspace %s is bound to %lld spaces, and %d are the most that are read",
-                     lookup->query->workspace, count, CLI_BINDINGS_MAX);
-        return CLI_FAILED;
-    }
-    const char *words[] = {"ZRANGE", key, "0", "-1"};
-    return ask(lookup, REDIS_REPLY_ARRAY, words, 4, ret_members);
-}
-
-/* A Redis that berthd has never seen binds nobody to anything either: that must not be taken for an
- * answer. */
-static enum cli_exit explain_empty(const struct lookup *lookup) {
-    const struct berth_config *config = lookup->config;
-    char key[KEY_BYTES];
-    (void)snprintf(key, sizeof(key), "%sepoch", config->redis.prefix);
-    const char *words[] = {"EXISTS", key};
-    redisReply *reply = NULL;
-    enum cli_exit status = ask(lookup, REDIS_REPLY_INTEGER, words, 2, &reply);
-    if (status != CLI_SUCCEEDED) {
-        return status;
-    }
-    if (reply->integer == 0) {
-        cli_complain("Redis at %s holds nothing of berth's under %s in database %lld: is it the "
-                     "one that berthd uses?",
-                     config->redis.address, config->redis.prefix,
-                     (long long)config->redis.database);
-        status = CLI_FAILED;
-    }
-    freeReplyObject(reply);
-    return status;
-}
-
-static enum cli_exit read_one(const struct lookup *lookup, const redisReply *member,
-                              struct cli_bindings *bindings) {
-    struct cli_binding binding = {.robot_id = 0};
-    if (!split_member(member, &binding)) {
-        cli_complain("Redis at %s holds a space's name that isn't one",
-                     lookup->config->redis.address);
-        return CLI_FAILED;
-    }
-    bool bound = false;
-    if (!wanted(lookup->query, &binding)) {
-        return CLI_SUCCEEDED;
-    }
-    enum cli_exit status = read_space(lookup, &binding, &bound);
-    if (status == CLI_SUCCEEDED && bound) {
-        bindings->items[bindings->count++] = binding;
-    }
-    return status;
-}
-
-/* Only what berth itself writes: it is printed as it is, into JSON too. */
-static bool split_member(const redisReply *member, struct cli_binding *binding) {
-    if (member->type != REDIS_REPLY_STRING || strlen(member->str) != (size_t)member->len) {
-        return false;
-    }
-    size_t registry_len = strcspn(member->str, "/");
-    if (registry_len >= sizeof(binding->registry) || member->str[registry_len] != '/') {
-        return false;
-    }
-    const char *space = member->str + registry_len + 1;
-    if (strspn(member->str, "abcdefghijklmnopqrstuvwxyz0123456789-") != registry_len ||
-        strlen(space) >= sizeof(binding->space) || !berth_harbor_name_legal(space)) {
-        return false;
-    }
-    memcpy(binding->registry, member->str, registry_len);
-    memcpy(binding->space, space, strlen(space));
-    return true;
-}
-
-static bool wanted(const struct cli_bindings_query *query, const struct cli_binding *binding) {
-    return (query->registry == NULL || strcmp(query->registry, binding->registry) == 0) &&
-           (query->space == NULL || strcmp(query->space, binding->space) == 0);
-}
-
-/* ret_bound is false when it was unbound since the set was read. */
-static enum cli_exit read_space(const struct lookup *lookup, struct cli_binding *binding,
-                                bool *ret_bound) {
-    char key[KEY_BYTES];
-    char field[FIELD_BYTES];
-    (void)snprintf(key, sizeof(key), "%sspace:%s/%s", lookup->config->redis.prefix,
-                   binding->registry, binding->space);
-    (void)snprintf(field, sizeof(field), "binding:%s", lookup->query->workspace);
-    const char *words[] = {"HMGET", key, "state", "project_id", field};
-    redisReply *reply = NULL;
-    enum cli_exit status = ask(lookup, REDIS_REPLY_ARRAY, words, 5, &reply);
-    if (status != CLI_SUCCEEDED) {
-        return status;
-    }
-    BERTH_ASSERT(reply->elements == 3);
-    char state[VALUE_BYTES];
-    char project[VALUE_BYTES];
-    char value[VALUE_BYTES];
+static size_t parse_limit(struct argp_state *state, const char *text) {
     char *end = NULL;
-    *ret_bound = copy_reply(reply->element[0], state) && strcmp(state, "present") == 0 &&
-                 copy_reply(reply->element[2], value);
-    if (*ret_bound && (!copy_reply(reply->element[1], project) ||
-                       !parse_id(project, &end, &binding->project_id) || *end != '\0' ||
-                       !cli_binding_parse(value, binding))) {
-        cli_complain("Redis at %s holds a binding of %s/%s that can't be read",
-                     lookup->config->redis.address, binding->registry, binding->space);
-        status = CLI_FAILED;
+    errno = 0;
+    long long limit = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || limit < 1) {
+        argp_error(state, "--limit must be a number from 1 on");
     }
-    freeReplyObject(reply);
+    return (size_t)limit;
+}
+
+static void check(const struct arguments *arguments, struct argp_state *state) {
+    const struct berth_lookup_query *query = &arguments->query;
+    if (query->registry == NULL && query->workspace == NULL) {
+        argp_error(state, "needs --registry or --workspace");
+    } else if (query->workspace != NULL && !berth_workspace_id_legal(query->workspace)) {
+        argp_error(state, "--workspace must be 1 to %d letters, digits, '.', '_' and '-'",
+                   BERTH_WORKSPACE_BYTES - 1);
+    } else if (arguments->space != NULL && (query->registry == NULL || query->workspace != NULL ||
+                                            query->public || arguments->limit > 0)) {
+        argp_error(state, "--space goes with --registry alone");
+    } else if (arguments->space != NULL && !berth_harbor_name_legal(arguments->space)) {
+        argp_error(state, "--space must be lower-case letters and digits, with single '.', '_' or "
+                          "'-' in between");
+    } else if (arguments->space != NULL && strlen(arguments->space) > BERTH_SPACE_NAME_BYTES_MAX) {
+        argp_error(state, "--space must be at most %d bytes", BERTH_SPACE_NAME_BYTES_MAX);
+    }
+}
+
+static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments) {
+    const char *registry = arguments->query.registry;
+    if (registry != NULL && berth_config_find_registry(config, registry) == NULL) {
+        cli_complain("the configuration has no registry %s", registry);
+        return CLI_USAGE;
+    }
+    if (arguments->space != NULL && config->deployment == NULL) {
+        cli_complain("deployment in [berth] is missing: berth's robot accounts in Harbor are known "
+                     "by it");
+        return CLI_USAGE;
+    }
+    struct cli_lookups lookups = {0};
+    struct cli_bindings_print *print = NULL;
+    enum cli_exit status = cli_bindings_print_new(arguments->json, &print);
+    if (status == CLI_SUCCEEDED) {
+        status = cli_lookups_open(config, &lookups);
+    }
+    if (status == CLI_SUCCEEDED) {
+        status = ask(&lookups, arguments, print);
+    }
+    cli_lookups_close(&lookups);
+    (void)cli_bindings_print_free(print);
     return status;
 }
 
-/* false: it isn't there. What is too long is cut, and then isn't understood. */
-static bool copy_reply(const redisReply *reply, char ret_text[VALUE_BYTES]) {
-    if (reply->type != REDIS_REPLY_STRING) {
-        return false;
+static enum cli_exit ask(struct cli_lookups *lookups, const struct arguments *arguments,
+                         struct cli_bindings_print *print) {
+    const struct berth_lookup_query *query = &arguments->query;
+    if (arguments->space != NULL) {
+        enum cli_exit status = cli_lookups_one(lookups, query->registry, arguments->space,
+                                               cli_bindings_print_space, print);
+        return status == CLI_SUCCEEDED ? cli_bindings_print_status(print) : status;
     }
-    (void)snprintf(ret_text, VALUE_BYTES, "%s", reply->str);
-    return true;
-}
-
-/* Harbor's ids are positive. */
-static bool parse_id(const char *text, char **ret_end, int64_t *ret_id) {
-    errno = 0;
-    long long id = strtoll(text, ret_end, 10);
-    *ret_id = id;
-    return text[0] >= '1' && text[0] <= '9' && errno == 0;
-}
-
-static int compare(const void *left, const void *right) {
-    const struct cli_binding *a = left;
-    const struct cli_binding *b = right;
-    int order = strcmp(a->registry, b->registry);
-    return order != 0 ? order : strcmp(a->space, b->space);
+    enum cli_exit status =
+        cli_lookups_list(lookups, query, arguments->limit, cli_bindings_print_page, print);
+    return status == CLI_SUCCEEDED ? cli_bindings_print_end(print, query->workspace) : status;
 }

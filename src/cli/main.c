@@ -19,6 +19,7 @@ static const struct {
 } commands[] = {
     {"send", cli_send},
     {"tail", cli_tail},
+    {"bindings", cli_bindings},
     {"topics", cli_topics},
     {"pull-secret", cli_pull_secret},
     {"workspace-key", cli_workspace_key},
@@ -38,10 +39,11 @@ static const struct argp_child children[] = {{.argp = &cli_common_argp}, {0}};
 static const struct argp argp = {
     .parser = parse,
     .args_doc = "COMMAND [ARGUMENT...]",
-    .doc = "Sends commands to berth and shows what it publishes."
+    .doc = "Sends commands to berth, and shows what it publishes and knows."
            "\vCommands, each with a --help of its own:\n"
            "  send           sends a command, and with --wait shows its result\n"
            "  tail           shows results, audit records, spaces or dead letters\n"
+           "  bindings       lists spaces, who is bound, and what a workspace may pull\n"
            "  topics         lists the topics of the configuration, or makes them\n"
            "  pull-secret    prints the credentials with which a workspace pulls\n"
            "  workspace-key  prints the key of one workspace, to derive them with\n\n"
@@ -67,8 +69,8 @@ int main(int argc, char **argv) {
                                         arguments.common);
         }
     }
-    cli_complain("there is no command %s: send, tail, topics, pull-secret or workspace-key (see "
-                 "berth --help)",
+    cli_complain("there is no command %s: send, tail, bindings, topics, pull-secret or "
+                 "workspace-key (see berth --help)",
                  argv[arguments.rest]);
     return CLI_USAGE;
 }

@@ -7,11 +7,14 @@
 
 #include "berth/base/assert.h"
 #include "berth/core/command_rules.h"
-#include "bindings.h"
 #include "cli.h"
 #include "credential.h"
 #include "key.h"
+#include "lookups.h"
 #include "robot_login.h"
+
+/* A workspace is bound to at most so many spaces; with more, nothing is printed. */
+#define BINDINGS_MAX 10000
 
 /* Options without a letter of their own. */
 enum {
@@ -34,9 +37,25 @@ static const char *const form_names[] = {
     [FORM_JSON] = "json",
 };
 
+/* Whose bindings, and which of them. */
+struct query {
+    const char *workspace;
+    const char *registry; /* NULL: any. */
+    const char *space;    /* NULL: any. */
+};
+
+struct bindings {
+    const struct berth_config *config;
+    const struct query *query;
+    struct cli_binding *items; /* Owned; by registry and space. */
+    size_t count;
+    size_t capacity;
+    enum cli_exit status;
+};
+
 struct arguments {
     struct cli_common common;
-    struct cli_bindings_query query;
+    struct query query;
     enum form form;
     const char *key_file; /* NULL: the configuration's master key. */
     struct cli_k8s_names names;
@@ -47,13 +66,16 @@ static error_t parse(int key, char *argument, struct argp_state *state);
 static void parse_form(struct arguments *arguments, struct argp_state *state, const char *name);
 static void check(const struct arguments *arguments, struct argp_state *state);
 static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments);
-static enum cli_exit check_bindings(const struct berth_config *config,
-                                    const struct arguments *arguments, const char *key_id,
-                                    const struct cli_bindings *bindings);
+static enum cli_exit read_bindings(struct bindings *bindings);
+static bool add_page(void *ctx, const struct berth_lookup_answer *answer);
+static enum cli_exit add_space(struct bindings *bindings, const struct berth_lookup_space *space);
+static enum cli_exit make_room(struct bindings *bindings);
+static enum cli_exit check_bindings(const struct arguments *arguments, const char *key_id,
+                                    const struct bindings *bindings);
 static enum cli_exit check_key_id(const struct arguments *arguments, const char *key_id,
                                   const struct cli_binding *binding);
 static enum cli_exit make_all(const struct berth_config *config, const struct arguments *arguments,
-                              const struct cli_key *key, const struct cli_bindings *bindings,
+                              const struct cli_key *key, const struct bindings *bindings,
                               struct cli_credential *credentials);
 static enum cli_exit make_one(struct cli_harbor *harbor,
                               const struct berth_config_registry *registry, const char *workspace,
@@ -92,8 +114,8 @@ static const struct argp argp = {
     .parser = parse,
     .args_doc = "--workspace ID",
     .doc = "Prints the credentials with which a workspace pulls from the spaces that it is bound "
-           "to: all of them, or what --registry and --space leave. Redis is asked for the "
-           "bindings, Harbor for the robots' login names."
+           "to: all of them in the registries of the configuration, or what --registry and --space "
+           "leave. Redis is asked for the bindings, Harbor for the robots' login names."
            "\vIt prints all that was asked for, or nothing.\n\n"
            "Exit status: 0, 1 it isn't bound, or bound under another key, or Redis or Harbor "
            "refuses, 2 wrong usage, 3 Redis or Harbor doesn't answer.",
@@ -184,22 +206,22 @@ static void check(const struct arguments *arguments, struct argp_state *state) {
 }
 
 static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments) {
-    const struct cli_bindings_query *query = &arguments->query;
+    const struct query *query = &arguments->query;
     if (query->registry != NULL && berth_config_find_registry(config, query->registry) == NULL) {
         cli_complain("the configuration has no registry %s", query->registry);
         return CLI_USAGE;
     }
     struct cli_key key = {.key_id = ""};
-    struct cli_bindings bindings = {0};
+    struct bindings bindings = {.config = config, .query = query};
     struct cli_credential *credentials = NULL;
     enum cli_exit status = arguments->key_file != NULL
                                ? cli_key_read(arguments->key_file, query->workspace, &key)
                                : cli_key_derive(config, query->workspace, &key);
     if (status == CLI_SUCCEEDED) {
-        status = cli_bindings_read(config, query, &bindings);
+        status = read_bindings(&bindings);
     }
     if (status == CLI_SUCCEEDED) {
-        status = check_bindings(config, arguments, key.key_id, &bindings);
+        status = check_bindings(arguments, key.key_id, &bindings);
     }
     if (status == CLI_SUCCEEDED) {
         credentials = calloc(bindings.count, sizeof(*credentials));
@@ -213,16 +235,83 @@ static enum cli_exit run(const struct berth_config *config, const struct argumen
         explicit_bzero(credentials, bindings.count * sizeof(*credentials));
     }
     free(credentials);
-    cli_bindings_deinit(&bindings);
+    free(bindings.items);
     cli_key_wipe(&key);
     return status;
 }
 
+/* As lookups list them, which is by registry and space. */
+static enum cli_exit read_bindings(struct bindings *bindings) {
+    const struct berth_lookup_query query = {.workspace = bindings->query->workspace,
+                                             .registry = bindings->query->registry};
+    struct cli_lookups lookups = {0};
+    enum cli_exit status = cli_lookups_open(bindings->config, &lookups);
+    if (status == CLI_SUCCEEDED) {
+        status = cli_lookups_list(&lookups, &query, 0, add_page, bindings);
+    }
+    cli_lookups_close(&lookups);
+    return status == CLI_SUCCEEDED ? bindings->status : status;
+}
+
+static bool add_page(void *ctx, const struct berth_lookup_answer *answer) {
+    struct bindings *bindings = ctx;
+    for (size_t i = 0; bindings->status == CLI_SUCCEEDED && i < answer->spaces_count; i++) {
+        const struct berth_lookup_space *space = &answer->spaces[i];
+        const char *wanted = bindings->query->space;
+        if (wanted == NULL || strcmp(wanted, space->space) == 0) {
+            bindings->status = add_space(bindings, space);
+        }
+    }
+    return bindings->status == CLI_SUCCEEDED;
+}
+
+static enum cli_exit add_space(struct bindings *bindings, const struct berth_lookup_space *space) {
+    /* Only what berth itself writes: it is printed as it is, into JSON too. */
+    if (!berth_harbor_name_legal(space->space)) {
+        cli_complain("Redis at %s holds a space's name that isn't one",
+                     bindings->config->redis.address);
+        return CLI_FAILED;
+    }
+    const struct berth_binding *binding =
+        berth_space_state_find(&space->state, bindings->query->workspace);
+    if (binding == NULL) {
+        return CLI_SUCCEEDED;
+    }
+    enum cli_exit status = make_room(bindings);
+    if (status == CLI_SUCCEEDED) {
+        struct cli_binding *item = &bindings->items[bindings->count++];
+        *item = (struct cli_binding){.project_id = space->state.project_id,
+                                     .robot_id = binding->robot_id};
+        (void)snprintf(item->registry, sizeof(item->registry), "%s", space->registry);
+        (void)snprintf(item->space, sizeof(item->space), "%s", space->space);
+        (void)snprintf(item->key_id, sizeof(item->key_id), "%s", binding->key_id);
+    }
+    return status;
+}
+
+static enum cli_exit make_room(struct bindings *bindings) {
+    if (bindings->count == BINDINGS_MAX) {
+        cli_complain("workspace %s is bound to more than %d spaces: take those of one registry or "
+                     "space",
+                     bindings->query->workspace, BINDINGS_MAX);
+        return CLI_FAILED;
+    }
+    if (bindings->count == bindings->capacity) {
+        size_t capacity = bindings->capacity > 0 ? 2 * bindings->capacity : 16;
+        struct cli_binding *items = reallocarray(bindings->items, capacity, sizeof(*items));
+        if (items == NULL) {
+            return cli_fault(BERTH_FAULT_MEMORY, NULL);
+        }
+        bindings->items = items;
+        bindings->capacity = capacity;
+    }
+    return CLI_SUCCEEDED;
+}
+
 /* Before Harbor is asked anything: it has something to print for, and the key is the right one. */
-static enum cli_exit check_bindings(const struct berth_config *config,
-                                    const struct arguments *arguments, const char *key_id,
-                                    const struct cli_bindings *bindings) {
-    const struct cli_bindings_query *query = &arguments->query;
+static enum cli_exit check_bindings(const struct arguments *arguments, const char *key_id,
+                                    const struct bindings *bindings) {
+    const struct query *query = &arguments->query;
     if (bindings->count == 0) {
         cli_complain("workspace %s isn't bound to %s%s%s%s", query->workspace,
                      query->space != NULL ? "space " : "any space",
@@ -232,14 +321,7 @@ static enum cli_exit check_bindings(const struct berth_config *config,
         return CLI_FAILED;
     }
     for (size_t i = 0; i < bindings->count; i++) {
-        const struct cli_binding *binding = &bindings->items[i];
-        if (berth_config_find_registry(config, binding->registry) == NULL) {
-            cli_complain("workspace %s is bound to %s/%s too, and the configuration has no "
-                         "registry %s: name another one with --registry",
-                         query->workspace, binding->registry, binding->space, binding->registry);
-            return CLI_FAILED;
-        }
-        enum cli_exit status = check_key_id(arguments, key_id, binding);
+        enum cli_exit status = check_key_id(arguments, key_id, &bindings->items[i]);
         if (status != CLI_SUCCEEDED) {
             return status;
         }
@@ -267,7 +349,7 @@ static enum cli_exit check_key_id(const struct arguments *arguments, const char 
 
 /* The bindings are sorted by registry: one connection each. */
 static enum cli_exit make_all(const struct berth_config *config, const struct arguments *arguments,
-                              const struct cli_key *key, const struct cli_bindings *bindings,
+                              const struct cli_key *key, const struct bindings *bindings,
                               struct cli_credential *credentials) {
     const struct berth_config_registry *registry = NULL;
     struct cli_harbor *harbor = NULL;

@@ -8,8 +8,17 @@
 
 #include "berth/base/buffer.h"
 #include "berth/codec/harbor.h"
-#include "bindings.h"
+#include "berth/core/limits.h"
 #include "cli.h"
+
+/* What lets a workspace pull from one space. */
+struct cli_binding {
+    char registry[BERTH_REGISTRY_BYTES];
+    char space[BERTH_SPACE_BYTES];
+    int64_t project_id;
+    int64_t robot_id;
+    char key_id[BERTH_KEY_ID_BYTES]; /* Empty: it isn't known with which key the secret was set. */
+};
 
 /* The connection to one registry, under its configured account. */
 struct cli_harbor;

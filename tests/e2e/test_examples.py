@@ -3,6 +3,7 @@
 own Python and its packages, and nothing of ours but the schemas."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from workload import StageCase
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 EVENTS_PAGE = ROOT / "docs" / "events.md"
+MANUAL = ROOT / "docs" / "man" / "berth.1"
 # The one that Debian's python3-... packages belong to; another may come first on the path.
 PYTHON = "/usr/bin/python3"
 WAIT_S = 30
@@ -95,6 +97,22 @@ class Examples(StageCase):
         done = self.run_example("produce.py", *words, "--bootstrap", nowhere)
         self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
         self.assertIn("did not take the record", done.stderr)
+
+    def test_the_examples_of_the_manual_run_as_they_are(self) -> None:
+        """From the first to the last: each finds what those before it have left."""
+        text = MANUAL.read_text().partition(".Sh EXAMPLES")[2]
+        examples = [line for line in text.splitlines() if line.startswith("berth ")]
+        self.assertGreater(len(examples), 10)
+        ran = set()
+        for example in examples:
+            words = shlex.split(example.split("|")[0])[1:]
+            with self.subTest(example=example):
+                # The page's registry is called main; a pipe's end is other programs'.
+                done = self.stage.berth(*["alpha" if word == "main" else word for word in words])
+                self.assertEqual(done.stderr, "")
+            ran |= set(words[:2])
+        named = {"topics", "send", "tail", "bindings", "pull-secret"}
+        self.assertLessEqual(named | {"create-space", "set-workspace-bindings"}, ran)
 
     def test_every_header_and_detail_that_is_published_is_on_the_page(self) -> None:
         page = EVENTS_PAGE.read_text()

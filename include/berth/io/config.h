@@ -39,7 +39,7 @@
 enum berth_config_purpose {
     BERTH_CONFIG_FOR_DAEMON, /* berthd, also with -t: everything, all secrets. */
     BERTH_CONFIG_FOR_TOOLS,  /* berth: enough to talk to Kafka; only the secrets of [kafka]. */
-    /* berth pull-secret: Redis and the registries, with their secrets; Kafka needn't be there. */
+    /* Lookups of berth: Redis and the registries, with their secrets; Kafka needn't be there. */
     BERTH_CONFIG_FOR_LOOKUPS,
 };
 

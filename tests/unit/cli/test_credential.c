@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pull credentials: the forms in which they are printed, keys as text, what Redis and Harbor say.
- */
+/* Pull credentials: the forms in which they are printed, keys as text, what Harbor says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bindings.h"
 #include "credential.h"
 #include "key.h"
 #include "robot_login.h"
@@ -187,34 +185,6 @@ static void test_what_is_no_key_of_this_workspace_is_refused(void **state) {
     assert_int_equal(cli_key_parse("blue:86517456:" DIGITS, "blue", &key, NULL), BERTH_OK);
 }
 
-static void test_a_binding_is_read_as_redis_has_it(void **state) {
-    (void)state;
-    struct cli_binding binding = {.robot_id = 0};
-    assert_true(cli_binding_parse("17 0badc0de active", &binding));
-    assert_int_equal(binding.robot_id, 17);
-    assert_string_equal(binding.key_id, "0badc0de");
-    assert_true(cli_binding_parse("18 - disabled", &binding));
-    assert_int_equal(binding.robot_id, 18);
-    assert_string_equal(binding.key_id, "");
-    static const char *const bad[] = {
-        "",
-        "17",
-        "17 ",
-        "17 -",
-        "17  active",
-        "0 - active",
-        "-1 - active",
-        "17 - gone",
-        "17 0badc0 active",
-        "x - active",
-        "17 0badc0de active more",
-        "99999999999999999999 - active",
-    };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_false(cli_binding_parse(bad[i], &binding));
-    }
-}
-
 static enum berth_rc parse_robot(const char *body, char *ret_login_name) {
     const struct cli_binding binding = {.space = "team-a", .robot_id = 17};
     const struct berth_bytes bytes = {(const uint8_t *)body, strlen(body)};
@@ -266,7 +236,6 @@ int main(void) {
         cmocka_unit_test(test_the_host_of_an_image_is_that_of_the_url),
         cmocka_unit_test(test_a_key_is_one_line_and_back),
         cmocka_unit_test(test_what_is_no_key_of_this_workspace_is_refused),
-        cmocka_unit_test(test_a_binding_is_read_as_redis_has_it),
         cmocka_unit_test(test_a_login_name_is_taken_as_harbor_says_it),
         cmocka_unit_test(test_a_robot_of_something_else_is_not_believed),
     };

@@ -10,6 +10,9 @@
 #include "kafka_client.h"
 
 #define DESTROY_TIMEOUT_MS 2000
+/* How long a controller is waited for that the brokers don't name: an election is short, and the
+ * embedded Kafka of berth-sandbox has none at all. */
+#define CONTROLLER_TIMEOUT_MS 500
 
 static enum berth_rc make_handle(const struct berth_kafka_properties *properties,
                                  rd_kafka_t **ret_handle, struct berth_error *reterr);
@@ -18,6 +21,7 @@ static enum berth_rc describe_place(rd_kafka_t *handle, const char *name, int ti
                                     struct berth_topic_status *status, struct berth_error *reterr);
 static void describe_configs(rd_kafka_t *handle, const char *const *names, size_t count,
                              int timeout_ms, struct berth_topic_status *statuses);
+static bool has_controller(rd_kafka_t *handle, int timeout_ms);
 static void read_configs(const rd_kafka_ConfigResource_t *resource,
                          struct berth_topic_status *status);
 static rd_kafka_event_t *request(rd_kafka_t *handle, rd_kafka_admin_op_t operation, int timeout_ms,
@@ -130,7 +134,8 @@ static void send_describe(rd_kafka_t *handle, const rd_kafka_AdminOptions_t *opt
     rd_kafka_DescribeConfigs(handle, description->resources, description->count, options, queue);
 }
 
-/* A topic whose configuration we may not see keeps "not readable": its place is known. */
+/* A topic whose configuration we may not see, or that nobody tells of, keeps "not readable": its
+ * place is known. librdkafka asks the controller, and waits for one as long as it is let. */
 static void describe_configs(rd_kafka_t *handle, const char *const *names, size_t count,
                              int timeout_ms, struct berth_topic_status *statuses) {
     struct description description = {.count = 0};
@@ -142,6 +147,9 @@ static void describe_configs(rd_kafka_t *handle, const char *const *names, size_
     }
     if (description.count == 0) {
         return;
+    }
+    if (timeout_ms > CONTROLLER_TIMEOUT_MS && !has_controller(handle, timeout_ms)) {
+        timeout_ms = CONTROLLER_TIMEOUT_MS;
     }
     rd_kafka_event_t *event =
         request(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms, send_describe, &description);
@@ -158,6 +166,22 @@ static void describe_configs(rd_kafka_t *handle, const char *const *names, size_
     }
     rd_kafka_event_destroy(event);
     rd_kafka_ConfigResource_destroy_array(description.resources, description.count);
+}
+
+/* Whether the brokers name one of them as the controller. */
+static bool has_controller(rd_kafka_t *handle, int timeout_ms) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (rd_kafka_metadata(handle, 0, NULL, &metadata, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return false;
+    }
+    /* Known from the answer just got, so this doesn't wait. */
+    int32_t controller = rd_kafka_controllerid(handle, timeout_ms);
+    bool found = false;
+    for (int i = 0; i < metadata->broker_cnt; i++) {
+        found = found || metadata->brokers[i].id == controller;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return found;
 }
 
 static void read_configs(const rd_kafka_ConfigResource_t *resource,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth-sandbox: several small Harbors on loopback, for trying berth and for its tests.
+ * berth-sandbox: several small Harbors on loopback and, if wanted, an embedded Kafka, for trying
+ * berth and for its tests.
  */
 #include <argp.h>
 #include <errno.h>
@@ -13,11 +14,13 @@
 
 #include "admin_server.h"
 #include "berth/base/assert.h"
+#include "embedded_kafka.h"
 #include "registry_server.h"
 
 #define REGISTRIES_MAX     16
 #define NAME_CHARS_MAX     63
 #define PASSWORD_BYTES_MAX 256
+#define TOPICS_MAX         64
 #define EXIT_USAGE         2
 
 enum option_key {
@@ -26,6 +29,8 @@ enum option_key {
     OPTION_USER = 'u',
     OPTION_PASSWORD_FILE = 'p',
     OPTION_READY_FILE = 'f',
+    OPTION_KAFKA = 'k',
+    OPTION_TOPIC = 't',
 };
 
 struct registry_option {
@@ -33,9 +38,17 @@ struct registry_option {
     uint16_t port;
 };
 
+struct topic_option {
+    char name[BERTH_SANDBOX_TOPIC_CHARS_MAX + 1];
+    int partitions;
+};
+
 struct options {
     struct registry_option registries[REGISTRIES_MAX];
     size_t registry_count;
+    struct topic_option topics[TOPICS_MAX];
+    size_t topic_count;
+    bool with_kafka;
     uint16_t admin_port;
     const char *user_name;
     const char *password_file;
@@ -48,17 +61,22 @@ struct sandbox {
     struct berth_sandbox_registry *registries[REGISTRIES_MAX];
     size_t registry_count;
     struct berth_sandbox_admin *admin;
+    struct berth_sandbox_kafka *kafka; /* NULL: none was wanted. */
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state);
 static void add_registry(struct options *options, const char *argument, struct argp_state *state);
+static void add_topic(struct options *options, const char *argument, struct argp_state *state);
 static bool parse_port(const char *text, uint16_t *ret_port);
+static bool parse_number(const char *text, long max, long *ret_number);
 static enum berth_rc read_password(const char *path, char ret_password[PASSWORD_BYTES_MAX],
                                    struct berth_error *reterr);
 static enum berth_rc start(struct sandbox *sandbox, const struct options *options,
                            struct berth_error *reterr);
 static enum berth_rc start_registries(struct sandbox *sandbox, const struct options *options,
                                       struct berth_error *reterr);
+static enum berth_rc start_kafka(struct sandbox *sandbox, const struct options *options,
+                                 struct berth_error *reterr);
 static void stop(struct sandbox *sandbox);
 static enum berth_rc announce(const struct sandbox *sandbox, const struct options *options,
                               struct berth_error *reterr);
@@ -76,6 +94,12 @@ static const struct argp_option OPTIONS[] = {
     {"password-file", OPTION_PASSWORD_FILE, "FILE", 0, "Holds the password of both", 0},
     {"ready-file", OPTION_READY_FILE, "FILE", 0,
      "Is written, with the addresses in it, once everything listens", 0},
+    {"kafka", OPTION_KAFKA, NULL, 0,
+     "An embedded Kafka as well, on a free port, with the topics that berth has by default: one "
+     "of commands for each registry, and those of results, audit, spaces and dead letters",
+     0},
+    {"topic", OPTION_TOPIC, "NAME=PARTITIONS", 0,
+     "A topic of the embedded Kafka; may be given up to 64 times (default: 3 partitions each)", 0},
     {0},
 };
 
@@ -83,7 +107,10 @@ static const struct argp ARGP = {
     .options = OPTIONS,
     .parser = parse_option,
     .doc = "A stand-in for Harbor registries, on 127.0.0.1 only, holding everything in memory.\v"
-           "Prints one line for each address, then \"ready\"; stops on SIGTERM or SIGINT.",
+           "Prints one line for each address, then \"ready\"; stops on SIGTERM or SIGINT.\n\n"
+           "The embedded Kafka is for trying: it keeps no offsets of transactions, shows aborted "
+           "records and drops what is beyond 5 MiB in a partition. Its clients need "
+           "fetch.wait.max.ms=25.",
 };
 
 int main(int argc, char **argv) {
@@ -129,6 +156,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
     case OPTION_READY_FILE:
         options->ready_file = argument;
         return 0;
+    case OPTION_KAFKA:
+        options->with_kafka = true;
+        return 0;
+    case OPTION_TOPIC:
+        add_topic(options, argument, state);
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s: no argument was expected", argument);
         return 0;
@@ -138,6 +171,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         }
         if (options->password_file == NULL) {
             argp_error(state, "--password-file FILE is missing");
+        }
+        if (options->topic_count > 0 && !options->with_kafka) {
+            argp_error(state, "--topic is for the embedded Kafka: --kafka is missing");
         }
         return 0;
     default:
@@ -168,14 +204,51 @@ static void add_registry(struct options *options, const char *argument, struct a
     options->registries[options->registry_count++] = registry;
 }
 
+static void add_topic(struct options *options, const char *argument, struct argp_state *state) {
+    struct topic_option topic = {.name = ""};
+    const char *mark = strrchr(argument, '=');
+    long partitions = 0;
+    size_t len = mark == NULL ? 0 : (size_t)(mark - argument);
+    if (len < sizeof(topic.name)) {
+        memcpy(topic.name, argument, len);
+    }
+    if (mark == NULL || !berth_sandbox_kafka_name_is_legal(topic.name) ||
+        !parse_number(mark + 1, BERTH_SANDBOX_TOPIC_PARTITIONS_MAX, &partitions) ||
+        partitions == 0) {
+        argp_error(state,
+                   "--topic %s: wanted NAME=PARTITIONS, a name of at most %d letters, digits,"
+                   " \".\", \"_\" and \"-\", and a number from 1 to %d",
+                   argument, BERTH_SANDBOX_TOPIC_CHARS_MAX, BERTH_SANDBOX_TOPIC_PARTITIONS_MAX);
+    }
+    topic.partitions = (int)partitions;
+    for (size_t i = 0; i < options->topic_count; i++) {
+        if (strcmp(options->topics[i].name, topic.name) == 0) {
+            argp_error(state, "--topic %s: there is one of that name already", argument);
+        }
+    }
+    if (options->topic_count == TOPICS_MAX) {
+        argp_error(state, "--topic %s: more than %d", argument, TOPICS_MAX);
+    }
+    options->topics[options->topic_count++] = topic;
+}
+
 static bool parse_port(const char *text, uint16_t *ret_port) {
-    char *end = NULL;
-    errno = 0;
-    long port = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || port < 0 || port > UINT16_MAX) {
+    long port = 0;
+    if (!parse_number(text, UINT16_MAX, &port)) {
         return false;
     }
     *ret_port = (uint16_t)port;
+    return true;
+}
+
+static bool parse_number(const char *text, long max, long *ret_number) {
+    char *end = NULL;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || number < 0 || number > max) {
+        return false;
+    }
+    *ret_number = number;
     return true;
 }
 
@@ -216,6 +289,9 @@ static enum berth_rc start(struct sandbox *sandbox, const struct options *option
         }
     }
     enum berth_rc rc = start_registries(sandbox, options, reterr);
+    if (rc == BERTH_OK && options->with_kafka) {
+        rc = start_kafka(sandbox, options, reterr);
+    }
     if (rc != BERTH_OK) {
         return rc;
     }
@@ -239,7 +315,31 @@ static enum berth_rc start_registries(struct sandbox *sandbox, const struct opti
     return rc;
 }
 
+/* The topics that were named come first: what berth has by default is made only where missing. */
+static enum berth_rc start_kafka(struct sandbox *sandbox, const struct options *options,
+                                 struct berth_error *reterr) {
+    static const char *const WRITTEN[] = {"berth.results", "berth.audit", "berth.spaces",
+                                          "berth.dlq"};
+    enum berth_rc rc = berth_sandbox_kafka_new(&sandbox->kafka, reterr);
+    for (size_t i = 0; rc == BERTH_OK && i < options->topic_count; i++) {
+        rc = berth_sandbox_kafka_make_topic(sandbox->kafka, options->topics[i].name,
+                                            options->topics[i].partitions, reterr);
+    }
+    for (size_t i = 0; rc == BERTH_OK && i < sizeof(WRITTEN) / sizeof(WRITTEN[0]); i++) {
+        rc = berth_sandbox_kafka_make_topic(sandbox->kafka, WRITTEN[i],
+                                            BERTH_SANDBOX_TOPIC_PARTITIONS, reterr);
+    }
+    for (size_t i = 0; rc == BERTH_OK && i < options->registry_count; i++) {
+        char name[BERTH_SANDBOX_TOPIC_CHARS_MAX + 1];
+        (void)snprintf(name, sizeof(name), "berth.commands.%s", options->registries[i].name);
+        rc = berth_sandbox_kafka_make_topic(sandbox->kafka, name, BERTH_SANDBOX_TOPIC_PARTITIONS,
+                                            reterr);
+    }
+    return rc;
+}
+
 static void stop(struct sandbox *sandbox) {
+    sandbox->kafka = berth_sandbox_kafka_free(sandbox->kafka);
     sandbox->admin = berth_sandbox_admin_free(sandbox->admin);
     for (size_t i = 0; i < sandbox->registry_count; i++) {
         sandbox->registries[i] = berth_sandbox_registry_free(sandbox->registries[i]);
@@ -283,6 +383,9 @@ static bool print_addresses(const struct sandbox *sandbox, FILE *stream) {
         (void)fprintf(stream, "registry %s http://127.0.0.1:%u\n",
                       berth_sandbox_registry_name(sandbox->registries[i]),
                       (unsigned)berth_sandbox_registry_port(sandbox->registries[i]));
+    }
+    if (sandbox->kafka != NULL) {
+        (void)fprintf(stream, "kafka %s\n", berth_sandbox_kafka_address(sandbox->kafka));
     }
     (void)fprintf(stream, "admin http://127.0.0.1:%u\nready\n",
                   (unsigned)berth_sandbox_admin_port(sandbox->admin));

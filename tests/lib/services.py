@@ -258,14 +258,16 @@ def read_redis_reply(stream: Any) -> Any:
 
 
 class Sandbox(Service):
-    """berth-sandbox: two registries that behave like Harbor, alpha and beta."""
+    """berth-sandbox: two registries that behave like Harbor, alpha and beta, and an embedded Kafka
+    if topics are given to make there."""
 
     registries = ("alpha", "beta")
     user = "berth"
     password = "Sandbox-Passw0rd"
 
-    def __init__(self, folder: Path, build: Path) -> None:
+    def __init__(self, folder: Path, build: Path, topics: Optional[dict[str, int]] = None) -> None:
         super().__init__("sandbox", folder)
+        self.topics = topics
         self.program = build / "bin" / "berth-sandbox"
         self.password_file = folder / "harbor-password"
         self.password_file.write_text(self.password)
@@ -282,6 +284,10 @@ class Sandbox(Service):
         for name, port in self.ports.items():
             words += ["--registry", f"{name}={port}"]
         words += ["--admin-port", str(self.admin_port), "--user", self.user]
+        if self.topics is not None:
+            words += ["--kafka"]
+            for name, partitions in self.topics.items():
+                words += ["--topic", f"{name}={partitions}"]
         return words + ["--password-file", str(self.password_file)]
 
     def launch(self) -> None:
@@ -291,6 +297,14 @@ class Sandbox(Service):
 
     def ready(self) -> bool:
         return "ready" in self.log.read_text(errors="replace").splitlines()
+
+    @property
+    def kafka_address(self) -> str:
+        """Of the embedded Kafka, which chooses its port by itself."""
+        found = re.search(r"^kafka (\S+)$", self.log.read_text(), re.MULTILINE)
+        if found is None:
+            raise ServiceError("berth-sandbox names no embedded Kafka")
+        return found.group(1)
 
     def url(self, registry: str) -> str:
         return f"http://127.0.0.1:{self.ports[registry]}"
@@ -316,6 +330,13 @@ class Sandbox(Service):
         if unknown:
             raise ValueError(f"unknown faults: {sorted(unknown)}")
         self.admin("PUT", registry, "faults", everything | faults)
+
+    def push(self, space: str, repository: str, registry: str = "alpha") -> None:
+        """What a push of a first image does: the space has this repository."""
+        self.admin("PUT", registry, f"repositories/{space}/{repository}")
+
+    def remove_repository(self, space: str, repository: str, registry: str = "alpha") -> None:
+        self.admin("DELETE", registry, f"repositories/{space}/{repository}")
 
     def admin(self, method: str, registry: str, what: str, body: Optional[dict] = None) -> Any:
         url = f"{self.admin_url}/registries/{registry}/{what}"

@@ -29,6 +29,13 @@ REGISTRY_UIDS = {
     "beta": "5a9be1a4-23a3-4f0e-9d5e-0c9f5f5f7a02",
 }
 PAGE = 100
+# What the programs call their topics when the configuration doesn't say otherwise.
+TOPICS = ["berth.results", "berth.audit", "berth.spaces", "berth.dlq"] + [
+    f"berth.commands.{registry}" for registry in REGISTRY_UIDS
+]
+
+# The kinds of Kafka.
+REAL, EMBEDDED = "real", "embedded"
 
 # Exit statuses of berth.
 DONE, REFUSED, USAGE, NO_ANSWER = range(4)
@@ -70,15 +77,23 @@ class Worker(Service):
 
 
 class Stage:
-    """Use with "with": everything ends and is removed at the end, whatever happens."""
+    """Use with "with": everything ends and is removed at the end, whatever happens.
 
-    def __init__(self, build: Path, partitions: int = 3) -> None:
+    Kafka is real (REAL), or the sandbox's embedded one (EMBEDDED), which needs no Java and proves
+    nothing about transactions: for the demo only."""
+
+    def __init__(self, build: Path, partitions: int = 3, kafka: str = REAL) -> None:
         self.build = build.resolve()
         self.partitions = partitions
         self.folder = Path(tempfile.mkdtemp(prefix="berth-stage-"))
-        self.kafka = Kafka(self.folder / "kafka")
+        self.kafka_kind = kafka
         self.redis = Redis(self.folder / "redis")
-        self.sandbox = Sandbox(self.folder / "sandbox", self.build)
+        if kafka == REAL:
+            self.kafka = Kafka(self.folder / "kafka")
+            self.sandbox = Sandbox(self.folder / "sandbox", self.build)
+        else:
+            topics = {topic: partitions for topic in TOPICS}
+            self.sandbox = Sandbox(self.folder / "sandbox", self.build, topics)
         self.workers: list[Worker] = []
         self.master_key = self.folder / "master-key"
         self.master_key.write_text(secrets.token_hex(32) + "\n")
@@ -119,7 +134,12 @@ class Stage:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def services(self) -> list[Service]:
-        return [self.kafka, self.redis, self.sandbox]
+        real = [self.kafka] if self.kafka_kind == REAL else []
+        return [*real, self.redis, self.sandbox]
+
+    @property
+    def kafka_address(self) -> str:
+        return self.kafka.address if self.kafka_kind == REAL else self.sandbox.kafka_address
 
     def logs(self) -> str:
         """The last lines of everybody, to explain a failure with."""
@@ -151,8 +171,10 @@ class Stage:
             "start = earliest",
             "log_level = info",
             "[kafka]",
-            f"bootstrap.servers = {self.kafka.address}",
+            f"bootstrap.servers = {self.kafka_address}",
             f"session.timeout.ms = {SESSION_TIMEOUT_S * 1000}",
+            # The embedded Kafka answers a fetch that finds nothing only when its time is up.
+            *(["fetch.wait.max.ms = 25"] if self.kafka_kind == EMBEDDED else []),
             "[redis]",
             f"address = {self.redis.address}",
         ]
@@ -255,4 +277,6 @@ class Stage:
         return self.redis.members(f"berth:v1:workspace:{workspace}")
 
 
-__all__ = ["DONE", "NO_ANSWER", "REFUSED", "USAGE", "Stage", "Worker", "wait_until"]
+__all__ = [
+    "DONE", "EMBEDDED", "NO_ANSWER", "REAL", "REFUSED", "USAGE", "Stage", "Worker", "wait_until",
+]  # fmt: skip

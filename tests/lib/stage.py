@@ -169,6 +169,8 @@ class Stage:
             f"master_key_file = {self.master_key}",
             f"admin_listen = 127.0.0.1:{admin_port}",
             "start = earliest",
+            # It does not know static members: a restart would wait for the session to end.
+            *(["static_membership = no"] if self.kafka_kind == EMBEDDED else []),
             "log_level = info",
             "[kafka]",
             f"bootstrap.servers = {self.kafka_address}",

@@ -110,7 +110,7 @@ static const struct argp ARGP = {
            "Prints one line for each address, then \"ready\"; stops on SIGTERM or SIGINT.\n\n"
            "The embedded Kafka is for trying: it keeps no offsets of transactions, shows aborted "
            "records and drops what is beyond 5 MiB in a partition. Its clients need "
-           "fetch.wait.max.ms=25.",
+           "fetch.wait.max.ms=10.",
 };
 
 int main(int argc, char **argv) {

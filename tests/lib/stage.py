@@ -176,7 +176,7 @@ class Stage:
             f"bootstrap.servers = {self.kafka_address}",
             f"session.timeout.ms = {SESSION_TIMEOUT_S * 1000}",
             # The embedded Kafka answers a fetch that finds nothing only when its time is up.
-            *(["fetch.wait.max.ms = 25"] if self.kafka_kind == EMBEDDED else []),
+            *(["fetch.wait.max.ms = 10"] if self.kafka_kind == EMBEDDED else []),
             "[redis]",
             f"address = {self.redis.address}",
         ]
@@ -265,7 +265,9 @@ class Stage:
         project = self.project(space, registry)
         if project is None:
             return None
-        markers = [robot["description"] for robot in self.robots(project["project_id"], registry)]
+        robots = self.robots(project["project_id"], registry)
+        # Harbor leaves an empty description out.
+        markers = [robot.get("description", "") for robot in robots]
         prefix = f"berth={DEPLOYMENT};ws="
         return sorted(text.removeprefix(prefix) for text in markers if text.startswith(prefix))
 

@@ -26,6 +26,14 @@ void berth_buffer_clear(struct berth_buffer *buffer) {
     }
 }
 
+void berth_buffer_truncate(struct berth_buffer *buffer, size_t len) {
+    BERTH_ASSERT(len <= buffer->len);
+    buffer->len = len;
+    if (buffer->data != NULL) {
+        buffer->data[len] = 0;
+    }
+}
+
 enum berth_rc berth_buffer_append(struct berth_buffer *buffer, const void *data, size_t len) {
     enum berth_rc rc = make_room(buffer, len);
     if (rc != BERTH_OK) {

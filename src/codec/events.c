@@ -42,14 +42,15 @@ struct maker {
     size_t key_len; /* 0: neither registry nor space could be read. */
 };
 
-static enum berth_rc add_records(struct maker *maker);
+static enum berth_rc add_records(struct maker *maker, size_t *ret_result_len);
+static enum berth_rc add_rest(struct maker *maker, bool answerable);
 static enum berth_rc add_result(struct maker *maker);
 static enum berth_rc add_audit(struct maker *maker);
 static enum berth_rc add_state(struct maker *maker);
 static enum berth_rc add_dead_letter(struct maker *maker);
 static enum berth_rc add_event(struct maker *maker, enum berth_record_kind kind, const char *type,
                                const char *event_id, const struct berth_bytes *value);
-static enum berth_rc take_pack(struct berth_codec *codec, enum berth_rc rc,
+static enum berth_rc take_pack(struct berth_codec *codec, enum berth_rc rc, size_t result_len,
                                struct berth_publication *ret_publication);
 static void source_event_id(const char *record, const char *command_id,
                             const struct berth_source *source, char ret_id[BERTH_UUID_BYTES]);
@@ -74,8 +75,10 @@ enum berth_rc berth_publication_make(struct berth_codec *codec,
         BERTH_ASSERT(len > 0);
         maker.key_len = (size_t)len;
     }
+    size_t result_len = 0;
     berth_buffer_clear(&codec->pack);
-    return take_pack(codec, add_records(&maker), ret_publication);
+    enum berth_rc rc = add_records(&maker, &result_len);
+    return take_pack(codec, rc, result_len, ret_publication);
 }
 
 enum berth_rc berth_publication_replay(struct berth_codec *codec, struct berth_bytes stored,
@@ -103,22 +106,52 @@ enum berth_rc berth_publication_replay(struct berth_codec *codec, struct berth_b
     }
     berth_pack_header(&answer, "berth-replayed", "true");
 
+    size_t part = 0;
     berth_buffer_clear(&codec->pack);
-    rc = berth_pack_begin(&codec->pack);
+    rc = berth_pack_begin(&codec->pack, &part);
     if (rc == BERTH_OK) {
         rc = berth_pack_add(&codec->pack, &answer);
     }
-    return take_pack(codec, rc, ret_publication);
+    if (rc == BERTH_OK) {
+        rc = berth_pack_end(&codec->pack, part);
+    }
+    return take_pack(codec, rc, codec->pack.len, ret_publication);
 }
 
-static enum berth_rc add_records(struct maker *maker) {
-    const struct berth_outcome *outcome = maker->outcome;
+/* The result is a part of its own, in front of the rest. */
+static enum berth_rc add_records(struct maker *maker, size_t *ret_result_len) {
+    struct berth_buffer *pack = &maker->codec->pack;
     bool answerable = maker->context->command->id[0] != 0;
-    enum berth_rc rc = berth_pack_begin(&maker->codec->pack);
-    if (rc == BERTH_OK && answerable) {
-        rc = add_result(maker);
+    enum berth_rc rc = BERTH_OK;
+    size_t part = 0;
+    if (answerable) {
+        rc = berth_pack_begin(pack, &part);
+        if (rc == BERTH_OK) {
+            rc = add_result(maker);
+        }
+        if (rc == BERTH_OK) {
+            rc = berth_pack_end(pack, part);
+        }
+        *ret_result_len = pack->len;
     }
-    if (rc == BERTH_OK && answerable && outcome->audit) {
+    if (rc == BERTH_OK) {
+        rc = berth_pack_begin(pack, &part);
+    }
+    size_t empty = pack->len;
+    if (rc == BERTH_OK) {
+        rc = add_rest(maker, answerable);
+    }
+    if (rc == BERTH_OK && pack->len == empty) {
+        berth_buffer_truncate(pack, part);
+        return BERTH_OK;
+    }
+    return rc == BERTH_OK ? berth_pack_end(pack, part) : rc;
+}
+
+static enum berth_rc add_rest(struct maker *maker, bool answerable) {
+    const struct berth_outcome *outcome = maker->outcome;
+    enum berth_rc rc = BERTH_OK;
+    if (answerable && outcome->audit) {
         rc = add_audit(maker);
     }
     if (rc == BERTH_OK && answerable && outcome->publish_state) {
@@ -251,28 +284,24 @@ static enum berth_rc add_event(struct maker *maker, enum berth_record_kind kind,
     return berth_pack_add(&maker->codec->pack, &record);
 }
 
-/* Ends the pack and hands its bytes out, unless rc says that it failed already or nothing is in it.
- */
-static enum berth_rc take_pack(struct berth_codec *codec, enum berth_rc rc,
+/* Hands the pack's bytes out, unless rc says that it failed. */
+static enum berth_rc take_pack(struct berth_codec *codec, enum berth_rc rc, size_t result_len,
                                struct berth_publication *ret_publication) {
-    struct berth_buffer *pack = &codec->pack;
-    bool empty = pack->len <= 1;
-    if (rc == BERTH_OK && !empty) {
-        rc = berth_pack_end(pack);
-    }
+    const struct berth_buffer *pack = &codec->pack;
     /* Its limit is above what all bounds of an outcome together allow. */
     BERTH_ASSERT(rc != BERTH_BUSY);
     if (rc != BERTH_OK) {
         return rc;
     }
     struct berth_publication publication = {0};
-    if (!empty) {
+    if (pack->len > 0) {
         publication.data = malloc(pack->len);
         if (publication.data == NULL) {
             return BERTH_FAULT_MEMORY;
         }
         memcpy(publication.data, pack->data, pack->len);
         publication.len = pack->len;
+        publication.result_len = result_len;
     }
     *ret_publication = publication;
     return BERTH_OK;

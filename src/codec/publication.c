@@ -11,11 +11,15 @@
 #define DIGEST_BYTES 32
 #define CHECK_BYTES  8
 #define LENGTH_BYTES 4
+#define PART_BYTES   (1 + LENGTH_BYTES)
 #define NAME_LEN_MAX 255
 
 static enum berth_rc put_text(struct berth_buffer *out, const void *data, size_t len);
 static enum berth_rc put_header(struct berth_buffer *out, const struct berth_header *header);
+static void write_length(uint8_t length[LENGTH_BYTES], size_t len);
 static void make_check(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_BYTES]);
+static bool take_part(struct berth_bytes *parts, struct berth_bytes *ret_records);
+static bool take_length(struct berth_bytes *rest, size_t *ret_len);
 static bool take_byte(struct berth_bytes *rest, uint8_t *ret_byte);
 static bool take_text(struct berth_bytes *rest, struct berth_bytes *ret_text);
 static bool take_header(struct berth_bytes *rest, struct berth_header *ret_header);
@@ -27,29 +31,28 @@ void berth_publication_deinit(struct berth_publication *publication) {
 
 enum berth_rc berth_publication_open(struct berth_bytes packed,
                                      struct berth_publication_reader *ret_reader) {
-    if (packed.len == 0) {
-        *ret_reader = (struct berth_publication_reader){0};
-        return BERTH_OK;
+    /* All of it is looked at first: what is damaged anywhere publishes nothing. */
+    struct berth_bytes parts = packed;
+    struct berth_bytes records;
+    while (parts.len > 0) {
+        if (!take_part(&parts, &records)) {
+            return BERTH_INVALID;
+        }
     }
-    if (packed.len < 1 + CHECK_BYTES || packed.data[0] != VERSION) {
-        return BERTH_INVALID;
-    }
-    size_t len = packed.len - CHECK_BYTES;
-    uint8_t check[CHECK_BYTES];
-    make_check(packed.data, len, check);
-    if (memcmp(check, packed.data + len, CHECK_BYTES) != 0) {
-        return BERTH_INVALID;
-    }
-    ret_reader->rest = (struct berth_bytes){.data = packed.data + 1, .len = len - 1};
+    *ret_reader = (struct berth_publication_reader){.parts = packed};
     return BERTH_OK;
 }
 
 enum berth_rc berth_publication_next(struct berth_publication_reader *reader,
                                      struct berth_event_record *ret_record) {
-    struct berth_bytes rest = reader->rest;
-    if (rest.len == 0) {
-        return BERTH_END;
+    while (reader->rest.len == 0) {
+        if (reader->parts.len == 0) {
+            return BERTH_END;
+        }
+        bool taken = take_part(&reader->parts, &reader->rest);
+        BERTH_ASSERT(taken); /* It was when the publication was opened. */
     }
+    struct berth_bytes rest = reader->rest;
     uint8_t kind;
     uint8_t has_value;
     uint8_t count;
@@ -80,10 +83,14 @@ void berth_pack_header(struct berth_event_record *record, const char *name, cons
         .name = name, .value = {.data = (const uint8_t *)value, .len = strlen(value)}};
 }
 
-enum berth_rc berth_pack_begin(struct berth_buffer *out) {
-    BERTH_ASSERT(out->len == 0);
-    const uint8_t version = VERSION;
-    return berth_buffer_append(out, &version, 1);
+enum berth_rc berth_pack_begin(struct berth_buffer *out, size_t *ret_part) {
+    const uint8_t start[PART_BYTES] = {VERSION};
+    size_t part = out->len;
+    enum berth_rc rc = berth_buffer_append(out, start, sizeof start);
+    if (rc == BERTH_OK) {
+        *ret_part = part;
+    }
+    return rc;
 }
 
 enum berth_rc berth_pack_add(struct berth_buffer *out, const struct berth_event_record *record) {
@@ -106,18 +113,24 @@ enum berth_rc berth_pack_add(struct berth_buffer *out, const struct berth_event_
     return rc;
 }
 
-enum berth_rc berth_pack_end(struct berth_buffer *out) {
+enum berth_rc berth_pack_end(struct berth_buffer *out, size_t part) {
+    BERTH_ASSERT(out->len >= part + PART_BYTES);
     uint8_t check[CHECK_BYTES];
-    make_check(out->data, out->len, check);
+    write_length(out->data + part + 1, out->len - part - PART_BYTES);
+    make_check(out->data + part, out->len - part, check);
     return berth_buffer_append(out, check, sizeof check);
 }
 
-static enum berth_rc put_text(struct berth_buffer *out, const void *data, size_t len) {
+static void write_length(uint8_t length[LENGTH_BYTES], size_t len) {
     BERTH_ASSERT(len <= UINT32_MAX);
-    uint8_t length[LENGTH_BYTES];
     for (unsigned i = 0; i < LENGTH_BYTES; i++) {
         length[i] = (uint8_t)(len >> (8 * i));
     }
+}
+
+static enum berth_rc put_text(struct berth_buffer *out, const void *data, size_t len) {
+    uint8_t length[LENGTH_BYTES];
+    write_length(length, len);
     enum berth_rc rc = berth_buffer_append(out, length, sizeof length);
     return rc == BERTH_OK ? berth_buffer_append(out, data, len) : rc;
 }
@@ -140,6 +153,41 @@ static void make_check(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_
     memcpy(ret_check, digest, CHECK_BYTES);
 }
 
+/* Takes a part off the front, if it is whole and undamaged. */
+static bool take_part(struct berth_bytes *parts, struct berth_bytes *ret_records) {
+    const struct berth_bytes whole = *parts;
+    struct berth_bytes rest = whole;
+    uint8_t version;
+    size_t len;
+    if (!take_byte(&rest, &version) || version != VERSION || !take_length(&rest, &len) ||
+        rest.len < CHECK_BYTES || len > rest.len - CHECK_BYTES) {
+        return false;
+    }
+    uint8_t check[CHECK_BYTES];
+    make_check(whole.data, PART_BYTES + len, check);
+    if (memcmp(check, rest.data + len, CHECK_BYTES) != 0) {
+        return false;
+    }
+    *ret_records = (struct berth_bytes){.data = rest.data, .len = len};
+    *parts = (struct berth_bytes){.data = rest.data + len + CHECK_BYTES,
+                                  .len = rest.len - len - CHECK_BYTES};
+    return true;
+}
+
+static bool take_length(struct berth_bytes *rest, size_t *ret_len) {
+    size_t len = 0;
+    if (rest->len < LENGTH_BYTES) {
+        return false;
+    }
+    for (unsigned i = 0; i < LENGTH_BYTES; i++) {
+        len |= (size_t)rest->data[i] << (8 * i);
+    }
+    rest->data += LENGTH_BYTES;
+    rest->len -= LENGTH_BYTES;
+    *ret_len = len;
+    return true;
+}
+
 static bool take_byte(struct berth_bytes *rest, uint8_t *ret_byte) {
     if (rest->len == 0) {
         return false;
@@ -150,16 +198,8 @@ static bool take_byte(struct berth_bytes *rest, uint8_t *ret_byte) {
 }
 
 static bool take_text(struct berth_bytes *rest, struct berth_bytes *ret_text) {
-    size_t len = 0;
-    if (rest->len < LENGTH_BYTES) {
-        return false;
-    }
-    for (unsigned i = 0; i < LENGTH_BYTES; i++) {
-        len |= (size_t)rest->data[i] << (8 * i);
-    }
-    rest->data += LENGTH_BYTES;
-    rest->len -= LENGTH_BYTES;
-    if (len > rest->len) {
+    size_t len;
+    if (!take_length(rest, &len) || len > rest->len) {
         return false;
     }
     *ret_text = (struct berth_bytes){.data = len == 0 ? NULL : rest->data, .len = len};

@@ -8,9 +8,6 @@
 #include "engine_parts.h"
 #include "text.h"
 
-/* The one call that belongs to no item. */
-#define RENEW_CALL_ID UINT64_MAX
-
 static void make_tables(struct berth_engine *engine);
 static void free_tables(struct berth_engine *engine);
 static void pass_time(struct berth_engine *engine, int64_t slept_ms);
@@ -26,9 +23,9 @@ static struct item *item_of_call(struct berth_engine *engine, uint64_t call_id);
 
 size_t berth_engine_pool_bytes_min(const struct berth_engine_config *config) {
     size_t per_command = sizeof(struct item *) + 2 * sizeof(uint32_t) + sizeof(int64_t) +
-                         sizeof(struct berth_deadline *);
+                         sizeof(struct berth_settled) + sizeof(struct berth_deadline *);
     size_t per_partition = sizeof(struct partition) + sizeof(struct berth_publish_offset) +
-                           sizeof(struct berth_deadline *);
+                           sizeof(struct berth_base) + sizeof(struct berth_deadline *);
     return sizeof(struct berth_engine) + config->commands_max * per_command +
            BERTH_ENGINE_PARTITIONS_MAX * per_partition +
            config->batch_max * sizeof(struct berth_publish_item) +
@@ -54,6 +51,7 @@ struct berth_engine *berth_engine_new(const struct berth_engine_config *config,
     };
     engine->renew_timer.kind = TIMER_RENEW;
     engine->publish_timer.kind = TIMER_PUBLISH;
+    engine->settle_timer.kind = TIMER_SETTLE;
     TAILQ_INIT(&engine->effects);
     TAILQ_INIT(&engine->publishable);
     TAILQ_INIT(&engine->batch);
@@ -67,7 +65,7 @@ static void make_tables(struct berth_engine *engine) {
     struct berth_pool *pool = engine->pool;
 
     berth_deadlines_init(&engine->deadlines, pool,
-                         config->commands_max + BERTH_ENGINE_PARTITIONS_MAX + 2);
+                         config->commands_max + BERTH_ENGINE_PARTITIONS_MAX + 3);
     engine->partitions =
         berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(*engine->partitions));
     engine->slots = berth_pool_alloc(pool, config->commands_max * sizeof(struct item *));
@@ -82,6 +80,8 @@ static void make_tables(struct berth_engine *engine) {
         berth_pool_alloc(pool, config->batch_max * sizeof(struct berth_publish_item));
     engine->batch_offsets =
         berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(struct berth_publish_offset));
+    engine->settled = berth_pool_alloc(pool, config->commands_max * sizeof(*engine->settled));
+    engine->bases = berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(*engine->bases));
 
     size_t count = config->registries_count;
     engine->registries = berth_pool_alloc(pool, count * sizeof(*engine->registries));
@@ -130,6 +130,7 @@ static void free_tables(struct berth_engine *engine) {
     void *const tables[] = {
         engine->partitions,   engine->slots,       engine->free_slots,    engine->renew_slots,
         engine->renew_tokens, engine->batch_items, engine->batch_offsets, engine->registries,
+        engine->settled,      engine->bases,
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         berth_pool_free(engine->pool, tables[i]);
@@ -158,6 +159,7 @@ enum berth_rc berth_engine_step(struct berth_engine *engine, const struct berth_
     pass_time(engine, slept_ms);
     dispatch(engine, event);
     publish_gather(engine);
+    settle_tell(engine);
     return rc;
 }
 
@@ -175,8 +177,12 @@ static void dispatch(struct berth_engine *engine, const struct berth_event *even
         intake_revoked(engine, event->partition.partition);
         break;
     case BERTH_EVENT_LEDGER:
-        if (event->ledger.call_id == RENEW_CALL_ID) {
+        if (event->ledger.call_id == ENGINE_RENEW_CALL_ID) {
             claim_renewed(engine, event->ledger.answer);
+            break;
+        }
+        if (event->ledger.call_id == ENGINE_SETTLE_CALL_ID) {
+            settle_told(engine, event->ledger.answer);
             break;
         }
         item = item_of_call(engine, event->ledger.call_id);
@@ -240,7 +246,8 @@ static void fire(struct berth_engine *engine, struct timer *timer) {
         claim_renew(engine);
         break;
     case TIMER_PUBLISH:
-        break; /* Every step ends with publish_gather(). */
+    case TIMER_SETTLE:
+        break; /* Every step ends with publish_gather() and settle_tell(). */
     }
 }
 

@@ -160,7 +160,9 @@ void claim_answered(struct berth_engine *engine, struct item *item,
         on_store(engine, item, answer);
         break;
     case BERTH_LEDGER_RENEW:
-        BERTH_UNREACHABLE("a renewal belongs to no item");
+    case BERTH_LEDGER_SETTLED:
+    case BERTH_LEDGER_BASES:
+        BERTH_UNREACHABLE("these belong to no item");
     }
 }
 
@@ -186,6 +188,7 @@ static void on_claim(struct berth_engine *engine, struct item *item,
     case BERTH_CLAIM_STORED:
         item_drop_outcome(engine, item);
         item->form = stored_form(claim->same_source, claim->state_current);
+        item->token = claim->version;
         publish_ready(engine, item);
         break;
     case BERTH_CLAIM_HELD:
@@ -286,6 +289,7 @@ static void on_store(struct berth_engine *engine, struct item *item,
         break;
     case BERTH_STORE_ALREADY:
         item->form = stored_form(answer->store.same_source, answer->store.state_current);
+        item->token = answer->store.version;
         item_drop_outcome(engine, item);
         publish_ready(engine, item);
         break;
@@ -384,7 +388,7 @@ void claim_renew(struct berth_engine *engine) {
         }
     }
     BERTH_ASSERT(engine->renew_count == engine->lanes_held);
-    effect->ledger.call_id = UINT64_MAX;
+    effect->ledger.call_id = ENGINE_RENEW_CALL_ID;
     effect->ledger.call.kind = BERTH_LEDGER_RENEW;
     effect->ledger.call.renew.lanes = lanes;
     effect->ledger.call.renew.count = engine->renew_count;

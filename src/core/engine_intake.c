@@ -42,11 +42,16 @@ void intake_gained(struct berth_engine *engine, const struct berth_engine_partit
         .kafka_number = gained->number,
         .start_offset = gained->start_offset,
         .commit_start = gained->commit_start,
+        .base = -1,
         .timer = {.kind = TIMER_PARTITION, .owner = partition},
     };
     text_set(partition->topic, sizeof(partition->topic), gained->topic, NULL);
     TAILQ_INIT(&partition->window);
     engine->partitions_open++;
+    if (!gained->commit_start) {
+        /* Whoever committed it may not have come to tell it. */
+        settle_base(engine, partition, gained->start_offset);
+    }
     publish_consider(engine, partition);
 }
 

@@ -8,6 +8,7 @@
  *   engine_claim.c    CLAIM, waiting for a held lane, REMEMBER, STORE, renewal
  *   engine_work.c     stepping a plan, Harbor's answers, retries, giving up
  *   engine_publish.c  batches and transactions
+ *   engine_settle.c   telling the ledger what was committed
  *
  * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
  * Redis, as far as we know:
@@ -58,11 +59,16 @@ enum item_state {
 };
 #define ITEM_STATES 10
 
+/* The ledger calls that belong to no item; the id of any other is its item's slot. */
+#define ENGINE_RENEW_CALL_ID  UINT64_MAX
+#define ENGINE_SETTLE_CALL_ID (UINT64_MAX - 1)
+
 enum timer_kind {
     TIMER_ITEM,
     TIMER_PARTITION, /* The bound of a revocation. */
     TIMER_RENEW,
     TIMER_PUBLISH, /* The pause after an abort. */
+    TIMER_SETTLE,  /* The pause after the ledger didn't take a base. */
 };
 
 struct timer {
@@ -90,7 +96,7 @@ struct item {
     uint32_t registry; /* registries_count: none. */
 
     /* The claim. */
-    int64_t token;
+    int64_t token;    /* From STORED or ALREADY on: under which the outcome was stored. */
     int64_t asked_ms; /* When the ledger call under way was made. */
     int64_t lease_end_ms;
     int64_t received_wall_ms;
@@ -139,9 +145,14 @@ struct partition {
     int32_t kafka_number;
     bool give_up;      /* Revoked: to be given up when its window is empty. */
     bool commit_start; /* Its start offset is still to be committed. */
+    /* What the ledger is told: where the last committed transaction ended; -1: there is none. */
+    int64_t base;
+    bool base_unsaved; /* It wasn't told yet, ... */
+    bool base_asked;   /* ... or the telling wasn't answered. */
     int64_t start_offset;
-    bool in_batch;    /* The transaction under way carries its offset. */
+    bool in_batch;    /* The transaction under way carries its offset, ... */
     bool batch_start; /* ... and with it the start that commit_start asked for. */
+    int64_t batch_offset;
     struct item_list window;
     uint32_t window_count;
     TAILQ_ENTRY(partition) in_publishable;
@@ -207,6 +218,15 @@ struct berth_engine {
     int64_t publishing_since_ms;
     uint32_t aborts_in_row;
     struct timer publish_timer;
+
+    /* Telling the ledger. */
+    struct berth_settled *settled; /* commands_max: not told yet. */
+    uint32_t settled_count;
+    struct berth_base *bases; /* BERTH_ENGINE_PARTITIONS_MAX */
+    bool bases_unsaved;       /* Some partition's. */
+    bool settling;            /* A call is under way. */
+    uint32_t settle_failures;
+    struct timer settle_timer;
 
     bool draining;
     bool drained_told;
@@ -320,5 +340,15 @@ void publish_ready(struct berth_engine *engine, struct item *item);
 void publish_gather(struct berth_engine *engine);
 void publish_consider(struct berth_engine *engine, struct partition *partition);
 void publish_done(struct berth_engine *engine, bool committed);
+
+/* ---- engine_settle.c ---- */
+
+/* The item's answer was committed: the ledger needs no more of its outcome than the result. */
+void settle_outcome(struct berth_engine *engine, const struct item *item);
+/* Everything of the partition below this offset was settled, and that is committed. */
+void settle_base(struct berth_engine *engine, struct partition *partition, int64_t offset);
+/* Tells the ledger, unless it is being told. */
+void settle_tell(struct berth_engine *engine);
+void settle_told(struct berth_engine *engine, const struct berth_ledger_answer *answer);
 
 #endif

@@ -61,11 +61,12 @@ void publish_gather(struct berth_engine *engine) {
         room -= taken;
         items += taken;
         struct item *last = TAILQ_LAST(&engine->batch, item_list);
+        partition->batch_offset = taken > 0 ? last->source.offset + 1 : partition->start_offset;
         engine->batch_offsets[offsets++] = (struct berth_publish_offset){
             .partition = partition->number,
             .topic = partition->topic,
             .number = partition->kafka_number,
-            .offset = taken > 0 ? last->source.offset + 1 : partition->start_offset,
+            .offset = partition->batch_offset,
         };
         partition->in_batch = true;
         partition->batch_start = partition->commit_start;
@@ -148,6 +149,9 @@ void publish_done(struct berth_engine *engine, bool committed) {
         }
         partition->in_batch = false;
         partition->commit_start = partition->batch_start && !committed;
+        if (committed) {
+            settle_base(engine, partition, partition->batch_offset);
+        }
         publish_consider(engine, partition);
         intake_check_finished(engine, partition);
     }
@@ -157,6 +161,7 @@ void publish_done(struct berth_engine *engine, bool committed) {
 /* The answer is durable and the offset is committed: the next command of the lane may begin. */
 static void settle(struct berth_engine *engine, struct item *item) {
     engine->settled_total++;
+    settle_outcome(engine, item);
     item_release(engine, item);
 }
 

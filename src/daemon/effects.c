@@ -74,7 +74,7 @@ static void ask_ledger(struct worker *worker, const struct berth_effect *effect)
         return;
     }
     /* It is answered after this turn: an event can't be stepped while effects are performed. */
-    BERTH_ASSERT(worker->refused_count <= worker->engine_config.commands_max);
+    BERTH_ASSERT(worker->refused_count < worker->engine_config.commands_max + 2);
     worker->refused[worker->refused_count++] =
         (struct refused_call){.call_id = effect->ledger.call_id, .kind = call->kind};
 }

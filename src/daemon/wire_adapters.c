@@ -162,7 +162,8 @@ static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *rete
         .memory_ms = worker->engine_config.ledger_memory_ms,
         .tombstone_ms = worker->engine_config.ledger_memory_ms,
         .timeout_ms = config->redis.timeout_ms,
-        .pending_max = worker->engine_config.commands_max + 1,
+        /* One for each command, a renewal, what was settled, and the bases that are asked for. */
+        .pending_max = worker->engine_config.commands_max + 3,
         .seed = worker->engine_config.seed,
         .on_answer = ledger_answered,
         .on_state = ledger_state,

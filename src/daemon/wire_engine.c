@@ -74,7 +74,7 @@ enum berth_rc wire_engine(struct worker *worker, struct berth_error *reterr) {
                         (long long)config->engine_memory_mib, least / MIB + 1);
         return BERTH_INVALID;
     }
-    worker->refused = calloc(worker->engine_config.commands_max + 1, sizeof(*worker->refused));
+    worker->refused = calloc(worker->engine_config.commands_max + 2, sizeof(*worker->refused));
     rc = berth_slots_init(&worker->slots, worker->engine_config.commands_max);
     if (rc != BERTH_OK || worker->refused == NULL) {
         berth_error_set(reterr, "no memory for %u slots", worker->engine_config.commands_max);

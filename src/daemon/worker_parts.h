@@ -65,7 +65,7 @@ struct worker {
     bool records_held_back;      /* ... but the engine has no room: look after each turn. */
     struct berth_record *taking; /* The record that is being stepped. */
 
-    struct refused_call *refused; /* commands_max + 1 */
+    struct refused_call *refused; /* commands_max + 2 */
     size_t refused_count;
 
     struct outbox outbox;

@@ -18,13 +18,15 @@ extern const char berth_script_claim[];
 extern const char berth_script_remember[];
 extern const char berth_script_store[];
 extern const char berth_script_renew[];
+extern const char berth_script_settled[];
+extern const char berth_script_bases[];
 
 /* One call under way. */
 struct ledger_call {
     struct berth_ledger *ledger;
     uint64_t call_id;
     enum berth_ledger_call_kind kind;
-    size_t lanes; /* RENEW. */
+    size_t count; /* RENEW, BASES: of what was asked for. */
 };
 
 /* ---- Answers ---- */
@@ -45,7 +47,7 @@ static void call_answered(void *ctx, const struct redisReply *redis_reply) {
     struct berth_ledger *ledger = call->ledger;
     if (!ledger->freeing) {
         struct ledger_reply reply;
-        ledger_reply_read(redis_reply, call->kind, call->lanes, &reply);
+        ledger_reply_read(redis_reply, call->kind, call->count, &reply);
         if (redis_reply != NULL) {
             note_trouble(ledger, reply.trouble);
         }
@@ -71,7 +73,9 @@ enum berth_rc berth_ledger_submit(struct berth_ledger *ledger, uint64_t call_id,
     }
     *kept = (struct ledger_call){.ledger = ledger, .call_id = call_id, .kind = call->kind};
     if (call->kind == BERTH_LEDGER_RENEW) {
-        kept->lanes = call->renew.count;
+        kept->count = call->renew.count;
+    } else if (call->kind == BERTH_LEDGER_BASES) {
+        kept->count = call->bases.count;
     }
     rc = berth_redis_client_run(ledger->client, (size_t)call->kind, &ledger->args, call_answered,
                                 kept);
@@ -174,6 +178,8 @@ static enum berth_rc make_client(struct berth_ledger *ledger,
         [BERTH_LEDGER_REMEMBER] = {"remember", berth_script_remember},
         [BERTH_LEDGER_STORE] = {"store", berth_script_store},
         [BERTH_LEDGER_RENEW] = {"renew", berth_script_renew},
+        [BERTH_LEDGER_SETTLED] = {"settled", berth_script_settled},
+        [BERTH_LEDGER_BASES] = {"bases", berth_script_bases},
     };
     struct berth_redis_client_config client = {
         .base = config->base,

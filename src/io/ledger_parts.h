@@ -22,7 +22,7 @@ struct redisReply;
 struct berth_redis_client;
 
 /* The scripts, in the order in which the client gets them; BERTH_LEDGER_* are their indexes. */
-#define LEDGER_SCRIPTS 4
+#define LEDGER_SCRIPTS BERTH_LEDGER_CALL_KINDS
 
 struct berth_ledger {
     struct berth_redis_client *client;
@@ -57,13 +57,14 @@ struct ledger_reply {
     struct berth_ledger_answer answer;
     struct berth_bytes stored;          /* A view of the reply. */
     bool *held;                         /* Owned; what answer.renew.held shows. */
+    int64_t *bases;                     /* Owned; what answer.bases.offsets shows. */
     char trouble[LEDGER_TROUBLE_BYTES]; /* Why it is unavailable although Redis replied. */
 };
 
-/* Reads a reply; NULL: none came. lanes: how many RENEW asked for. Ends with ledger_reply_deinit().
- */
+/* Reads a reply; NULL: none came. count: how many RENEW or BASES asked for. Ends with
+ * ledger_reply_deinit(). */
 void ledger_reply_read(const struct redisReply *reply, enum berth_ledger_call_kind kind,
-                       size_t lanes, struct ledger_reply *ret_reply);
+                       size_t count, struct ledger_reply *ret_reply);
 void ledger_reply_deinit(struct ledger_reply *reply);
 
 #endif

@@ -114,7 +114,8 @@ static bool read_claim(const redisReply *reply, struct ledger_reply *ret) {
     if (verdict_is(reply, "stored")) {
         claim->verdict = BERTH_CLAIM_STORED;
         return get_flag(reply, 1, &claim->same_source) &&
-               get_flag(reply, 2, &claim->state_current) && get_bytes(reply, 3, &ret->stored);
+               get_flag(reply, 2, &claim->state_current) && get_bytes(reply, 3, &ret->stored) &&
+               get_number(reply, 4, &claim->version);
     }
     if (verdict_is(reply, "held")) {
         return read_held(reply, claim);
@@ -134,7 +135,7 @@ static bool read_store(const redisReply *reply, struct ledger_reply *ret) {
         answer->store.verdict = BERTH_STORE_ALREADY;
         return get_flag(reply, 1, &answer->store.same_source) &&
                get_flag(reply, 2, &answer->store.state_current) &&
-               get_bytes(reply, 3, &ret->stored);
+               get_bytes(reply, 3, &ret->stored) && get_number(reply, 4, &answer->store.version);
     }
     answer->store.verdict = BERTH_STORE_STORED;
     if (verdict_is(reply, "held")) {
@@ -161,7 +162,28 @@ static bool read_renew(const redisReply *reply, size_t lanes, struct ledger_repl
     return true;
 }
 
-static bool read_kind(const redisReply *reply, size_t lanes, struct ledger_reply *ret) {
+static bool read_bases(const redisReply *reply, size_t count, struct ledger_reply *ret) {
+    if (verdict_is(reply, "unknown")) {
+        ret->answer.unavailable = true;
+        return true;
+    }
+    if (!verdict_is(reply, "bases") || reply->elements != 1 + count) {
+        return false;
+    }
+    ret->bases = calloc(count, sizeof(*ret->bases));
+    if (ret->bases == NULL) {
+        return false;
+    }
+    ret->answer.bases.offsets = ret->bases;
+    ret->answer.bases.count = count;
+    bool read = true;
+    for (size_t i = 0; read && i < count; i++) {
+        read = get_number(reply, 1 + i, &ret->bases[i]);
+    }
+    return read;
+}
+
+static bool read_kind(const redisReply *reply, size_t count, struct ledger_reply *ret) {
     switch (ret->answer.kind) {
     case BERTH_LEDGER_CLAIM:
         return read_claim(reply, ret);
@@ -171,15 +193,19 @@ static bool read_kind(const redisReply *reply, size_t lanes, struct ledger_reply
     case BERTH_LEDGER_STORE:
         return read_store(reply, ret);
     case BERTH_LEDGER_RENEW:
-        return read_renew(reply, lanes, ret);
+        return read_renew(reply, count, ret);
+    case BERTH_LEDGER_SETTLED:
+        return verdict_is(reply, "settled");
+    case BERTH_LEDGER_BASES:
+        return read_bases(reply, count, ret);
     }
     BERTH_UNREACHABLE("ledger call");
 }
 
 void ledger_reply_read(const struct redisReply *reply, enum berth_ledger_call_kind kind,
-                       size_t lanes, struct ledger_reply *ret_reply) {
+                       size_t count, struct ledger_reply *ret_reply) {
     *ret_reply = (struct ledger_reply){.answer.kind = kind};
-    if (reply != NULL && reply->type != REDIS_REPLY_ERROR && read_kind(reply, lanes, ret_reply)) {
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR && read_kind(reply, count, ret_reply)) {
         return;
     }
     ledger_reply_deinit(ret_reply);
@@ -198,4 +224,6 @@ void ledger_reply_deinit(struct ledger_reply *reply) {
     }
     free(reply->held);
     reply->held = NULL;
+    free(reply->bases);
+    reply->bases = NULL;
 }

@@ -13,6 +13,9 @@
 #define NUMBER_TEXT ((size_t)BERTH_REDIS_NUMBER_BYTES)
 #define FIXED_TEXT  (6 * KEY_TEXT + SOURCE_TEXT + DIGEST_TEXT + NAME_TEXT + 16 * NUMBER_TEXT)
 #define FIXED_WORDS 32
+/* A settled command, its version and source; a base's key and its offset. */
+#define COMMAND_TEXT (BERTH_LEDGER_PREFIX_BYTES + 16 + BERTH_UUID_BYTES + NUMBER_TEXT + SOURCE_TEXT)
+#define BASE_TEXT    (BERTH_LEDGER_PREFIX_BYTES + 16 + BERTH_TOPIC_BYTES + 2 * NUMBER_TEXT)
 
 static void add_space_name(struct berth_redis_args *args, const struct berth_command *command) {
     berth_redis_args_append(args, command->registry);
@@ -54,13 +57,18 @@ static void add_digest(struct berth_redis_args *args, const struct berth_command
     berth_redis_args_close(args);
 }
 
-static void add_source(struct berth_redis_args *args, const struct berth_source *source) {
-    berth_redis_args_append(args, source->topic);
+static void add_place(struct berth_redis_args *args, const char *topic, int32_t partition,
+                      int64_t offset) {
+    berth_redis_args_append(args, topic);
     berth_redis_args_append(args, " ");
-    berth_redis_args_append_number(args, source->partition);
+    berth_redis_args_append_number(args, partition);
     berth_redis_args_append(args, " ");
-    berth_redis_args_append_number(args, source->offset);
+    berth_redis_args_append_number(args, offset);
     berth_redis_args_close(args);
+}
+
+static void add_source(struct berth_redis_args *args, const struct berth_source *source) {
+    add_place(args, source->topic, source->partition, source->offset);
 }
 
 static const char *issued_word(enum berth_issued issued) {
@@ -132,7 +140,8 @@ static enum berth_rc store(struct berth_ledger *ledger, const struct berth_store
                            const struct berth_publication *publication) {
     BERTH_ASSERT(call->outcome->final);
     BERTH_ASSERT(publication != NULL);
-    BERTH_ASSERT(publication->len > 0);
+    BERTH_ASSERT(publication->result_len > 0);
+    BERTH_ASSERT(publication->len >= publication->result_len);
     struct berth_redis_args *args = &ledger->args;
     const struct berth_command *command = call->command;
     size_t bindings = call->write_state ? call->outcome->after.bindings_count : 0;
@@ -153,13 +162,15 @@ static enum berth_rc store(struct berth_ledger *ledger, const struct berth_store
     add_digest(args, command);
     add_source(args, call->source);
     berth_redis_args_text(args, berth_outcome_kind_name(call->outcome->kind));
-    berth_redis_args_bytes(args, publication->data, publication->len);
+    berth_redis_args_bytes(args, publication->data, publication->result_len);
     berth_redis_args_number(args, ledger->memory_ms);
     berth_redis_args_number(args, ledger->tombstone_ms);
     berth_redis_args_text(args, becomes_word(call));
     berth_redis_args_flag(args, call->free_lane);
     add_space_name(args, command);
     add_key(ledger, "workspace:", "", "");
+    berth_redis_args_bytes(args, publication->data + publication->result_len,
+                           publication->len - publication->result_len);
     if (call->write_state) {
         space_fields_add(args, &call->outcome->after, call->token);
     }
@@ -188,6 +199,63 @@ static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renew
     return BERTH_OK;
 }
 
+static void add_base_key(struct berth_ledger *ledger, const struct berth_base *base) {
+    berth_redis_args_append(&ledger->args, ledger->prefix);
+    berth_redis_args_append(&ledger->args, "offset:");
+    berth_redis_args_append(&ledger->args, base->topic);
+    berth_redis_args_append(&ledger->args, "/");
+    berth_redis_args_append_number(&ledger->args, base->partition);
+    berth_redis_args_close(&ledger->args);
+}
+
+static enum berth_rc settled(struct berth_ledger *ledger, const struct berth_ledger_call *call) {
+    const struct berth_settled *commands = call->settled.commands;
+    const struct berth_base *bases = call->settled.bases;
+    size_t commands_count = call->settled.commands_count;
+    size_t bases_count = call->settled.bases_count;
+    BERTH_ASSERT(commands_count + bases_count > 0);
+    struct berth_redis_args *args = &ledger->args;
+    enum berth_rc rc = berth_redis_args_begin(
+        args, FIXED_WORDS + 3 * commands_count + 2 * bases_count,
+        FIXED_TEXT + commands_count * COMMAND_TEXT + bases_count * BASE_TEXT);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    berth_redis_client_script_words(args, commands_count + bases_count);
+    for (size_t i = 0; i < commands_count; i++) {
+        add_key(ledger, "command:", commands[i].command_id, "");
+    }
+    for (size_t i = 0; i < bases_count; i++) {
+        add_base_key(ledger, &bases[i]);
+    }
+    berth_redis_args_number(args, (int64_t)commands_count);
+    for (size_t i = 0; i < commands_count; i++) {
+        berth_redis_args_number(args, commands[i].version);
+        add_place(args, commands[i].topic, commands[i].partition, commands[i].offset);
+    }
+    for (size_t i = 0; i < bases_count; i++) {
+        berth_redis_args_number(args, bases[i].offset);
+    }
+    return BERTH_OK;
+}
+
+static enum berth_rc bases(struct berth_ledger *ledger, const struct berth_base *partitions,
+                           size_t count) {
+    BERTH_ASSERT(count > 0);
+    struct berth_redis_args *args = &ledger->args;
+    enum berth_rc rc =
+        berth_redis_args_begin(args, FIXED_WORDS + count, FIXED_TEXT + count * BASE_TEXT);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    berth_redis_client_script_words(args, 1 + count);
+    add_key(ledger, "epoch", "", "");
+    for (size_t i = 0; i < count; i++) {
+        add_base_key(ledger, &partitions[i]);
+    }
+    return BERTH_OK;
+}
+
 enum berth_rc ledger_request(struct berth_ledger *ledger, const struct berth_ledger_call *call,
                              const struct berth_publication *publication) {
     switch (call->kind) {
@@ -199,6 +267,10 @@ enum berth_rc ledger_request(struct berth_ledger *ledger, const struct berth_led
         return store(ledger, &call->store, publication);
     case BERTH_LEDGER_RENEW:
         return renew(ledger, call->renew.lanes, call->renew.count);
+    case BERTH_LEDGER_SETTLED:
+        return settled(ledger, call);
+    case BERTH_LEDGER_BASES:
+        return bases(ledger, call->bases.partitions, call->bases.count);
     }
     BERTH_UNREACHABLE("ledger call");
 }

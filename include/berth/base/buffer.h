@@ -30,6 +30,9 @@ void berth_buffer_deinit(struct berth_buffer *buffer);
 /* Empties it, keeping its memory. */
 void berth_buffer_clear(struct berth_buffer *buffer);
 
+/* Takes back what is beyond its first len bytes, of which there are so many (asserted). */
+void berth_buffer_truncate(struct berth_buffer *buffer, size_t len);
+
 /*
  * Appends.
  * BERTH_BUSY: the limit would be passed; nothing was appended.

@@ -38,10 +38,12 @@ struct berth_event_context {
 };
 
 /* A packed publication: owned bytes with a checked format; empty when there's nothing to publish.
- */
+ * Its first result_len bytes are a publication by themselves, of the result alone, and so is what
+ * follows them, of the rest: the ledger forgets the rest when it isn't needed any more. */
 struct berth_publication {
     uint8_t *data;
     size_t len;
+    size_t result_len; /* 0: unknown (read from the ledger), or there is no result. */
 };
 
 /*
@@ -82,7 +84,8 @@ struct berth_event_record {
 
 /* Walks a packed publication. */
 struct berth_publication_reader {
-    struct berth_bytes rest;
+    struct berth_bytes rest;  /* Records of the part that is being read. */
+    struct berth_bytes parts; /* Those behind it. */
 };
 
 /* BERTH_INVALID: damaged, or of a version this program doesn't know. */

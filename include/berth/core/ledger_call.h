@@ -21,7 +21,10 @@ enum berth_ledger_call_kind {
     BERTH_LEDGER_REMEMBER, /* Writes the claim's `before` after a cold read; the first one stays. */
     BERTH_LEDGER_STORE,
     BERTH_LEDGER_RENEW,
+    BERTH_LEDGER_SETTLED, /* What was committed: nothing waits for it, but see the bases. */
+    BERTH_LEDGER_BASES,   /* Asked by the loop, not by the engine. */
 };
+#define BERTH_LEDGER_CALL_KINDS 6
 
 /* Who holds a lane: three fields of the space's hash. Each is empty when it can't be ours. */
 struct berth_holder {
@@ -87,6 +90,7 @@ struct berth_claim_answer {
     /* STORED */
     bool same_source;   /* It was stored for this very record. */
     bool state_current; /* The space's version is still the one that outcome left. */
+    int64_t version;    /* The token under which it was stored. */
 };
 
 struct berth_remember_call {
@@ -120,6 +124,24 @@ struct berth_renewal {
     uint32_t slot; /* The engine's, echoed. */
 };
 
+/* An outcome whose transaction was committed, and the record that it was stored for. Neither source
+ * nor version alone tells it: a dead letter may be replayed from another record under the token
+ * that is still held, and an operator may have the same record read again. */
+struct berth_settled {
+    char command_id[BERTH_UUID_BYTES];
+    int64_t version; /* The token under which it was stored. */
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+};
+
+/* Where a partition's last committed transaction ended: everything below was settled. */
+struct berth_base {
+    const char *topic;
+    int32_t partition;
+    int64_t offset; /* BASES: not used. */
+};
+
 struct berth_ledger_call {
     enum berth_ledger_call_kind kind;
     union {
@@ -130,6 +152,16 @@ struct berth_ledger_call {
             const struct berth_renewal *lanes;
             size_t count;
         } renew;
+        struct {
+            const struct berth_settled *commands;
+            size_t commands_count;
+            const struct berth_base *bases; /* Never lowered, so they may come late and twice. */
+            size_t bases_count;
+        } settled;
+        struct {
+            const struct berth_base *partitions;
+            size_t count;
+        } bases;
     };
 };
 
@@ -148,11 +180,16 @@ struct berth_ledger_answer {
             /* ALREADY */
             bool same_source;
             bool state_current;
+            int64_t version;
         } store;
         struct {
             const bool *held; /* One for each renewal, in the call's order: still ours. */
             size_t count;
         } renew;
+        struct {
+            const int64_t *offsets; /* One for each partition, in the call's order; -1: none. */
+            size_t count;
+        } bases;
     };
 };
 

@@ -13,7 +13,7 @@
 --
 -- Replies
 --   taken, token, attempts, received_at, first, before, state
---   stored, same source, state current, publication
+--   stored, same source, state current, publication (what is left of it), version
 --   held, instance, incarnation, command id, token, renewals
 --   reused | too_old | in_future
 -- before and state are the space's fields and values, one a line; nil: not known; state "=": the same
@@ -39,8 +39,9 @@ end
 local failed_elsewhere = kind == 'FAILED' and known_source ~= source
 if kind and not failed_elsewhere then
     local current = redis.call('HGET', space, 'version') == version
+    local result, rest = unpack(redis.call('HMGET', command, 'result', 'rest'))
     return {'stored', known_source == source and 1 or 0, current and 1 or 0,
-        redis.call('HGET', command, 'publication')}
+        result .. (rest or ''), version}
 end
 if not known_digest and issued ~= 'fine' then
     return {issued}

@@ -4,26 +4,28 @@
 -- KEYS  1 space hash, 2 command hash, 3 set of the registry's spaces, 4 set of its public spaces,
 --       5 sequence
 -- ARGV  1 instance, 2 incarnation, 3 command id, 4 token
---       5 digest, 6 source, 7 kind (SUCCEEDED, REJECTED, FAILED), 8 publication
+--       5 digest, 6 source, 7 kind (SUCCEEDED, REJECTED, FAILED), 8 result: the first part of the
+--       publication
 --       9 how long the outcome is kept, 10 how long a space that isn't present is (both ms)
 --       11 what the space becomes: "present", "absent", "same" (as it was) or "cold" (the same, and
 --       cold)
 --       12 "1": free the lane, 13 "<registry>/<space>", 14 prefix of the sets of workspaces
---       15 ... fields and values of a present or absent space
+--       15 rest: the other part of the publication, empty if there is none
+--       16 ... fields and values of a present or absent space
 -- The sets of workspaces are named by the bindings, and so are not among KEYS.
 --
 -- Replies
 --   stored   now, or by an earlier run of this call
---   already, same source, state current, publication   another outcome was stored first
+--   already, same source, state current, publication, version   another outcome was stored first
 --   held     another holds the lane, or has held it since
 --   gone     the claim isn't known here (any more)
 
 local space, command, registry, public, sequence = unpack(KEYS)
 local instance, incarnation, id, token = unpack(ARGV, 1, 4)
-local digest, source, kind, publication = unpack(ARGV, 5, 8)
+local digest, source, kind, result = unpack(ARGV, 5, 8)
 local memory, tombstone, becomes, free = ARGV[9], ARGV[10], ARGV[11], ARGV[12] == '1'
-local member, workspaces = ARGV[13], ARGV[14]
-local FIELDS = 15
+local member, workspaces, rest = ARGV[13], ARGV[14], ARGV[15]
+local FIELDS = 16
 
 local lane_instance, lane_incarnation, lane_id, lane_token, state, visibility, space_version =
     unpack(redis.call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
@@ -42,15 +44,17 @@ local known_digest, known_kind, known_source, known_version = unpack(
     redis.call('HMGET', command, 'digest', 'kind', 'source', 'version'))
 
 -- The same bytes are the same outcome: then this is a repetition whose first reply was lost. The
--- space may have gone on since, so nothing is written again.
+-- space may have gone on since, so nothing is written again. Of a settled outcome only the result is
+-- left, and the version says the same as the rest did.
 if known_kind and (known_kind ~= 'FAILED' or known_source == source) then
-    local known = redis.call('HGET', command, 'publication')
+    local known, known_rest = unpack(redis.call('HMGET', command, 'result', 'rest'))
     let_go()
-    if known == publication and known_source == source then
+    local same_rest = (known_rest or '') == rest or (not known_rest and known_version == token)
+    if known == result and same_rest and known_source == source then
         return {'stored'}
     end
     return {'already', known_source == source and 1 or 0,
-        space_version == known_version and 1 or 0, known}
+        space_version == known_version and 1 or 0, known .. (known_rest or ''), known_version}
 end
 
 if not ours then
@@ -147,8 +151,10 @@ else
     stay()
 end
 -- `before` has done its work: the outcome says what it was.
-redis.call('HSET', command, 'source', source, 'kind', kind, 'version', token,
-    'publication', publication)
+redis.call('HSET', command, 'source', source, 'kind', kind, 'version', token, 'result', result)
+if rest ~= '' then
+    redis.call('HSET', command, 'rest', rest)
+end
 redis.call('HDEL', command, 'before')
 redis.call('PEXPIRE', command, memory)
 redis.call('INCR', sequence)

@@ -168,6 +168,12 @@ static void keep_answer(void *ctx, uint64_t call_id, const struct berth_ledger_a
         memcpy(held, answer->renew.held, answer->renew.count * sizeof(*held));
         kept->answer.renew.held = held;
     }
+    if (!answer->unavailable && answer->kind == BERTH_LEDGER_BASES) {
+        int64_t *offsets = calloc(answer->bases.count, sizeof(*offsets));
+        assert_non_null(offsets);
+        memcpy(offsets, answer->bases.offsets, answer->bases.count * sizeof(*offsets));
+        kept->answer.bases.offsets = offsets;
+    }
     if (worker->on_answer != NULL) {
         worker->on_answer(worker);
     }
@@ -183,6 +189,9 @@ static void forget_answers(struct worker *worker) {
         }
         if (!kept->answer.unavailable && kept->answer.kind == BERTH_LEDGER_RENEW) {
             free((void *)(uintptr_t)kept->answer.renew.held);
+        }
+        if (!kept->answer.unavailable && kept->answer.kind == BERTH_LEDGER_BASES) {
+            free((void *)(uintptr_t)kept->answer.bases.offsets);
         }
     }
     worker->answers_count = 0;
@@ -283,9 +292,10 @@ void worker_deinit(struct worker *worker) {
 void worker_submit(struct worker *worker, uint64_t call_id, const struct berth_ledger_call *call,
                    const char *publication) {
     uint8_t data[64];
-    struct berth_publication packed = {data, 0};
+    struct berth_publication packed = {.data = data};
     if (publication != NULL) {
         packed.len = strlen(publication);
+        packed.result_len = strcspn(publication, "|");
         assert_true(packed.len <= sizeof(data));
         memcpy(data, publication, packed.len);
     }

@@ -88,7 +88,8 @@ void worker_deinit(struct worker *worker);
 void worker_wait_available(struct worker *worker);
 void worker_wait_unavailable(struct worker *worker);
 
-/* Submits (must be taken), and waits until as many calls were answered. */
+/* Submits (must be taken), and waits until as many calls were answered. Of a publication, the part
+ * up to a "|" is the result. */
 void worker_submit(struct worker *worker, uint64_t call_id, const struct berth_ledger_call *call,
                    const char *publication);
 void worker_wait_answers(struct worker *worker, size_t count);

@@ -106,7 +106,7 @@ static void test_a_failed_outcome_is_final_for_its_own_record_only(void **state)
     assert_int_equal(claim->received_at_ms, WALL_MS + HOUR_MS);
     assert_false(claim->before_known);
     assert_string_equal(redis_says(world, "TTL " COMMAND_KEY(1)), "-1");
-    assert_string_equal(redis_says(world, "HEXISTS " COMMAND_KEY(1) " publication"), "0");
+    assert_string_equal(redis_says(world, "HEXISTS " COMMAND_KEY(1) " result"), "0");
     worker_deinit(&worker);
 }
 

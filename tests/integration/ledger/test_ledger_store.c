@@ -27,7 +27,7 @@ static void test_a_store_writes_outcome_space_and_indexes(void **state) {
     struct berth_space_state space = a_space(BERTH_PUBLIC, bindings, 2);
     struct berth_command command = a_command(1, "team-a");
     struct berth_source source = a_source(10);
-    int64_t token = settle(&worker, &command, &source, &space, "one");
+    int64_t token = settle(&worker, &command, &source, &space, "one|more");
 
     char expected[512];
     snprintf(expected, sizeof(expected),
@@ -51,8 +51,8 @@ static void test_a_store_writes_outcome_space_and_indexes(void **state) {
     assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:red 0 -1"), "alpha/team-a");
     assert_string_equal(redis_says(world, "GET berth:v1:sequence"), "1");
     assert_string_equal(
-        redis_says(world, "HMGET " COMMAND_KEY(1) " kind publication source before"),
-        "SUCCEEDED one berth.commands.alpha 3 10 (nil)");
+        redis_says(world, "HMGET " COMMAND_KEY(1) " kind result rest source before"),
+        "SUCCEEDED one |more berth.commands.alpha 3 10 (nil)");
     assert_true(strtoll(redis_says(world, "PTTL " COMMAND_KEY(1)), NULL, 10) > MEMORY_MS - 60000);
     worker_deinit(&worker);
 }
@@ -319,7 +319,7 @@ static void test_a_publication_is_bytes(void **state) {
     for (int i = 0; i < 256; i++) {
         bytes[i] = (uint8_t)(255 - i);
     }
-    struct berth_publication publication = {bytes, sizeof(bytes)};
+    struct berth_publication publication = {bytes, sizeof(bytes), 100};
     struct berth_ledger_call call =
         a_store(&command, &source, take(&worker, &command, &source)->token,
                 an_outcome(BERTH_SUCCEEDED, &space));

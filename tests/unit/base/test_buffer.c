@@ -86,6 +86,19 @@ static void test_clearing_empties_it_and_keeps_its_memory(void **state) {
     assert_null(berth_buffer_view(&buffer).data);
 }
 
+static void test_truncating_takes_back_the_end(void **state) {
+    (void)state;
+    struct berth_buffer buffer;
+    berth_buffer_init(&buffer, 100);
+    berth_buffer_truncate(&buffer, 0); /* Nothing was ever in it: fine. */
+    assert_int_equal(berth_buffer_append_text(&buffer, "kept and not"), BERTH_OK);
+    berth_buffer_truncate(&buffer, 4);
+    assert_string_equal((const char *)buffer.data, "kept");
+    assert_int_equal(berth_buffer_append_text(&buffer, "!"), BERTH_OK);
+    assert_string_equal((const char *)buffer.data, "kept!");
+    berth_buffer_deinit(&buffer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_appended_can_be_read_as_text),
@@ -94,6 +107,7 @@ int main(void) {
         cmocka_unit_test(test_what_does_not_fit_changes_nothing),
         cmocka_unit_test(test_it_grows_far_beyond_its_first_size),
         cmocka_unit_test(test_clearing_empties_it_and_keeps_its_memory),
+        cmocka_unit_test(test_truncating_takes_back_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

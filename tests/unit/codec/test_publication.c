@@ -34,10 +34,11 @@ static enum berth_rc walk(const uint8_t *data, size_t len, size_t *ret_records) 
 static void assert_broken(const void *records, size_t len) {
     struct berth_buffer packed;
     size_t count;
+    size_t part;
     berth_buffer_init(&packed, 1 << 16);
-    assert_int_equal(berth_pack_begin(&packed), BERTH_OK);
+    assert_int_equal(berth_pack_begin(&packed, &part), BERTH_OK);
     assert_int_equal(berth_buffer_append(&packed, records, len), BERTH_OK);
-    assert_int_equal(berth_pack_end(&packed), BERTH_OK);
+    assert_int_equal(berth_pack_end(&packed, part), BERTH_OK);
     /* Of exact size, so that asan sees each byte read beyond it. */
     uint8_t *copy = malloc(packed.len);
     assert_non_null(copy);
@@ -59,11 +60,12 @@ static void test_records_come_back_as_they_were_packed(void **state) {
     berth_pack_header(&record, "one", "first");
     berth_pack_header(&record, "two", "");
     struct berth_event_record tombstone = {.kind = BERTH_RECORD_SPACE};
+    size_t part;
     berth_buffer_init(&packed, 4096);
-    assert_int_equal(berth_pack_begin(&packed), BERTH_OK);
+    assert_int_equal(berth_pack_begin(&packed, &part), BERTH_OK);
     assert_int_equal(berth_pack_add(&packed, &record), BERTH_OK);
     assert_int_equal(berth_pack_add(&packed, &tombstone), BERTH_OK);
-    assert_int_equal(berth_pack_end(&packed), BERTH_OK);
+    assert_int_equal(berth_pack_end(&packed, part), BERTH_OK);
 
     struct berth_event_record found;
     assert_int_equal(berth_publication_open(berth_buffer_view(&packed), &reader), BERTH_OK);
@@ -121,8 +123,34 @@ static void test_what_is_cut_off_is_noticed(void **state) {
     fixture_init(&fixture);
     fixture_publish(*state, &fixture, &publication);
     for (size_t len = 1; len < publication.len; len++) {
-        assert_int_equal(walk(publication.data, len, &count), BERTH_INVALID);
+        /* Cut where a part ends it is a publication, of the result alone. */
+        bool whole = len == publication.result_len;
+        assert_int_equal(walk(publication.data, len, &count), whole ? BERTH_END : BERTH_INVALID);
+        assert_int_equal(count, whole ? 1 : 0);
     }
+    berth_publication_deinit(&publication);
+}
+
+/* The ledger keeps the result apart from the rest, and forgets the rest first. */
+static void test_the_result_is_a_publication_and_so_is_the_rest(void **state) {
+    struct fixture fixture;
+    struct berth_publication publication;
+    struct berth_publication_reader reader;
+    struct berth_event_record record;
+    size_t count;
+    fixture_init(&fixture);
+    fixture_publish(*state, &fixture, &publication);
+    const uint8_t *rest = publication.data + publication.result_len;
+    assert_in_range(publication.result_len, 1, publication.len - 1);
+    assert_int_equal(walk(publication.data, publication.result_len, &count), BERTH_END);
+    assert_int_equal(count, 1);
+    assert_int_equal(walk(rest, publication.len - publication.result_len, &count), BERTH_END);
+    assert_int_equal(count, 2);
+
+    struct berth_bytes result = {.data = publication.data, .len = publication.result_len};
+    assert_int_equal(berth_publication_open(result, &reader), BERTH_OK);
+    assert_int_equal(berth_publication_next(&reader, &record), BERTH_OK);
+    assert_int_equal(record.kind, BERTH_RECORD_RESULT);
     berth_publication_deinit(&publication);
 }
 
@@ -131,10 +159,10 @@ static void test_another_version_is_refused(void **state) {
     (void)state;
     struct berth_buffer packed;
     size_t count;
-    const uint8_t version = 2;
+    const uint8_t start[] = {2, 0, 0, 0, 0};
     berth_buffer_init(&packed, 4096);
-    assert_int_equal(berth_buffer_append(&packed, &version, 1), BERTH_OK);
-    assert_int_equal(berth_pack_end(&packed), BERTH_OK);
+    assert_int_equal(berth_buffer_append(&packed, start, sizeof start), BERTH_OK);
+    assert_int_equal(berth_pack_end(&packed, 0), BERTH_OK);
     assert_int_equal(walk(packed.data, packed.len, &count), BERTH_INVALID);
     berth_buffer_deinit(&packed);
 }
@@ -190,6 +218,7 @@ int main(void) {
         cmocka_unit_test(test_no_bytes_are_no_records),
         cmocka_unit_test(test_every_damaged_byte_is_noticed),
         cmocka_unit_test(test_what_is_cut_off_is_noticed),
+        cmocka_unit_test(test_the_result_is_a_publication_and_so_is_the_rest),
         cmocka_unit_test(test_another_version_is_refused),
         cmocka_unit_test(test_broken_records_under_a_right_check_are_refused),
         cmocka_unit_test(test_more_headers_than_there_is_room_for_are_refused),

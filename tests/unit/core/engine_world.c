@@ -70,6 +70,7 @@ struct world *world_new(uint64_t seed) {
         world->partitions[i] = (struct world_partition){
             .records = calloc(WORLD_RECORDS_MAX, sizeof(struct world_record)),
             .committed = -1,
+            .base = -1,
             .owner = -1,
             .next_owner = -1,
         };
@@ -425,6 +426,8 @@ static void check_end(struct world *world) {
         bool served = partition->owner >= 0 && !world->workers[partition->owner].drained &&
                       !world->workers[partition->owner].reads_nothing;
         WORLD_CHECK(world, !served || partition->committed == partition->end);
+        bool told = partition->base == partition->committed;
+        WORLD_CHECK(world, !served || told || world->ledger_was_lost);
     }
     for (size_t i = 0; i < WORLD_SPACES_MAX; i++) {
         if (world->expected[i].name[0] != '\0') {

@@ -12,6 +12,8 @@
  *   - each record is answered exactly once in what is committed, offsets are committed only over
  *     answered records, and a repetition is the same answer, byte for byte;
  *   - no older state of a space is published after a newer one;
+ *   - the ledger forgets nothing of an outcome before it was committed, and keeps no base beyond
+ *     what was committed;
  *   - world_finish(): everything was answered, Harbor and ledger are as commanded, every slot was
  *     released and every pool is empty.
  *
@@ -99,6 +101,7 @@ struct world_publication {
     char before[WORLD_STATE_BYTES]; /* "absent", "unknown", "private", "public alpha beta", ... */
     char after[WORLD_STATE_BYTES];
     char bindings[WORLD_STATE_BYTES]; /* "BOUND alpha, UNCHANGED beta" */
+    bool result_only;                 /* The rest was forgotten when it was settled. */
 };
 
 struct world_record {
@@ -119,6 +122,7 @@ struct world_partition {
     int64_t end;
     int64_t start;     /* Where a first assignment begins. */
     int64_t committed; /* -1: never. */
+    int64_t base;      /* What the ledger keeps of it; -1: nothing. */
     int owner;         /* Worker, or -1. */
     int next_owner;    /* Who gets it when it is given up, or -1. */
     uint32_t epoch;    /* Of the assignment. */
@@ -278,7 +282,7 @@ struct world {
     /* Counters for tests. */
     int harbor_calls;
     int harbor_writes;
-    int ledger_calls[BERTH_LEDGER_RENEW + 1];
+    int ledger_calls[BERTH_LEDGER_CALL_KINDS];
     int transactions;
     int aborts;
     int takeovers;

@@ -15,6 +15,7 @@ static void take(struct world *world, struct world_event *event, struct world_le
 static void run_remember(struct world *world, struct world_event *event);
 static void run_store(struct world *world, struct world_event *event);
 static void run_renew(struct world *world, struct world_event *event);
+static void run_settled(struct world *world, const struct world_event *event);
 
 void ledger_runs(struct world *world, struct world_event *event) {
     enum berth_ledger_call_kind kind = event->ledger_call.kind;
@@ -34,6 +35,12 @@ void ledger_runs(struct world *world, struct world_event *event) {
             break;
         case BERTH_LEDGER_RENEW:
             run_renew(world, event);
+            break;
+        case BERTH_LEDGER_SETTLED:
+            run_settled(world, event);
+            break;
+        case BERTH_LEDGER_BASES:
+            WORLD_CHECK(world, !"the engine never asks this");
             break;
         }
     }
@@ -122,6 +129,7 @@ static void run_claim(struct world *world, struct world_event *event) {
         answer->verdict = BERTH_CLAIM_STORED;
         answer->same_source = from_source(command, record);
         answer->state_current = space->state.version == command->version;
+        answer->version = command->version;
         event->publication = command->publication;
         event->publication_found = true;
         return;
@@ -232,11 +240,15 @@ static void run_store(struct world *world, struct world_event *event) {
                             !from_source(command, record);
     if (command->stored && !failed_elsewhere) {
         bool same = from_source(command, record);
-        bool repetition = same && same_publication(&command->publication, &event->publication);
+        bool settled = command->publication.result_only && command->version == call->token;
+        bool repetition =
+            same && (settled ? same_result(&command->publication, &event->publication)
+                             : same_publication(&command->publication, &event->publication));
         space->held = space->held && !frees;
         event->ledger_answer.store.verdict = repetition ? BERTH_STORE_STORED : BERTH_STORE_ALREADY;
         event->ledger_answer.store.same_source = same;
         event->ledger_answer.store.state_current = space->state.version == command->version;
+        event->ledger_answer.store.version = command->version;
         event->publication = command->publication;
         event->publication_found = true;
         return;
@@ -280,6 +292,38 @@ static void run_renew(struct world *world, struct world_event *event) {
     event->ledger_answer.renew.count = count;
 }
 
+/* What was stored under this version must have been committed, for its own record, or it would be
+ * lost with the next crash. */
+static void run_settled(struct world *world, const struct world_event *event) {
+    for (size_t i = 0; i < event->ledger_call.settled.commands_count; i++) {
+        const struct berth_settled *settled = &event->settled[i];
+        struct world_ledger_command *command =
+            &world->ledger_commands[number_of(settled->command_id)];
+        if (!command->stored || command->version != settled->version ||
+            command->source_partition != settled->partition ||
+            command->source_offset != settled->offset) {
+            continue;
+        }
+        const struct world_record *record =
+            &world->partitions[command->source_partition].records[command->source_offset];
+        WORLD_CHECK(world, record->answers == 1);
+        struct world_publication *publication = &command->publication;
+        publication->result_only = true;
+        publication->publish_state = false;
+        publication->audit = false;
+        publication->dead_letter = false;
+        publication->version = 0;
+        publication->before[0] = '\0';
+    }
+    for (size_t i = 0; i < WORLD_PARTITIONS; i++) {
+        struct world_partition *partition = &world->partitions[i];
+        WORLD_CHECK(world, event->bases[i] <= partition->committed);
+        if (event->bases[i] > partition->base) {
+            partition->base = event->bases[i];
+        }
+    }
+}
+
 void world_hold(struct world *world, const char *space, const char *instance,
                 const char *incarnation) {
     struct world_ledger_space *held = ledger_space(world, 0, space);
@@ -305,6 +349,9 @@ void world_ledger_lose(struct world *world) {
         berth_space_state_deinit(&world->ledger_commands[i].before, &world->pool);
         world->ledger_commands[i] = (struct world_ledger_command){0};
         berth_space_state_init(&world->ledger_commands[i].before);
+    }
+    for (size_t i = 0; i < WORLD_PARTITIONS; i++) {
+        world->partitions[i].base = -1;
     }
     world->ledger_was_lost = true;
 }

@@ -60,6 +60,8 @@ struct world_event {
     bool publication_found;
     struct world_lane lanes[WORLD_SLOTS_MAX]; /* RENEW's. */
     bool lanes_held[WORLD_SLOTS_MAX];
+    struct berth_settled settled[WORLD_SLOTS_MAX]; /* SETTLED's. */
+    int64_t bases[WORLD_PARTITIONS];               /* SETTLED's; -1: none. */
     struct berth_ledger_answer ledger_answer;
 
     struct berth_harbor_call harbor_call;
@@ -129,6 +131,8 @@ void text_of_state(const struct berth_space_state *state, char ret[WORLD_STATE_B
 void publication_of(const struct berth_outcome *outcome, struct world_publication *ret);
 /* As bytes they would be published the same. */
 bool same_publication(const struct world_publication *a, const struct world_publication *b);
+/* The same of their results, of which one may be all that is left. */
+bool same_result(const struct world_publication *a, const struct world_publication *b);
 int number_of(const char *command_id);
 /* The incarnation of one life of a worker. */
 void incarnation_of(int worker, uint32_t life, char ret[BERTH_UUID_BYTES]);

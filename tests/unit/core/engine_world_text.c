@@ -53,14 +53,19 @@ void publication_of(const struct berth_outcome *outcome, struct world_publicatio
     }
 }
 
-bool same_publication(const struct world_publication *a, const struct world_publication *b) {
-    return a->kind == b->kind && a->changed == b->changed && a->publish_state == b->publish_state &&
-           a->audit == b->audit && a->dead_letter == b->dead_letter && a->attempts == b->attempts &&
+bool same_result(const struct world_publication *a, const struct world_publication *b) {
+    return a->kind == b->kind && a->changed == b->changed && a->attempts == b->attempts &&
            a->received_at_ms == b->received_at_ms && a->finished_at_ms == b->finished_at_ms &&
-           a->version == b->version && a->quota_before == b->quota_before &&
            a->quota_after == b->quota_after && strcmp(a->code, b->code) == 0 &&
-           strcmp(a->message, b->message) == 0 && strcmp(a->before, b->before) == 0 &&
-           strcmp(a->after, b->after) == 0 && strcmp(a->bindings, b->bindings) == 0;
+           strcmp(a->message, b->message) == 0 && strcmp(a->after, b->after) == 0 &&
+           strcmp(a->bindings, b->bindings) == 0;
+}
+
+bool same_publication(const struct world_publication *a, const struct world_publication *b) {
+    return same_result(a, b) && a->result_only == b->result_only &&
+           a->publish_state == b->publish_state && a->audit == b->audit &&
+           a->dead_letter == b->dead_letter && a->version == b->version &&
+           a->quota_before == b->quota_before && strcmp(a->before, b->before) == 0;
 }
 
 int number_of(const char *command_id) {

@@ -220,7 +220,30 @@ static void copy_item_call(struct world *world, struct world_worker *worker,
               call->store.free_lane ? "" : " keep-lane");
         break;
     case BERTH_LEDGER_RENEW:
+    case BERTH_LEDGER_SETTLED:
+    case BERTH_LEDGER_BASES:
+        WORLD_CHECK(world, !"a call that belongs to no item");
         break;
+    }
+}
+
+static void copy_settled(struct world *world, const struct berth_ledger_call *call,
+                         struct world_event *draft) {
+    WORLD_CHECK(world, call->settled.commands_count <= WORLD_SLOTS_MAX);
+    WORLD_CHECK(world, call->settled.commands_count + call->settled.bases_count > 0);
+    for (size_t i = 0; i < call->settled.commands_count; i++) {
+        draft->settled[i] = call->settled.commands[i];
+        WORLD_CHECK(world,
+                    strcmp(draft->settled[i].topic, world->registries[0].command_topic) == 0);
+    }
+    for (size_t i = 0; i < WORLD_PARTITIONS; i++) {
+        draft->bases[i] = -1;
+    }
+    for (size_t i = 0; i < call->settled.bases_count; i++) {
+        const struct berth_base *base = &call->settled.bases[i];
+        WORLD_CHECK(world, strcmp(base->topic, world->registries[0].command_topic) == 0);
+        WORLD_CHECK(world, draft->bases[base->partition] < 0);
+        draft->bases[base->partition] = base->offset;
     }
 }
 
@@ -251,6 +274,8 @@ static void ask_ledger(struct world *world, struct world_worker *worker,
     world->ledger_calls[call->kind]++;
     if (call->kind == BERTH_LEDGER_RENEW) {
         copy_renewals(world, worker, call, &draft);
+    } else if (call->kind == BERTH_LEDGER_SETTLED) {
+        copy_settled(world, call, &draft);
     } else {
         copy_item_call(world, worker, effect, &draft);
     }
@@ -390,7 +415,7 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
                 lane->lease_end_ms = event->asked_ms + worker->config.lease_ms;
             }
         }
-    } else if (!answer->unavailable) {
+    } else if (!answer->unavailable && answer->kind != BERTH_LEDGER_SETTLED) {
         if (event->publication_found) {
             slot->publication = event->publication;
             slot->publication_known = true;

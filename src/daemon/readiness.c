@@ -32,6 +32,10 @@ void worker_ready(void *ctx, struct berth_buffer *reasons) {
     if (!worker->redis_available) {
         say(reasons, "redis", worker->redis_why);
     }
+    char rebuild[128 + BERTH_TOPIC_BYTES];
+    if (worker_rebuild_says(worker, rebuild, sizeof(rebuild))) {
+        say(reasons, "redis data", rebuild);
+    }
     if (worker->topics_why[0] != '\0') {
         say(reasons, "kafka topics", worker->topics_why);
     }

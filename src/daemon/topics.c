@@ -102,10 +102,9 @@ static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status
         not_ready(worker, error_text);
     } else if (!complain(worker, statuses, count)) {
         worker->topics_why[0] = '\0';
-        struct berth_error error;
-        if (wire_consumer(worker, &error) != BERTH_OK) {
-            worker_fail(worker, "%s", error.text);
-        }
+        worker->topics_fine = true;
+        berth_ledger_allow_rebuild(worker->ledger);
+        worker_consume_when_ready(worker);
         return;
     }
     const struct timeval pause = {.tv_sec = CHECK_AGAIN_S};

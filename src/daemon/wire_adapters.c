@@ -39,6 +39,9 @@ enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
         rc = wire_topics_check(worker, reterr);
     }
     if (rc == BERTH_OK) {
+        rc = wire_rebuild(worker, reterr);
+    }
+    if (rc == BERTH_OK) {
         rc = wire_publisher(worker, reterr);
     }
     return rc;
@@ -46,6 +49,7 @@ enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
 
 void unwire_adapters(struct worker *worker) {
     unwire_topics_check(worker);
+    unwire_rebuild(worker);
     /* The publisher first: its batch borrows what the slots hold. If it hangs, the process must end
      * with everything as it is (the caller does). */
     if (worker->publisher != NULL && !berth_publisher_free(worker->publisher, STOP_MS)) {
@@ -133,6 +137,10 @@ static void ledger_state(void *ctx, bool available, const char *why) {
               available ? "redis.available" : "redis.unavailable", "reason=\"%s\"", why);
     worker->redis_available = available;
     (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "%s", why);
+    if (available) {
+        worker_rebuild_available(worker);
+        worker_consume_when_ready(worker);
+    }
 }
 
 static void ledger_warning(void *ctx, const char *text) {
@@ -168,6 +176,7 @@ static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *rete
         .on_answer = ledger_answered,
         .on_state = ledger_state,
         .on_warning = ledger_warning,
+        .on_rebuild = worker_rebuild_event,
         .ctx = worker,
     };
     return berth_ledger_new(&ledger, &worker->ledger, reterr);
@@ -283,6 +292,17 @@ static void consumer_error(void *ctx, bool fatal, const char *text) {
 static void closed(void *ctx) {
     struct worker *worker = ctx;
     worker->done = true;
+}
+
+void worker_consume_when_ready(struct worker *worker) {
+    if (worker->consumer != NULL || worker->stopping || !worker->topics_fine ||
+        !worker->redis_available) {
+        return;
+    }
+    struct berth_error error;
+    if (wire_consumer(worker, &error) != BERTH_OK) {
+        worker_fail(worker, "%s", error.text);
+    }
 }
 
 enum berth_rc wire_consumer(struct worker *worker, struct berth_error *reterr) {

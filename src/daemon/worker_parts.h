@@ -24,6 +24,7 @@
 #include "slots.h"
 
 struct event;
+struct rebuild; /* Of rebuild.c. */
 struct event_base;
 
 /* A ledger call that could not be submitted: it is answered as unavailable after the turn. */
@@ -71,6 +72,8 @@ struct worker {
     struct outbox outbox;
     uint64_t batch_number;
 
+    struct rebuild *rebuild;
+    bool topics_fine; /* They were, once. */
     bool redis_available;
     char redis_why[256];
     /* The topics: the outputs by enum berth_record_kind, then the command topics. */
@@ -118,6 +121,20 @@ void worker_make_publication(struct worker *worker, uint32_t slot,
                              const struct berth_command *command, const struct berth_source *source,
                              uint32_t registry, int64_t version,
                              const struct berth_outcome *outcome);
+
+/* ---- rebuild.c ---- */
+
+/* What the ledger says of a rebuild, and that it is available. */
+void worker_rebuild_event(void *ctx, enum berth_rebuild_event event);
+void worker_rebuild_available(struct worker *worker);
+/* How far it is; false: none is under way. */
+bool worker_rebuild_says(const struct worker *worker, char *ret_text, size_t bytes);
+
+/* ---- wire_adapters.c ---- */
+
+/* Makes the consumer as soon as nothing stands in its way: the topics are fine, and the data set in
+ * Redis is there. Later a Redis that goes away holds up claims only. */
+void worker_consume_when_ready(struct worker *worker);
 
 /* ---- readiness.c ---- */
 

@@ -39,6 +39,8 @@ static const struct setting defaults[] = {
      * it is committed, but only after this (Kafka 4.3.1: 15 of 60 results came 500 ms late with
      * librdkafka's own 500 ms). */
     {BERTH_KAFKA_READER, "fetch.wait.max.ms", "25", ""},
+    /* For each partition: a long topic is read in pieces, however many partitions it has. */
+    {BERTH_KAFKA_READER, "queued.max.messages.kbytes", "1024", ""},
     /* The first request of a transaction may come before the previous one's markers are written,
      * and is tried again after this (librdkafka's own: 100 ms). */
     {WRITES, "retry.backoff.ms", "10", ""},

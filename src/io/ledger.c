@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "berth/base/assert.h"
-#include "berth/io/clock.h"
 #include "berth/io/redis_client.h"
 #include "ledger_parts.h"
 
@@ -20,6 +19,10 @@ extern const char berth_script_store[];
 extern const char berth_script_renew[];
 extern const char berth_script_settled[];
 extern const char berth_script_bases[];
+extern const char berth_script_look[];
+extern const char berth_script_chill[];
+extern const char berth_script_put[];
+extern const char berth_script_open[];
 
 /* One call under way. */
 struct ledger_call {
@@ -51,6 +54,12 @@ static void call_answered(void *ctx, const struct redisReply *redis_reply) {
         if (redis_reply != NULL) {
             note_trouble(ledger, reply.trouble);
         }
+        if (reply.sequence > ledger->data_set.seen) {
+            ledger->data_set.seen = reply.sequence;
+        }
+        if (reply.stale) {
+            ledger_data_set_stale(ledger);
+        }
         ledger->on_answer(ledger->ctx, call->call_id, &reply.answer, reply.stored);
         ledger_reply_deinit(&reply);
     }
@@ -60,7 +69,7 @@ static void call_answered(void *ctx, const struct redisReply *redis_reply) {
 enum berth_rc berth_ledger_submit(struct berth_ledger *ledger, uint64_t call_id,
                                   const struct berth_ledger_call *call,
                                   const struct berth_publication *publication) {
-    if (!berth_redis_client_ready(ledger->client)) {
+    if (!berth_ledger_available(ledger)) {
         return BERTH_BUSY;
     }
     enum berth_rc rc = ledger_request(ledger, call, publication);
@@ -87,39 +96,9 @@ enum berth_rc berth_ledger_submit(struct berth_ledger *ledger, uint64_t call_id,
 
 /* ---- State ---- */
 
-static void epoch_answered(void *ctx, const struct redisReply *reply) {
-    struct berth_ledger *ledger = ctx;
-    if (ledger->freeing) {
-        return;
-    }
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        ledger->begun = false; /* Asked again at the next connect. */
-    }
-}
-
-/* A data set that has no epoch begins now (design 4.9). Only when this worker starts: one that
- * disappears later must be noticed. */
-static void begin_epoch(struct berth_ledger *ledger) {
-    struct berth_redis_args *args = &ledger->args;
-    if (berth_redis_args_begin(args, 4, BERTH_LEDGER_PREFIX_BYTES + 32) != BERTH_OK) {
-        return;
-    }
-    berth_redis_args_text(args, "SET");
-    berth_redis_args_append(args, ledger->prefix);
-    berth_redis_args_append(args, "epoch");
-    berth_redis_args_close(args);
-    berth_redis_args_number(args, berth_clock_wall_ms());
-    berth_redis_args_text(args, "NX");
-    ledger->begun =
-        berth_redis_client_ask(ledger->client, args, epoch_answered, ledger) == BERTH_OK;
-}
-
 static void client_changed(void *ctx, bool ready, const char *why) {
     struct berth_ledger *ledger = ctx;
-    if (ready && !ledger->begun) {
-        begin_epoch(ledger);
-    }
-    ledger->on_state(ledger->ctx, ready, why);
+    ledger_data_set_connected(ledger, ready, why);
 }
 
 static void client_warned(void *ctx, const char *text) {
@@ -128,7 +107,7 @@ static void client_warned(void *ctx, const char *text) {
 }
 
 bool berth_ledger_available(const struct berth_ledger *ledger) {
-    return berth_redis_client_ready(ledger->client);
+    return ledger->data_set.phase == DATA_SET_OPEN;
 }
 
 /* ---- Life ---- */
@@ -180,6 +159,10 @@ static enum berth_rc make_client(struct berth_ledger *ledger,
         [BERTH_LEDGER_RENEW] = {"renew", berth_script_renew},
         [BERTH_LEDGER_SETTLED] = {"settled", berth_script_settled},
         [BERTH_LEDGER_BASES] = {"bases", berth_script_bases},
+        [LEDGER_LOOK] = {"look", berth_script_look},
+        [LEDGER_CHILL] = {"chill", berth_script_chill},
+        [LEDGER_PUT] = {"put", berth_script_put},
+        [LEDGER_OPEN] = {"open", berth_script_open},
     };
     struct berth_redis_client_config client = {
         .base = config->base,
@@ -219,13 +202,19 @@ enum berth_rc berth_ledger_new(const struct berth_ledger_config *config,
         .on_answer = config->on_answer,
         .on_state = config->on_state,
         .on_warning = config->on_warning,
+        .on_rebuild = config->on_rebuild,
         .ctx = config->ctx,
     };
     berth_redis_args_init(&ledger->args);
     snprintf(ledger->prefix, sizeof(ledger->prefix), "%s", config->prefix);
     snprintf(ledger->instance, sizeof(ledger->instance), "%s", config->instance);
     snprintf(ledger->incarnation, sizeof(ledger->incarnation), "%s", config->incarnation);
-    rc = make_client(ledger, config, reterr);
+    rc = ledger_data_set_init(ledger, config->base);
+    if (rc == BERTH_OK) {
+        rc = make_client(ledger, config, reterr);
+    } else {
+        berth_error_set(reterr, "libevent has no timer left");
+    }
     if (rc != BERTH_OK) {
         berth_ledger_free(ledger);
         return rc;
@@ -240,6 +229,7 @@ struct berth_ledger *berth_ledger_free(struct berth_ledger *ledger) {
     }
     ledger->freeing = true;
     berth_redis_client_free(ledger->client);
+    ledger_data_set_deinit(ledger);
     berth_redis_args_deinit(&ledger->args);
     free(ledger);
     return NULL;

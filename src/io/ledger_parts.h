@@ -5,6 +5,8 @@
  *   ledger.c          life, submitting, handing answers on
  *   ledger_request.c  from a call to the words of a script's call
  *   ledger_reply.c    from Redis' reply to an answer
+ *   ledger_data_set.c whether there is a data set that can be worked on
+ *   ledger_rebuild.c  bringing one up
  *   space_fields.c    a space's state as fields and values
  *   lua/              the scripts, embedded at build
  */
@@ -18,11 +20,53 @@
 #include "berth/io/ledger.h"
 #include "berth/io/redis_args.h"
 
+struct event;
 struct redisReply;
 struct berth_redis_client;
 
-/* The scripts, in the order in which the client gets them; BERTH_LEDGER_* are their indexes. */
-#define LEDGER_SCRIPTS BERTH_LEDGER_CALL_KINDS
+/* The scripts, in the order in which the client gets them; BERTH_LEDGER_* are the first indexes. */
+enum ledger_script {
+    LEDGER_LOOK = BERTH_LEDGER_CALL_KINDS,
+    LEDGER_CHILL,
+    LEDGER_PUT,
+    LEDGER_OPEN,
+    LEDGER_SCRIPTS, /* How many. */
+};
+
+/*
+ * What is known of the data set.
+ *
+ *   AWAY ──> LOOKING ──> OPEN ──(a script says stale, or it is found so)──> LOOKING
+ *              │  ^
+ *              v  │ (timer)
+ *   REBUILDING   CLOSED         REBUILDING ──> OPEN, or CLOSED when it is lost or dropped
+ *
+ * and from everywhere to AWAY when the connection ends.
+ * Invariant: id isn't empty in OPEN.
+ */
+enum data_set_phase {
+    DATA_SET_AWAY,       /* No connection. */
+    DATA_SET_LOOKING,    /* LOOK was asked, and nothing is known. */
+    DATA_SET_CLOSED,     /* Not whole; somebody else may be at it. Looked at again by the timer. */
+    DATA_SET_REBUILDING, /* We have the lock, which the timer renews. */
+    DATA_SET_OPEN,
+};
+#define DATA_SET_PHASES 5
+
+struct ledger_data_set {
+    enum data_set_phase phase;
+    char id[BERTH_UUID_BYTES];       /* Empty: none was ever open. */
+    int64_t seen;                    /* The highest sequence; over all data sets. */
+    struct berth_source *beginnings; /* Where it began. */
+    size_t beginnings_count;
+    char attempt[BERTH_UUID_BYTES]; /* Of the rebuild: the id of what it makes. */
+    bool may_rebuild;
+    bool looking; /* A LOOK is under way. */
+    struct event *timer;
+    bool said; /* on_state was called at least once ... */
+    bool said_available;
+    char said_why[256]; /* ... with this. */
+};
 
 struct berth_ledger {
     struct berth_redis_client *client;
@@ -36,13 +80,44 @@ struct berth_ledger {
                       struct berth_bytes stored);
     void (*on_state)(void *ctx, bool available, const char *why);
     void (*on_warning)(void *ctx, const char *text);
+    void (*on_rebuild)(void *ctx, enum berth_rebuild_event event);
     void *ctx;
-    bool begun;    /* The epoch key was asked for. */
+    struct ledger_data_set data_set;
     bool refusing; /* The last reply was a refusal, and that was said. */
     bool freeing;
 };
 
+/* ---- ledger_data_set.c ---- */
+
+/* BERTH_FAULT_LIBRARY: libevent has no timer left. */
+BERTH_MUST_USE enum berth_rc ledger_data_set_init(struct berth_ledger *ledger,
+                                                  struct event_base *base);
+void ledger_data_set_deinit(struct berth_ledger *ledger);
+
+/* The connection is there, or not (any more). */
+void ledger_data_set_connected(struct berth_ledger *ledger, bool ready, const char *why);
+/* A guarded script refused to work. */
+void ledger_data_set_stale(struct berth_ledger *ledger);
+/* The rebuild came to this end: the epoch's text and the sequence that OPEN answered. */
+void ledger_data_set_opened(struct berth_ledger *ledger, const struct redisReply *reply);
+/* The rebuild came to nothing; drop: the lock is still ours. */
+void ledger_data_set_gave_up(struct berth_ledger *ledger, const char *why, bool drop);
+
+/* Whether the record may have been claimed in a data set that was lost. */
+bool ledger_is_before_data_set(const struct ledger_data_set *data_set,
+                               const struct berth_source *source);
+
+/* Text that an operator reads of an error, or of a reply that can't be understood. */
+const char *ledger_reply_text(const struct redisReply *reply);
+/* Whether it is an array that begins with this word. */
+bool ledger_reply_is(const struct redisReply *reply, const char *word);
+
 /* ---- ledger_request.c ---- */
+
+/* Words of ledger->args: one of our keys, and the lock of this attempt as its script compares it. */
+void ledger_add_key(struct berth_ledger *ledger, const char *kind, const char *name,
+                    const char *suffix);
+void ledger_add_attempt(struct berth_ledger *ledger);
 
 /* Puts the words of a call into ledger->args. BERTH_FAULT_MEMORY. */
 BERTH_MUST_USE enum berth_rc ledger_request(struct berth_ledger *ledger,
@@ -58,6 +133,8 @@ struct ledger_reply {
     struct berth_bytes stored;          /* A view of the reply. */
     bool *held;                         /* Owned; what answer.renew.held shows. */
     int64_t *bases;                     /* Owned; what answer.bases.offsets shows. */
+    int64_t sequence;                   /* Raised by the script to this; 0: it wasn't. */
+    bool stale;                         /* The guard refused; unavailable, too. */
     char trouble[LEDGER_TROUBLE_BYTES]; /* Why it is unavailable although Redis replied. */
 };
 

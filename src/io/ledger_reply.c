@@ -49,7 +49,7 @@ static bool get_flag(const redisReply *reply, size_t index, bool *ret_flag) {
     return true;
 }
 
-static bool verdict_is(const redisReply *reply, const char *word) {
+bool ledger_reply_is(const struct redisReply *reply, const char *word) {
     struct berth_bytes verdict;
     return get_bytes(reply, 0, &verdict) && verdict.len == strlen(word) &&
            memcmp(verdict.data, word, verdict.len) == 0;
@@ -91,7 +91,14 @@ static bool get_state(const redisReply *reply, size_t index, struct berth_space_
            space_fields_parse(found->str, found->len, ret_state) == BERTH_OK;
 }
 
-static bool read_taken(const redisReply *reply, struct berth_claim_answer *claim) {
+/* The sequence that a script raised; 0: it didn't. */
+static int64_t raised(const redisReply *reply, size_t index) {
+    int64_t sequence = 0;
+    return get_number(reply, index, &sequence) ? sequence : 0;
+}
+
+static bool read_taken(const redisReply *reply, struct ledger_reply *ret) {
+    struct berth_claim_answer *claim = &ret->answer.claim;
     int64_t attempts = 0;
     bool read = get_number(reply, 1, &claim->token) && get_number(reply, 2, &attempts) &&
                 get_number(reply, 3, &claim->received_at_ms) && get_flag(reply, 4, &claim->first);
@@ -102,48 +109,50 @@ static bool read_taken(const redisReply *reply, struct berth_claim_answer *claim
     claim->attempts = attempts > INT32_MAX ? INT32_MAX : (int)attempts;
     claim->before_known = claim->before.knowledge != BERTH_SPACE_UNKNOWN;
     struct berth_bytes state;
+    ret->sequence = raised(reply, 7);
     bool same = get_bytes(reply, 6, &state) && state.len == 1 && state.data[0] == '=';
     return get_state(reply, same ? 5 : 6, &claim->state);
 }
 
 static bool read_claim(const redisReply *reply, struct ledger_reply *ret) {
     struct berth_claim_answer *claim = &ret->answer.claim;
-    if (verdict_is(reply, "taken")) {
-        return read_taken(reply, claim);
+    if (ledger_reply_is(reply, "taken")) {
+        return read_taken(reply, ret);
     }
-    if (verdict_is(reply, "stored")) {
+    if (ledger_reply_is(reply, "stored")) {
         claim->verdict = BERTH_CLAIM_STORED;
         return get_flag(reply, 1, &claim->same_source) &&
                get_flag(reply, 2, &claim->state_current) && get_bytes(reply, 3, &ret->stored) &&
                get_number(reply, 4, &claim->version);
     }
-    if (verdict_is(reply, "held")) {
+    if (ledger_reply_is(reply, "held")) {
         return read_held(reply, claim);
     }
     claim->verdict = BERTH_CLAIM_REUSED;
-    if (verdict_is(reply, "too_old")) {
+    if (ledger_reply_is(reply, "too_old")) {
         claim->verdict = BERTH_CLAIM_TOO_OLD;
-    } else if (verdict_is(reply, "in_future")) {
+    } else if (ledger_reply_is(reply, "in_future")) {
         claim->verdict = BERTH_CLAIM_IN_FUTURE;
     }
-    return claim->verdict != BERTH_CLAIM_REUSED || verdict_is(reply, "reused");
+    return claim->verdict != BERTH_CLAIM_REUSED || ledger_reply_is(reply, "reused");
 }
 
 static bool read_store(const redisReply *reply, struct ledger_reply *ret) {
     struct berth_ledger_answer *answer = &ret->answer;
-    if (verdict_is(reply, "already")) {
+    if (ledger_reply_is(reply, "already")) {
         answer->store.verdict = BERTH_STORE_ALREADY;
         return get_flag(reply, 1, &answer->store.same_source) &&
                get_flag(reply, 2, &answer->store.state_current) &&
                get_bytes(reply, 3, &ret->stored) && get_number(reply, 4, &answer->store.version);
     }
     answer->store.verdict = BERTH_STORE_STORED;
-    if (verdict_is(reply, "held")) {
+    if (ledger_reply_is(reply, "held")) {
         answer->store.verdict = BERTH_STORE_HELD;
-    } else if (verdict_is(reply, "gone")) {
+    } else if (ledger_reply_is(reply, "gone")) {
         answer->store.verdict = BERTH_STORE_GONE;
     }
-    return answer->store.verdict != BERTH_STORE_STORED || verdict_is(reply, "stored");
+    ret->sequence = answer->store.verdict == BERTH_STORE_STORED ? raised(reply, 1) : 0;
+    return answer->store.verdict != BERTH_STORE_STORED || ledger_reply_is(reply, "stored");
 }
 
 static bool read_renew(const redisReply *reply, size_t lanes, struct ledger_reply *ret) {
@@ -188,8 +197,8 @@ static bool read_kind(const redisReply *reply, size_t count, struct ledger_reply
     case BERTH_LEDGER_CLAIM:
         return read_claim(reply, ret);
     case BERTH_LEDGER_REMEMBER:
-        ret->answer.remember.lost = verdict_is(reply, "lost");
-        return ret->answer.remember.lost || verdict_is(reply, "kept");
+        ret->answer.remember.lost = ledger_reply_is(reply, "lost");
+        return ret->answer.remember.lost || ledger_reply_is(reply, "kept");
     case BERTH_LEDGER_STORE:
         return read_store(reply, ret);
     case BERTH_LEDGER_RENEW:
@@ -202,18 +211,23 @@ static bool read_kind(const redisReply *reply, size_t count, struct ledger_reply
     BERTH_UNREACHABLE("ledger call");
 }
 
+const char *ledger_reply_text(const struct redisReply *reply) {
+    return reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply that can't be understood";
+}
+
 void ledger_reply_read(const struct redisReply *reply, enum berth_ledger_call_kind kind,
                        size_t count, struct ledger_reply *ret_reply) {
     *ret_reply = (struct ledger_reply){.answer.kind = kind};
-    if (reply != NULL && reply->type != REDIS_REPLY_ERROR && read_kind(reply, count, ret_reply)) {
+    bool stale = reply != NULL && ledger_reply_is(reply, "stale");
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR && !stale &&
+        read_kind(reply, count, ret_reply)) {
         return;
     }
     ledger_reply_deinit(ret_reply);
     *ret_reply = (struct ledger_reply){.answer = {.kind = kind, .unavailable = true}};
-    if (reply != NULL) {
-        snprintf(ret_reply->trouble, sizeof(ret_reply->trouble), "%s",
-                 reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                  : "a reply that can't be understood");
+    ret_reply->stale = stale;
+    if (reply != NULL && !stale) {
+        snprintf(ret_reply->trouble, sizeof(ret_reply->trouble), "%s", ledger_reply_text(reply));
     }
 }
 

@@ -11,7 +11,7 @@
 #define SOURCE_TEXT ((size_t)(BERTH_TOPIC_BYTES + 64))
 #define DIGEST_TEXT ((size_t)(2 * BERTH_DIGEST_BYTES))
 #define NUMBER_TEXT ((size_t)BERTH_REDIS_NUMBER_BYTES)
-#define FIXED_TEXT  (6 * KEY_TEXT + SOURCE_TEXT + DIGEST_TEXT + NAME_TEXT + 16 * NUMBER_TEXT)
+#define FIXED_TEXT  (8 * KEY_TEXT + SOURCE_TEXT + DIGEST_TEXT + NAME_TEXT + 16 * NUMBER_TEXT)
 #define FIXED_WORDS 32
 /* A settled command, its version and source; a base's key and its offset. */
 #define COMMAND_TEXT (BERTH_LEDGER_PREFIX_BYTES + 16 + BERTH_UUID_BYTES + NUMBER_TEXT + SOURCE_TEXT)
@@ -31,7 +31,7 @@ static void add_space_key(struct berth_ledger *ledger, const struct berth_comman
 }
 
 /* prefix + kind + name + suffix */
-static void add_key(struct berth_ledger *ledger, const char *kind, const char *name,
+void ledger_add_key(struct berth_ledger *ledger, const char *kind, const char *name,
                     const char *suffix) {
     berth_redis_args_append(&ledger->args, ledger->prefix);
     berth_redis_args_append(&ledger->args, kind);
@@ -40,10 +40,29 @@ static void add_key(struct berth_ledger *ledger, const char *kind, const char *n
     berth_redis_args_close(&ledger->args);
 }
 
+/* The ends of a guarded script's words (lua/guard.lua): its last KEYS, and its last ARGV. */
+#define GUARD_KEYS 2
+static void add_guard_keys(struct berth_ledger *ledger) {
+    ledger_add_key(ledger, "epoch", "", "");
+    ledger_add_key(ledger, "sequence", "", "");
+}
+
+static void add_guard(struct berth_ledger *ledger) {
+    berth_redis_args_text(&ledger->args, ledger->data_set.id);
+    berth_redis_args_number(&ledger->args, ledger->data_set.seen);
+}
+
 static void add_holder(struct berth_ledger *ledger, const struct berth_command *command) {
     berth_redis_args_text(&ledger->args, ledger->instance);
     berth_redis_args_text(&ledger->args, ledger->incarnation);
     berth_redis_args_text(&ledger->args, command->id);
+}
+
+void ledger_add_attempt(struct berth_ledger *ledger) {
+    berth_redis_args_append(&ledger->args, ledger->incarnation);
+    berth_redis_args_append(&ledger->args, " ");
+    berth_redis_args_append(&ledger->args, ledger->data_set.attempt);
+    berth_redis_args_close(&ledger->args);
 }
 
 static void add_digest(struct berth_redis_args *args, const struct berth_command *command) {
@@ -89,9 +108,10 @@ static enum berth_rc claim(struct berth_ledger *ledger, const struct berth_claim
     if (rc != BERTH_OK) {
         return rc;
     }
-    berth_redis_client_script_words(args, 2);
+    berth_redis_client_script_words(args, 2 + GUARD_KEYS);
     add_space_key(ledger, call->command);
-    add_key(ledger, "command:", call->command->id, "");
+    ledger_add_key(ledger, "command:", call->command->id, "");
+    add_guard_keys(ledger);
 
     add_holder(ledger, call->command);
     add_digest(args, call->command);
@@ -104,6 +124,8 @@ static enum berth_rc claim(struct berth_ledger *ledger, const struct berth_claim
     berth_redis_args_flag(args, call->take_over);
     berth_redis_args_number(args, call->mark.token);
     berth_redis_args_number(args, call->mark.renewals);
+    berth_redis_args_flag(args, ledger_is_before_data_set(&ledger->data_set, call->source));
+    add_guard(ledger);
     return BERTH_OK;
 }
 
@@ -116,15 +138,17 @@ static enum berth_rc remember(struct berth_ledger *ledger, const struct berth_re
     if (rc != BERTH_OK) {
         return rc;
     }
-    berth_redis_client_script_words(args, 2);
+    berth_redis_client_script_words(args, 2 + GUARD_KEYS);
     add_space_key(ledger, call->command);
-    add_key(ledger, "command:", call->command->id, "");
+    ledger_add_key(ledger, "command:", call->command->id, "");
+    add_guard_keys(ledger);
 
     add_holder(ledger, call->command);
     berth_redis_args_number(args, call->token);
     size_t fields = args->count;
     space_fields_add(args, call->before, call->before->version);
     space_fields_join(args, fields);
+    add_guard(ledger);
     return BERTH_OK;
 }
 
@@ -150,12 +174,13 @@ static enum berth_rc store(struct berth_ledger *ledger, const struct berth_store
     if (rc != BERTH_OK) {
         return rc;
     }
-    berth_redis_client_script_words(args, 5);
+    berth_redis_client_script_words(args, 5 + GUARD_KEYS);
     add_space_key(ledger, command);
-    add_key(ledger, "command:", command->id, "");
-    add_key(ledger, "registry:", command->registry, "");
-    add_key(ledger, "registry:", command->registry, ":public");
-    add_key(ledger, "sequence", "", "");
+    ledger_add_key(ledger, "command:", command->id, "");
+    ledger_add_key(ledger, "registry:", command->registry, "");
+    ledger_add_key(ledger, "registry:", command->registry, ":public");
+    ledger_add_key(ledger, "sequence", "", "");
+    add_guard_keys(ledger);
 
     add_holder(ledger, command);
     berth_redis_args_number(args, call->token);
@@ -168,12 +193,13 @@ static enum berth_rc store(struct berth_ledger *ledger, const struct berth_store
     berth_redis_args_text(args, becomes_word(call));
     berth_redis_args_flag(args, call->free_lane);
     add_space_name(args, command);
-    add_key(ledger, "workspace:", "", "");
+    ledger_add_key(ledger, "workspace:", "", "");
     berth_redis_args_bytes(args, publication->data + publication->result_len,
                            publication->len - publication->result_len);
     if (call->write_state) {
         space_fields_add(args, &call->outcome->after, call->token);
     }
+    add_guard(ledger);
     return BERTH_OK;
 }
 
@@ -186,16 +212,18 @@ static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renew
     if (rc != BERTH_OK) {
         return rc;
     }
-    berth_redis_client_script_words(args, count);
+    berth_redis_client_script_words(args, count + GUARD_KEYS);
     for (size_t i = 0; i < count; i++) {
         add_space_key(ledger, lanes[i].command);
     }
+    add_guard_keys(ledger);
     berth_redis_args_text(args, ledger->instance);
     berth_redis_args_text(args, ledger->incarnation);
     for (size_t i = 0; i < count; i++) {
         berth_redis_args_text(args, lanes[i].command->id);
         berth_redis_args_number(args, lanes[i].token);
     }
+    add_guard(ledger);
     return BERTH_OK;
 }
 
@@ -223,7 +251,7 @@ static enum berth_rc settled(struct berth_ledger *ledger, const struct berth_led
     }
     berth_redis_client_script_words(args, commands_count + bases_count);
     for (size_t i = 0; i < commands_count; i++) {
-        add_key(ledger, "command:", commands[i].command_id, "");
+        ledger_add_key(ledger, "command:", commands[i].command_id, "");
     }
     for (size_t i = 0; i < bases_count; i++) {
         add_base_key(ledger, &bases[i]);
@@ -249,7 +277,7 @@ static enum berth_rc bases(struct berth_ledger *ledger, const struct berth_base 
         return rc;
     }
     berth_redis_client_script_words(args, 1 + count);
-    add_key(ledger, "epoch", "", "");
+    ledger_add_key(ledger, "epoch", "", "");
     for (size_t i = 0; i < count; i++) {
         add_base_key(ledger, &partitions[i]);
     }

@@ -5,6 +5,9 @@
  * It performs and reports; it decides and repeats nothing. What it keeps in Redis is a documented
  * contract (docs/redis.md, design 6). One on each loop; it works on the loop's thread only.
  *
+ * It works only in a data set that is whole and not older than this worker has seen it (design 4.9);
+ * while it isn't, the ledger is unavailable. How it is brought up: io/ledger_rebuild.h.
+ *
  * A call that was taken is answered exactly once, from the loop, in no order that may be relied on.
  * "Unavailable" is an answer too: then the script may have run or not, or may even run later.
  */
@@ -19,6 +22,7 @@
 #include "berth/base/result.h"
 #include "berth/codec/events.h"
 #include "berth/core/ledger_call.h"
+#include "berth/io/ledger_rebuild.h"
 
 struct berth_ledger;
 struct event_base; /* libevent's. */
@@ -54,6 +58,8 @@ struct berth_ledger_config {
     void (*on_state)(void *ctx, bool available, const char *why);
     /* Something that an operator should mend, or a call that Redis refused (the first in a row). */
     void (*on_warning)(void *ctx, const char *text);
+    /* See io/ledger_rebuild.h. May be NULL when rebuilding is never allowed. */
+    void (*on_rebuild)(void *ctx, enum berth_rebuild_event event);
     void *ctx;
 };
 

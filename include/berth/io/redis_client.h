@@ -25,7 +25,7 @@ struct berth_redis_client;
 struct event_base; /* libevent's. */
 struct redisReply; /* hiredis'. */
 
-#define BERTH_REDIS_SCRIPTS_MAX 8
+#define BERTH_REDIS_SCRIPTS_MAX 16
 
 /* A Lua script, loaded at every connect and called by its index. Borrowed for ever. */
 struct berth_redis_script {

@@ -10,9 +10,10 @@
 --       9 now (ms): received_at of a first claim
 --       10 "1": the same call again, because no reply came
 --       11 "1": take the lane from another holder if it bears this mark: 12 token, 13 renewals
+--       14 "1": the record is older than the data set: it may have been claimed in one that was lost
 --
 -- Replies
---   taken, token, attempts, received_at, first, before, state
+--   taken, token, attempts, received_at, first, before, state, sequence (nil: not raised)
 --   stored, same source, state current, publication (what is left of it), version
 --   held, instance, incarnation, command id, token, renewals
 --   reused | too_old | in_future
@@ -66,7 +67,7 @@ if lane_id and not repetition then
     redis.call('HSET', space, 'verified_at', '0')
     verified_at = '0'
 end
-local known = false
+local known, sequence = false, false
 if state then
     known = table.concat(redis.call('HGETALL', space), '\n')
 end
@@ -81,6 +82,7 @@ else
         (tonumber(token) or 0) + 1, clock[1] * 1000000 + clock[2]))
     redis.call('HSET', space, 'token', token, 'renewals', '0', 'holder_instance', instance,
         'holder_incarnation', incarnation, 'holder_command', id)
+    sequence = raise()
     if may_expire then
         redis.call('PERSIST', space)
     end
@@ -93,6 +95,8 @@ if failed_elsewhere or not known_digest then
     fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now}
     if failed_elsewhere then
         redis.call('DEL', command)
+    end
+    if failed_elsewhere or ARGV[14] == '1' then
         earlier = '1'
         fields[#fields + 1] = 'earlier'
         fields[#fields + 1] = earlier
@@ -118,4 +122,4 @@ end
 
 local first = tonumber(attempts) == 1 and not earlier
 return {'taken', token, attempts, received_at, first and 1 or 0, before,
-    known == before and '=' or known}
+    known == before and '=' or known, sequence}

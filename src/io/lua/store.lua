@@ -15,7 +15,7 @@
 -- The sets of workspaces are named by the bindings, and so are not among KEYS.
 --
 -- Replies
---   stored   now, or by an earlier run of this call
+--   stored, sequence   now; without the sequence: by an earlier run of this call
 --   already, same source, state current, publication, version   another outcome was stored first
 --   held     another holds the lane, or has held it since
 --   gone     the claim isn't known here (any more)
@@ -157,6 +157,6 @@ if rest ~= '' then
 end
 redis.call('HDEL', command, 'before')
 redis.call('PEXPIRE', command, memory)
-redis.call('INCR', sequence)
+local raised = redis.call('INCR', sequence)
 let_go()
-return {'stored'}
+return {'stored', raised}

@@ -1,0 +1,24 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- GUARD (design 4.9): the head of every script that works on the ledger. Nothing is claimed, stored
+-- or renewed in a data set that isn't whole, or that is older than the caller has seen it.
+--
+-- It takes its own words off the ends, so that the script behind it counts only its own:
+-- KEYS  ..., epoch, sequence
+-- ARGV  ..., id of the data set, the highest sequence that the caller has seen
+--
+-- Reply: stale   the script did nothing; the caller has to look at the data set again
+--
+-- raise() makes whoever saw its result notice when what was written is lost.
+
+local guard_sequence = table.remove(KEYS)
+local guard_epoch = table.remove(KEYS)
+local guard_seen = tonumber(table.remove(ARGV))
+local guard_id = table.remove(ARGV)
+if redis.call('GETRANGE', guard_epoch, 0, 35) ~= guard_id
+    or (tonumber(redis.call('GET', guard_sequence)) or 0) < guard_seen then
+    return {'stale'}
+end
+local function raise()
+    return redis.call('INCR', guard_sequence)
+end
+

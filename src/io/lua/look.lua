@@ -1,0 +1,44 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- LOOK (design 4.9): is the data set whole, and as new as the caller has seen it? If not: may the
+-- caller make it anew?
+--
+-- KEYS  1 epoch, 2 sequence, 3 lock of the rebuild
+-- ARGV  1 "look": only look; "begin": take the lock if it can be had, or keep it; "drop": give it up
+--       2 incarnation, 3 id of the attempt, 4 the highest sequence seen, 5 life of the lock (ms)
+--
+-- Replies
+--   open, epoch, sequence   it can be worked on
+--   begun                   the lock is the caller's, for this attempt
+--   busy, instance          another worker makes it anew
+--   closed                  nobody does
+--
+-- The lock holds "<incarnation> <attempt>". An incarnation may take its own lock under a new
+-- attempt: then the attempt before was cut off, and its late calls find another lock.
+
+local epoch, lock = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[3])
+local sequence = redis.call('GET', KEYS[2]) or '0'
+local what, incarnation, seen, life = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
+local attempt = incarnation .. ' ' .. ARGV[3]
+
+if what == 'drop' then
+    if lock == attempt then
+        redis.call('DEL', KEYS[3])
+    end
+    return {'closed'}
+end
+
+local whole = epoch and string.match(epoch, '^[%x-]+ %d+')
+if whole and tonumber(sequence) >= seen then
+    return {'open', epoch, sequence}
+end
+-- Older than it was, or not of our making. Others may not have seen that: nobody works on it now.
+redis.call('DEL', KEYS[1])
+
+if lock and string.sub(lock, 1, #incarnation) ~= incarnation then
+    return {'busy', string.sub(lock, 1, #incarnation)}
+end
+if what == 'look' then
+    return {'closed'}
+end
+redis.call('SET', KEYS[3], attempt, 'PX', life)
+return {'begun'}

@@ -100,6 +100,8 @@ enum berth_rc berth_ledger_rebuild_put(struct berth_ledger *ledger, const char *
     }
     struct berth_redis_args *args = &ledger->args;
     char name[NAME_TEXT + 1];
+    struct berth_space_state cold = *state; /* Its texts are borrowed until the call is made. */
+    cold.verified_at_ms = 0;
     snprintf(name, sizeof(name), "%s/%s", registry, space);
     berth_redis_client_script_words(args, 4);
     ledger_add_key(ledger, "rebuild", "", "");
@@ -113,8 +115,6 @@ enum berth_rc berth_ledger_rebuild_put(struct berth_ledger *ledger, const char *
     berth_redis_args_text(args, name);
     ledger_add_key(ledger, "workspace:", "", "");
     if (present) {
-        struct berth_space_state cold = *state;
-        cold.verified_at_ms = 0;
         space_fields_add(args, &cold, state->version);
     }
     return berth_redis_client_run(ledger->client, LEDGER_PUT, args, put, ledger);

@@ -172,11 +172,11 @@ static bool read_renew(const redisReply *reply, size_t lanes, struct ledger_repl
 }
 
 static bool read_bases(const redisReply *reply, size_t count, struct ledger_reply *ret) {
-    if (verdict_is(reply, "unknown")) {
+    if (ledger_reply_is(reply, "unknown")) {
         ret->answer.unavailable = true;
         return true;
     }
-    if (!verdict_is(reply, "bases") || reply->elements != 1 + count) {
+    if (!ledger_reply_is(reply, "bases") || reply->elements != 1 + count) {
         return false;
     }
     ret->bases = calloc(count, sizeof(*ret->bases));
@@ -204,7 +204,7 @@ static bool read_kind(const redisReply *reply, size_t count, struct ledger_reply
     case BERTH_LEDGER_RENEW:
         return read_renew(reply, count, ret);
     case BERTH_LEDGER_SETTLED:
-        return verdict_is(reply, "settled");
+        return ledger_reply_is(reply, "settled");
     case BERTH_LEDGER_BASES:
         return read_bases(reply, count, ret);
     }

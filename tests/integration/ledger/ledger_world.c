@@ -38,6 +38,7 @@ int world_setup(void **state) {
     assert_non_null(world);
     world_init(world, host, (uint16_t)strtol(colon + 1, NULL, 10));
     assert_string_equal(redis_says(world, "FLUSHALL"), "OK");
+    world_begin_data_set(world);
     *state = world;
     return 0;
 }
@@ -46,6 +47,21 @@ int world_teardown(void **state) {
     world_deinit(*state);
     free(*state);
     return 0;
+}
+
+void world_begin_data_set(struct world *world) {
+    assert_string_equal(redis_says(world, "SET berth:v1:epoch %s", WORLD_EPOCH " 1700000000000"),
+                        "OK");
+}
+
+void world_forget(struct world *world) {
+    static const char script[] =
+        "for _, key in ipairs(redis.call('KEYS', '*')) do\n"
+        "  if key ~= 'berth:v1:epoch' and key ~= 'berth:v1:sequence' then\n"
+        "    redis.call('DEL', key)\n"
+        "  end\n"
+        "end";
+    redis_says(world, "EVAL %s 0", script);
 }
 
 static void gave_up_cb(evutil_socket_t fd, short what, void *ctx) {

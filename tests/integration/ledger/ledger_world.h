@@ -57,7 +57,7 @@ struct worker {
 
 /* ---- The world ---- */
 
-/* For cmocka: *state becomes a world on BERTH_TEST_REDIS with nothing in it. */
+/* For cmocka: *state becomes a world on BERTH_TEST_REDIS with an empty data set. */
 int world_setup(void **state);
 int world_teardown(void **state);
 
@@ -66,6 +66,13 @@ void world_deinit(struct world *world);
 
 /* Turns the loop until done says so; fails after ten seconds. */
 void world_run_until(struct world *world, bool (*done)(void *ctx), void *ctx);
+
+/* What a rebuild leaves in an empty Redis: a data set that is whole. */
+#define WORLD_EPOCH "dddddddd-0000-4000-8000-000000000001"
+void world_begin_data_set(struct world *world);
+
+/* Deletes everything but the signs of the data set: to the workers it is the same one. */
+void world_forget(struct world *world);
 
 /* A command to Redis itself; the reply as text: an integer, a string, "(nil)", the elements of an
  * array with blanks between. Lives until the next two calls. */

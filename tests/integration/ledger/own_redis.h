@@ -18,7 +18,8 @@ struct own_redis {
 /* Chooses port and folder; nothing runs yet. */
 void own_redis_init(struct own_redis *redis);
 
-/* Starts it with these options on top (NULL at the end; NULL: none), and waits until it answers. */
+/* Starts it with these options on top (NULL at the end; NULL: none), and waits until it answers.
+ * One that is empty gets the signs of a data set. */
 void own_redis_start(struct own_redis *redis, const char *const *options);
 
 /* Ends it as an operator would; its data stays. Fine when it isn't running. */

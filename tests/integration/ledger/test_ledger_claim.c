@@ -410,7 +410,7 @@ static void test_a_damaged_space_is_not_known(void **state) {
         "updated_by xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx-and-more",
     };
     for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
-        redis_says(world, "FLUSHALL");
+        world_forget(world);
         struct berth_command first = a_command(1, "team-a");
         struct berth_command second = a_command(2, "team-a");
         struct berth_source source = a_source(10);

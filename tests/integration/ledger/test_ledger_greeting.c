@@ -148,6 +148,8 @@ static void test_a_login_is_used_and_a_wrong_one_is_named(void **state) {
     assert_non_null(strstr(worker.why, "NOAUTH"));
     worker_deinit(&worker);
 
+    assert_string_equal(redis_says(&outage.world, "AUTH s3cret"), "OK");
+    world_begin_data_set(&outage.world);
     static const char *const usernames[] = {NULL, "", "default"};
     for (int i = 0; i < 3; i++) {
         impatient_config(&outage.world, &worker, &config);
@@ -167,6 +169,10 @@ static void test_database_and_prefix_are_where_the_keys_go(void **state) {
     worker_config(world, &worker, 1, &config);
     config.database = 3;
     config.prefix = "other:";
+    redis_says(world, "DEL berth:v1:epoch");
+    redis_says(world, "SELECT 3");
+    redis_says(world, "SET other:epoch %s", WORLD_EPOCH " 1700000000000");
+    redis_says(world, "SELECT 0");
     worker_start(&worker, &config);
     worker_wait_available(&worker);
     struct berth_space_state space = a_space(BERTH_PUBLIC, NULL, 0);
@@ -258,26 +264,6 @@ static void test_what_an_operator_should_mend_is_said_once(void **state) {
     outage_deinit(&outage);
 }
 
-static bool epoch_is_there(void *ctx) {
-    return strcmp(redis_says(ctx, "EXISTS berth:v1:epoch"), "1") == 0;
-}
-
-/* An epoch that changes would say that the data set was lost. */
-static void test_the_epoch_begins_once(void **state) {
-    struct world *world = *state;
-    struct worker worker;
-    worker_init(world, &worker, 1);
-    world_run_until(world, epoch_is_there, world);
-    worker_deinit(&worker);
-    redis_says(world, "SET berth:v1:epoch before");
-    worker_init(world, &worker, 2);
-    struct berth_command command = a_command(1, "team-a");
-    struct berth_source source = a_source(10);
-    take(&worker, &command, &source); /* Answered after the epoch was asked for. */
-    assert_string_equal(redis_says(world, "GET berth:v1:epoch"), "before");
-    worker_deinit(&worker);
-}
-
 static void test_a_configuration_that_would_break_the_keys_is_refused(void **state) {
     struct worker worker;
     struct berth_ledger_config good;
@@ -308,7 +294,6 @@ int main(void) {
         TEST(database_and_prefix_are_where_the_keys_go),
         TEST(a_replica_is_refused_until_it_is_the_master),
         TEST_OWN(what_an_operator_should_mend_is_said_once),
-        TEST(the_epoch_begins_once),
         TEST(a_configuration_that_would_break_the_keys_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,9 +112,9 @@ static void test_a_store_whose_claim_is_gone_can_be_claimed_and_stored_again(voi
     struct berth_space_state space = a_space(BERTH_PUBLIC, NULL, 0);
     struct berth_command command = a_command(1, "team-a");
     struct berth_source source = a_source(10);
-    static const char *const losses[] = {"FLUSHALL", "DEL " SPACE_KEY, "DEL " COMMAND_KEY(1)};
+    static const char *const losses[] = {"DEL " SPACE_KEY, "DEL " COMMAND_KEY(1)};
     for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
-        redis_says(world, "FLUSHALL");
+        world_forget(world);
         int64_t token = take(&worker, &command, &source)->token;
         redis_says(world, losses[i]);
         struct berth_ledger_call call =
@@ -137,7 +137,7 @@ static void test_a_lane_stays_held_while_a_write_is_unknown(void **state) {
     struct berth_space_state space = a_space(BERTH_PUBLIC, NULL, 0);
     const struct berth_space_state *afters[] = {NULL, &gone, &space};
     for (int i = 0; i < 3; i++) {
-        redis_says(*state, "FLUSHALL");
+        world_forget(*state);
         struct berth_command first = a_command(1, "team-a");
         struct berth_command second = a_command(2, "team-a");
         struct berth_source source = a_source(10);
@@ -215,7 +215,7 @@ static void test_remembering_without_the_lane_says_so(void **state) {
     assert_true(worker_ask(&one, &call, NULL)->answer.remember.lost);
     assert_string_equal(redis_says(world, "HEXISTS " COMMAND_KEY(1) " before"), "0");
 
-    redis_says(world, "FLUSHALL");
+    world_forget(world);
     call.remember.token = take(&one, &first, &source)->token;
     redis_says(world, "DEL " COMMAND_KEY(1));
     assert_true(worker_ask(&one, &call, NULL)->answer.remember.lost);

@@ -49,7 +49,7 @@ static void test_a_store_writes_outcome_space_and_indexes(void **state) {
                         "alpha/team-a");
     assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
     assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:red 0 -1"), "alpha/team-a");
-    assert_string_equal(redis_says(world, "GET berth:v1:sequence"), "1");
+    assert_string_equal(redis_says(world, "GET berth:v1:sequence"), "2");
     assert_string_equal(
         redis_says(world, "HMGET " COMMAND_KEY(1) " kind result rest source before"),
         "SUCCEEDED one |more berth.commands.alpha 3 10 (nil)");

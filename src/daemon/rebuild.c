@@ -132,7 +132,7 @@ static void begin(struct worker *worker) {
     rebuild->begun_ms = berth_clock_monotonic_ms();
     rebuild->read = 0;
     rebuild->skipped = 0;
-    berth_log(BERTH_LOG_WARNING, "rebuild.begun", "from=%s",
+    berth_log(BERTH_LOG_INFO, "rebuild.begun", "from=%s",
               worker->config->topics.spaces);
     move_to(rebuild, MEASURING);
     if (berth_kafka_rebuild_ends(rebuild->kafka, &error) != BERTH_OK) {
@@ -346,7 +346,7 @@ void worker_rebuild_available(struct worker *worker) {
     if (rebuild->phase != OPENING) {
         return;
     }
-    berth_log(BERTH_LOG_WARNING, "rebuild.done",
+    berth_log(BERTH_LOG_INFO, "rebuild.done",
               "states=%" PRIu64 " skipped=%" PRIu64 " partitions=%zu ms=%" PRId64, rebuild->read,
               rebuild->skipped, rebuild->beginnings_count,
               berth_clock_monotonic_ms() - rebuild->begun_ms);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
@@ -16,6 +17,7 @@
 #define START_TIMEOUT_MS   10000
 #define TAKE_TIMEOUT_MS    500
 #define DESTROY_TIMEOUT_MS 2000
+#define RETRY_MS           50
 
 /* What the job does. NONE: it is idle. */
 enum task {
@@ -82,14 +84,39 @@ static enum berth_rc read_ends_of(rd_kafka_t *handle, int64_t until_ms,
     return BERTH_OK;
 }
 
+/* What brokers say while the group's coordinator is new, or moves. */
+static bool may_pass(rd_kafka_resp_err_t err) {
+    switch ((int)err) {
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static rd_kafka_resp_err_t ask_committed(rd_kafka_t *handle, const char *group, int64_t until_ms,
+                                         const rd_kafka_topic_partition_list_t *list,
+                                         rd_kafka_topic_partition_list_t **ret_committed) {
+    for (;;) {
+        int64_t left_ms = until_ms - berth_clock_monotonic_ms();
+        rd_kafka_resp_err_t err = berth_kafka_committed(
+            handle, group, list, left_ms > 1 ? (int)left_ms : 1, ret_committed);
+        if (!may_pass(err) || left_ms <= RETRY_MS) {
+            return err;
+        }
+        (void)usleep(RETRY_MS * 1000);
+    }
+}
+
 /* Whether the group committed anything; a partition whose offset is undecided counts. */
 static enum berth_rc read_committed(rd_kafka_t *handle, const char *group, int64_t until_ms,
                                     const rd_kafka_topic_partition_list_t *list, bool *ret_some,
                                     struct berth_error *reterr) {
     rd_kafka_topic_partition_list_t *committed = NULL;
-    int64_t left_ms = until_ms - berth_clock_monotonic_ms();
-    rd_kafka_resp_err_t err =
-        berth_kafka_committed(handle, group, list, left_ms > 1 ? (int)left_ms : 1, &committed);
+    rd_kafka_resp_err_t err = ask_committed(handle, group, until_ms, list, &committed);
     for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && i < committed->cnt; i++) {
         const rd_kafka_topic_partition_t *partition = &committed->elems[i];
         bool undecided = partition->err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;

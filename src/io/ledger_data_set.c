@@ -228,7 +228,7 @@ static void begun(struct berth_ledger *ledger) {
         return;
     }
     (void)move_to(data_set, DATA_SET_REBUILDING);
-    say(ledger, "its data set is gone or older than it was, and is being rebuilt");
+    say(ledger, "its data set is missing or older than it was, and is being rebuilt");
     ledger->on_rebuild(ledger->ctx, BERTH_REBUILD_BEGUN);
 }
 
@@ -249,7 +249,7 @@ static void looked(void *ctx, const struct redisReply *reply) {
         close_it(ledger, LOOK_CLOSED_MS, why);
     } else if (ledger_reply_is(reply, "closed")) {
         close_it(ledger, LOOK_CLOSED_MS,
-                 "its data set is gone or older than it was, and waits for being rebuilt");
+                 "its data set is missing or older than it was, and waits for being rebuilt");
     } else {
         snprintf(why, sizeof(why), "its data set can't be looked at: %s", ledger_reply_text(reply));
         close_it(ledger, LOOK_GAVE_UP_MS, why);
@@ -319,7 +319,7 @@ void ledger_data_set_stale(struct berth_ledger *ledger) {
     }
     (void)move_to(&ledger->data_set, DATA_SET_LOOKING);
     look(ledger);
-    say(ledger, "its data set has changed, is gone or is older than it was");
+    say(ledger, "its data set has changed, is missing or older than it was");
 }
 
 void ledger_data_set_connected(struct berth_ledger *ledger, bool ready, const char *why) {

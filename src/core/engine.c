@@ -333,8 +333,8 @@ int64_t berth_engine_wake_at_ms(const struct berth_engine *engine) {
 void item_move(struct berth_engine *engine, struct item *item, enum item_state to) {
     static const unsigned moves[ITEM_STATES] = {
         [ITEM_QUEUED] = TO(ITEM_CLAIMING) | TO(ITEM_READY),
-        [ITEM_CLAIMING] = TO(ITEM_CLAIMING) | TO(ITEM_WAITING) | TO(ITEM_RUNNING) |
-                          TO(ITEM_STORING) | TO(ITEM_READY),
+        [ITEM_CLAIMING] = TO(ITEM_CLAIMING) | TO(ITEM_WAITING) | TO(ITEM_REMEMBERING) |
+                          TO(ITEM_RUNNING) | TO(ITEM_STORING) | TO(ITEM_READY),
         [ITEM_WAITING] = TO(ITEM_CLAIMING),
         [ITEM_REMEMBERING] = TO(ITEM_RUNNING) | TO(ITEM_CLAIMING),
         [ITEM_RUNNING] = TO(ITEM_REMEMBERING) | TO(ITEM_BACKING_OFF) | TO(ITEM_READING_BACK) |
@@ -368,6 +368,7 @@ void item_release(struct berth_engine *engine, struct item *item) {
     }
     engine_disarm(engine, &item->timer);
     item_drop_outcome(engine, item);
+    item_drop_before(engine, item);
     struct partition *partition = item->partition;
     if (partition != NULL) {
         TAILQ_REMOVE(&partition->window, item, in_window);
@@ -396,6 +397,10 @@ void item_drop_outcome(struct berth_engine *engine, struct item *item) {
         berth_pool_free(engine->pool, item->outcome);
         item->outcome = NULL;
     }
+}
+
+void item_drop_before(struct berth_engine *engine, struct item *item) {
+    berth_space_state_deinit(&item->before, engine->pool);
 }
 
 void berth_engine_notice_left(struct berth_engine *engine) {

@@ -237,6 +237,7 @@ static void on_held(struct berth_engine *engine, struct item *item,
                     const struct berth_claim_answer *claim) {
     /* Whoever holds the lane now may have changed the space: what was decided before is void. */
     item_drop_outcome(engine, item);
+    item_drop_before(engine, item);
 
     bool same = item->mark_seen && item->mark.token == claim->mark.token &&
                 item->mark.renewals == claim->mark.renewals;
@@ -331,6 +332,9 @@ void claim_lost(struct berth_engine *engine, struct item *item) {
     engine_notice(engine, item, "lane.lost", "token=", text_number(item->token, token), NULL);
     claim_let_go(engine, item);
     engine_disarm(engine, &item->timer);
+    if (item->work != NULL && item->work->before_known) {
+        berth_space_state_copy(&item->before, &item->work->before, engine->pool);
+    }
     work_end(engine, item);
     item_drop_outcome(engine, item);
     item->mark_seen = false;

@@ -110,6 +110,9 @@ struct item {
     bool mark_seen;
     struct berth_lane_mark mark; /* What the lane bore when last seen held by another ... */
     int64_t mark_since_ms;       /* ... and since when, on our clock. */
+    /* What the command met, of a claim that was lost; for the case that Redis lost it, too. UNKNOWN:
+     * none. */
+    struct berth_space_state before;
 
     /* The work. Alive from TAKEN to the end of STORING. */
     struct berth_work *work;
@@ -258,6 +261,7 @@ void item_release(struct berth_engine *engine, struct item *item);
 /* The outcome of an item, made empty when there was none. */
 struct berth_outcome *item_outcome(struct berth_engine *engine, struct item *item);
 void item_drop_outcome(struct berth_engine *engine, struct item *item);
+void item_drop_before(struct berth_engine *engine, struct item *item);
 
 /* ---- engine_intake.c ---- */
 

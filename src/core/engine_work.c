@@ -37,12 +37,18 @@ void work_start(struct berth_engine *engine, struct item *item,
     bool cold = !first_claim || item->take_over || claim->state.knowledge == BERTH_SPACE_UNKNOWN ||
                 claim->state.verified_at_ms < engine->wall_ms - engine->config->cold_after_ms;
 
+    /* When Redis lost its data under the claim before: what was met then is remembered again. */
+    bool lost_before =
+        !claim->before_known && item->before.knowledge != BERTH_SPACE_UNKNOWN;
+    const struct berth_space_state *before = lost_before ? &item->before : &claim->before;
+
     BERTH_ASSERT(item->work == NULL);
     item->work = berth_pool_alloc(engine->pool, sizeof(*item->work));
     berth_work_init(item->work, &item->command, &plan_registry, &engine->plan_settings,
                     engine->pool);
-    berth_work_claimed(item->work, first_claim, claim->before_known, &claim->before, &claim->state,
-                       cold);
+    berth_work_claimed(item->work, first_claim, claim->before_known || lost_before, before,
+                       &claim->state, cold);
+    item_drop_before(engine, item);
     item->burned = 0;
     item->failures = 0;
     item->read_backs = 0;
@@ -50,6 +56,10 @@ void work_start(struct berth_engine *engine, struct item *item,
     item->burn = false;
     item->retry_after_ms = 0;
     item->last_error[0] = '\0';
+    if (lost_before) {
+        claim_remember(engine, item);
+        return;
+    }
     item_move(engine, item, ITEM_RUNNING);
     work_go_on(engine, item);
 }

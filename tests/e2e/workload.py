@@ -84,9 +84,10 @@ class StageCase(unittest.TestCase):
 
     build: Any = None
     partitions = 3
+    quick_leases = False
 
     def setUp(self) -> None:
-        self.stage = self.enterContext(Stage(self.build, self.partitions))
+        self.stage = self.enterContext(Stage(self.build, self.partitions, self.quick_leases))
         self.addCleanup(self.show_logs_of_failure)
 
     def show_logs_of_failure(self) -> None:

@@ -231,6 +231,26 @@ class Redis(Service):
             with connection.makefile("rb") as stream:
                 return read_redis_reply(stream)
 
+    # What is in its files.
+
+    def kill_and_lose_data(self) -> None:
+        """SIGKILL, and its files are gone."""
+        self.kill()
+        shutil.rmtree(self.folder / "appendonlydir")
+
+    def copy_data(self) -> Path:
+        """A copy of its files as they are now. Nothing may be asked of it meanwhile."""
+        copy = self.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.folder / "appendonlydir", copy)
+        return copy
+
+    def stop_and_restore(self, copy: Path) -> None:
+        """An orderly stop; at its next start it is as it was when the copy was made."""
+        self.stop()
+        shutil.rmtree(self.folder / "appendonlydir")
+        shutil.copytree(copy, self.folder / "appendonlydir")
+
     def hash(self, key: str) -> dict[str, str]:
         flat = self.ask("HGETALL", key)
         return dict(zip(flat[::2], flat[1::2]))

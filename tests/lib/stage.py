@@ -24,6 +24,17 @@ DEPLOYMENT = "demo"
 SESSION_TIMEOUT_S = 6
 # Design 4.7: how long a restarted worker leaves the lanes of its own earlier run alone.
 GRACE_S = 2
+# For tests that wait for a lease to end: as short as can be.
+QUICK_LEASE_S = 5
+QUICK_LEASES = {
+    "berth": [
+        f"lease_ms = {QUICK_LEASE_S * 1000}",
+        "renew_ms = 1500",
+        "restart_grace_ms = 1000",
+    ],
+    "redis": ["timeout_ms = 1000"],
+    "registry": ["connect_timeout_ms = 1000", "request_timeout_ms = 1500"],
+}
 REGISTRY_UIDS = {
     "alpha": "5a9be1a4-23a3-4f0e-9d5e-0c9f5f5f7a01",
     "beta": "5a9be1a4-23a3-4f0e-9d5e-0c9f5f5f7a02",
@@ -82,9 +93,16 @@ class Stage:
     Kafka is real (REAL), or the sandbox's embedded one (EMBEDDED), which needs no Java and proves
     nothing about transactions: for the demo only."""
 
-    def __init__(self, build: Path, partitions: int = 3, kafka: str = REAL) -> None:
+    def __init__(
+        self,
+        build: Path,
+        partitions: int = 3,
+        kafka: str = REAL,
+        quick_leases: bool = False,
+    ) -> None:
         self.build = build.resolve()
         self.partitions = partitions
+        self.quick_leases = quick_leases
         self.folder = Path(tempfile.mkdtemp(prefix="berth-stage-"))
         self.kafka_kind = kafka
         self.redis = Redis(self.folder / "redis")
@@ -172,6 +190,7 @@ class Stage:
             # It does not know static members: a restart would wait for the session to end.
             *(["static_membership = no"] if self.kafka_kind == EMBEDDED else []),
             "log_level = info",
+            *(QUICK_LEASES["berth"] if self.quick_leases else []),
             "[kafka]",
             f"bootstrap.servers = {self.kafka_address}",
             f"session.timeout.ms = {SESSION_TIMEOUT_S * 1000}",
@@ -179,6 +198,7 @@ class Stage:
             *(["fetch.wait.max.ms = 10"] if self.kafka_kind == EMBEDDED else []),
             "[redis]",
             f"address = {self.redis.address}",
+            *(QUICK_LEASES["redis"] if self.quick_leases else []),
         ]
         for name, uid in REGISTRY_UIDS.items():
             lines += [
@@ -188,6 +208,7 @@ class Stage:
                 f"username = {self.sandbox.user}",
                 f"password_file = {self.sandbox.password_file}",
                 "dedicated = yes",
+                *(QUICK_LEASES["registry"] if self.quick_leases else []),
             ]
         return "\n".join(lines) + "\n"
 

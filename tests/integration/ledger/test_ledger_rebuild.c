@@ -117,10 +117,10 @@ static void test_an_empty_redis_becomes_a_data_set(void **state) {
     assert_string_equal(redis_says(world, "EXISTS " LOCK_KEY), "0");
     assert_non_null(strstr(redis_says(world, "GET " EPOCH_KEY), "\nberth.commands.alpha 3 50"));
     assert_true(strtoll(redis_says(world, "GET berth:v1:sequence"), NULL, 10) > 1000000000000000);
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha"), "alpha/team-a");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:registry:alpha:public"),
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha 0 -1"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:registry:alpha:public 0 -1"),
                         "alpha/team-a");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:workspace:blue"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
     /* Cold, and no token comes that isn't above its version. */
     assert_string_equal(redis_says(world, "HMGET " SPACE_KEY " version token verified_at"),
                         "77 77 0");
@@ -270,7 +270,7 @@ static void test_an_older_copy_keeps_what_is_as_new_and_becomes_cold(void **stat
     struct berth_space_state same = a_version(version, &other, 1);
     put(&builder, &older);
     put(&builder, &same);
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:workspace:blue"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
     assert_string_equal(redis_says(world, "HMGET " SPACE_KEY " verified_at binding:red"),
                         "0 18 0badc0de active");
     assert_string_equal(redis_says(world, "HEXISTS berth:v1:space:alpha/team-b holder_command"),
@@ -317,7 +317,7 @@ static void test_a_tombstone_removes_a_space_from_everywhere(void **state) {
     struct berth_space_state again = a_version(9, &binding, 1);
     put(&builder, &again);
     assert_string_equal(redis_says(world, "PTTL " SPACE_KEY), "-1");
-    assert_string_equal(redis_says(world, "SMEMBERS berth:v1:workspace:blue"), "alpha/team-a");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
     worker_deinit(&builder.worker);
 }
 
@@ -355,7 +355,7 @@ static void test_a_rebuild_cut_off_anywhere_can_be_repeated(void **state) {
         put(&two, &second);
         open_it(&two);
         assert_string_equal(redis_says(world, "HMGET " SPACE_KEY " version verified_at"), "8 0");
-        assert_string_equal(redis_says(world, "SMEMBERS berth:v1:workspace:blue"), "alpha/team-a");
+        assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
         worker_deinit(&two.worker);
     }
 }

@@ -295,6 +295,32 @@ static void test_a_worker_remembers_that_it_asked_harbor_when_redis_does_not(voi
     world_finish(world);
 }
 
+/*
+ * Redis has lost what the command met, after it was partly done: the worker still knows it, and
+ * remembers it once more. Else the command would be told to have changed nothing.
+ */
+static void test_what_a_command_met_survives_the_loss_of_its_claim(void **state) {
+    (void)state;
+    struct world *world = served();
+    (void)world_project_made(world, "team-a");
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_ROBOT,
+                                          .count = 1,
+                                          .fault = WORLD_UNKNOWN_APPLIED});
+    const struct world_record *record =
+        world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "team-a", "alpha");
+    world_run(world, 4900);
+    assert_int_equal(world_traced(world, "harbor #1 POST /robots"), 1);
+    world_ledger_lose(world);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "claim #1"), 2);
+    assert_int_equal(world_traced(world, "remember #1"), 2);
+    assert_int_equal(world_traced(world, "harbor #1 POST /robots"), 1);
+    assert_string_equal(record->answer.code, "workspace.bound");
+    assert_true(record->answer.changed);
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_held_lane_is_taken_over_after_a_whole_lease_unchanged),
@@ -312,6 +338,7 @@ int main(void) {
         cmocka_unit_test(test_an_outcome_is_stored_again_when_the_claim_is_gone),
         cmocka_unit_test(test_the_stored_outcome_is_published_when_somebody_was_quicker),
         cmocka_unit_test(test_a_worker_remembers_that_it_asked_harbor_when_redis_does_not),
+        cmocka_unit_test(test_what_a_command_met_survives_the_loss_of_its_claim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

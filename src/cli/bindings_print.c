@@ -107,8 +107,7 @@ static void print_json(struct cli_bindings_print *print, int64_t as_of_ms,
     print->rc = berth_space_json_write_as_of(as_of_ms, space->registry, space->space, &space->state,
                                              &print->line);
     if (print->rc == BERTH_OK) {
-        (void)fwrite(print->line.data, 1, print->line.len, stdout);
-        (void)fputc('\n', stdout);
+        (void)fwrite(print->line.data, 1, print->line.len, stdout); /* With its newline. */
     } else {
         (void)cli_fault(BERTH_FAULT_MEMORY, NULL);
     }

@@ -26,6 +26,7 @@ static enum cli_exit wait_for(struct cli_lookups *lookups, struct waiting *waiti
                               enum berth_rc asked);
 static void answered(void *ctx, const struct berth_lookup_answer *answer);
 static void show(struct waiting *waiting, const struct berth_lookup_answer *answer);
+static bool is_refusal(const char *why);
 static enum cli_exit explain(const struct berth_config *config,
                              const struct berth_lookup_answer *answer);
 
@@ -122,6 +123,18 @@ static void show(struct waiting *waiting, const struct berth_lookup_answer *answ
     waiting->go_on = waiting->fn(waiting->ctx, answer) && answer->more;
 }
 
+/* A login that is wrong, or that may not do what lookups need: by Redis' own words and those of
+ * io/redis_greeting.c. */
+static bool is_refusal(const char *why) {
+    static const char *const words[] = {"refuses", "NOAUTH", "NOPERM"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(why, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What to do about it. Who refuses goes on refusing; who is away may be asked again. */
 static enum cli_exit explain(const struct berth_config *config,
                              const struct berth_lookup_answer *answer) {
@@ -137,8 +150,12 @@ static enum cli_exit explain(const struct berth_config *config,
                      (long long)config->redis.database);
         return CLI_FAILED;
     case BERTH_LOOKUP_REDIS_UNAVAILABLE:
-        cli_complain("%s", answer->why);
-        return strstr(answer->why, "refuses") != NULL ? CLI_FAILED : CLI_NO_ANSWER;
+        if (is_refusal(answer->why)) {
+            cli_complain("%s", answer->why);
+            return CLI_FAILED;
+        }
+        cli_complain("%s (is it running, and is address in [redis] right?)", answer->why);
+        return CLI_NO_ANSWER;
     case BERTH_LOOKUP_HARBOR_UNAVAILABLE:
         cli_complain("Redis doesn't know the space, and Harbor doesn't tell: %s", answer->why);
         return CLI_NO_ANSWER;

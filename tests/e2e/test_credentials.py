@@ -256,14 +256,18 @@ class Credentials(StageCase):
         self.assertIn("registry alpha at http://127.0.0.1:", said)
         self.stage.redis.ask("CLIENT", "PAUSE", "60000")
         said = self.refused("--workspace", "blue", status=NO_ANSWER)
-        self.assertIn(f"Redis at {self.stage.redis.address} doesn't answer: timed out", said)
+        self.assertIn(f"Redis at {self.stage.redis.address}: no reply for 2000 ms", said)
         self.stage.redis.kill()
         said = self.refused("--workspace", "blue", status=NO_ANSWER)
-        self.assertIn(f"Redis at {self.stage.redis.address} can't be reached", said)
+        self.assertIn(f"Redis at {self.stage.redis.address}: Connection refused", said)
 
     def test_a_name_that_berth_never_wrote_is_not_printed(self) -> None:
         self.bind("team-a", "blue")
-        self.stage.redis.ask("ZADD", "berth:v1:workspace:blue", "0", 'alpha/a":{},"b')
+        name = 'alpha/a":{},"b'
+        fields = dict(self.stage.redis.hash("berth:v1:space:alpha/team-a"))
+        words = [word for pair in fields.items() for word in pair]
+        self.stage.redis.ask("HSET", f"berth:v1:space:{name}", *words)
+        self.stage.redis.ask("ZADD", "berth:v1:workspace:blue", "0", name)
         said = self.refused("--workspace", "blue")
         self.assertIn("holds a space's name that isn't one", said)
 
@@ -277,7 +281,9 @@ class Credentials(StageCase):
     def test_redis_is_asked_with_the_configured_login_and_database(self) -> None:
         self.bind("team-a", "blue")
         expected = self.pull_secret("blue")
-        self.stage.redis.ask("ACL", "SETUSER", "reader", "on", ">sesame", "~*", "+@read", "+select")
+        (allowed,) = re.findall(r"\(`(\+@read [^`]+)`\)", PAGE.read_text())
+        who = ("ACL", "SETUSER", "reader", "on", ">sesame", "~*")
+        self.stage.redis.ask(*who, *allowed.split())
         password = self.stage.folder / "redis-password"
         password.touch(mode=0o600)
         login = f"[redis]\nusername = reader\npassword_file = {password}\n"
@@ -288,7 +294,12 @@ class Credentials(StageCase):
         password.write_text("wrong\n")
         done = self.with_configuration(self.configuration_with("[redis]\n", login), *words)
         self.assertEqual((done.returncode, done.stdout), (REFUSED, ""))
-        self.assertIn("refuses AUTH", done.stderr)
+        self.assertIn("refuses the login", done.stderr)
+        password.write_text("sesame\n")
+        self.stage.redis.ask(*who, "-@all", "+@read")
+        done = self.with_configuration(self.configuration_with("[redis]\n", login), *words)
+        self.assertEqual((done.returncode, done.stdout), (REFUSED, ""))
+        self.assertIn("NOPERM", done.stderr)
         other = self.configuration_with("[redis]\n", "[redis]\ndatabase = 3\n")
         done = self.with_configuration(other, *words)
         self.assertEqual((done.returncode, done.stdout), (REFUSED, ""))

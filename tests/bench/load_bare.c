@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bare transaction that berth's latency is compared with: at each point in time one result,
+ * one audit record and one state are due; those that are due go into one transaction with an
+ * offset, one transaction after the other, and nothing else is done. So it is berth's group commit
+ * without berth. Two latencies: from due to committed, and from due to seen by a reader.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load.h"
+
+#define KEY_BYTES  64
+#define TIMEOUT_MS 30000
+#define POLL_MS    10
+#define USEC       1000000.0
+#define HEADERS    8
+#define RECORDS    3
+
+/* As berth's result, audit record and state of a new space are (bytes of the value). */
+static const size_t value_bytes[RECORDS] = {380, 290, 190};
+
+struct bare {
+    rd_kafka_t *producer;
+    rd_kafka_topic_t *topics[RECORDS];
+    const char *offsets_topic;
+    rd_kafka_consumer_group_metadata_t *group;
+    struct load_reader reader;
+    size_t count;
+    int64_t *due_us;
+    int64_t *committed_us;
+    int64_t *seen_us;
+    size_t transactions;
+};
+
+static void set_up(struct bare *bare, char **words);
+static void *reader_thread(void *ctx);
+static void commit_due(struct bare *bare, size_t first, size_t end);
+static void produce(struct bare *bare, size_t number, size_t record);
+static void must(rd_kafka_error_t *take_error, const char *what);
+static void report(struct bare *bare);
+static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
+                                 void *opaque);
+
+void load_bare(int words_count, char **words) {
+    (void)words_count;
+    struct bare bare = {.offsets_topic = words[2]};
+    char *slash = strchr(words[6], '/');
+    if (slash == NULL) {
+        load_fail("COUNT/A_SECOND, not \"%s\"", words[6]);
+    }
+    *slash = '\0';
+    bare.count = load_number(words[6], "COUNT");
+    size_t a_second = load_number(slash + 1, "A_SECOND");
+    set_up(&bare, words);
+
+    int64_t started_us = load_now_us();
+    for (size_t i = 0; i < bare.count; i++) {
+        bare.due_us[i] = started_us + (int64_t)((double)i / (double)a_second * USEC);
+    }
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, reader_thread, &bare) != 0) {
+        load_fail("no thread for the reader");
+    }
+    size_t first = 0;
+    while (first < bare.count) {
+        int64_t now_us = load_now_us();
+        if (bare.due_us[first] > now_us) {
+            (void)usleep((useconds_t)(bare.due_us[first] - now_us));
+            continue;
+        }
+        size_t end = first;
+        while (end < bare.count && bare.due_us[end] <= now_us) {
+            end++;
+        }
+        commit_due(&bare, first, end);
+        first = end;
+    }
+    (void)pthread_join(thread, NULL);
+    report(&bare);
+    rd_kafka_consumer_group_metadata_destroy(bare.group);
+    load_reader_deinit(&bare.reader);
+    for (size_t i = 0; i < RECORDS; i++) {
+        rd_kafka_topic_destroy(bare.topics[i]);
+    }
+    rd_kafka_destroy(bare.producer);
+}
+
+static void set_up(struct bare *bare, char **words) {
+    /* As berth's own publisher is (docs/performance.md says why). */
+    static const char *const properties[] = {
+        "transactional.id", "bench-bare", "retry.backoff.ms", "10", "linger.ms", "1", NULL};
+    rd_kafka_conf_t *conf = load_conf(words[0], properties);
+    rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
+    bare->producer = load_handle(RD_KAFKA_PRODUCER, conf);
+    for (size_t i = 0; i < RECORDS; i++) {
+        bare->topics[i] = rd_kafka_topic_new(bare->producer, words[3 + i], NULL);
+    }
+    bare->group = rd_kafka_consumer_group_metadata_new(words[1]);
+    bare->due_us = load_memory(bare->count, sizeof(*bare->due_us));
+    bare->committed_us = load_memory(bare->count, sizeof(*bare->committed_us));
+    bare->seen_us = load_memory(bare->count, sizeof(*bare->seen_us));
+    must(rd_kafka_init_transactions(bare->producer, TIMEOUT_MS), "init_transactions");
+    load_reader_init(&bare->reader, words[0], words[3]);
+}
+
+static void *reader_thread(void *ctx) {
+    struct bare *bare = ctx;
+    int64_t last_us = load_now_us();
+    for (size_t seen = 0; seen < bare->count;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(bare->reader.handle, POLL_MS);
+        if (message == NULL) {
+            load_check_silence(last_us, seen, bare->count);
+            continue;
+        }
+        last_us = load_now_us();
+        size_t number = 0;
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->len < sizeof(number)) {
+            load_fail("reading: %s", rd_kafka_err2str(message->err));
+        }
+        memcpy(&number, message->payload, sizeof(number));
+        if (number >= bare->count) {
+            load_fail("a record that nobody has sent");
+        }
+        bare->seen_us[number] = last_us;
+        rd_kafka_message_destroy(message);
+        seen++;
+    }
+    return NULL;
+}
+
+static void commit_due(struct bare *bare, size_t first, size_t end) {
+    must(rd_kafka_begin_transaction(bare->producer), "begin");
+    for (size_t i = first; i < end; i++) {
+        for (size_t record = 0; record < RECORDS; record++) {
+            produce(bare, i, record);
+        }
+    }
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(offsets, bare->offsets_topic, 0)->offset = (int64_t)end;
+    must(rd_kafka_send_offsets_to_transaction(bare->producer, offsets, bare->group, TIMEOUT_MS),
+         "send_offsets");
+    rd_kafka_topic_partition_list_destroy(offsets);
+    must(rd_kafka_commit_transaction(bare->producer, TIMEOUT_MS), "commit");
+    bare->transactions++;
+    int64_t now_us = load_now_us();
+    for (size_t i = first; i < end; i++) {
+        bare->committed_us[i] = now_us;
+    }
+}
+
+static void produce(struct bare *bare, size_t number, size_t record) {
+    uint8_t value[512] = {0};
+    char key[KEY_BYTES];
+    int key_len = snprintf(key, sizeof(key), "alpha/bench-bare-%zu", number);
+    memcpy(value, &number, sizeof(number));
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(HEADERS);
+    for (size_t i = 0; i < HEADERS; i++) {
+        (void)rd_kafka_header_add(headers, "ce_header", -1, "of a usual length, say 30 bytes", -1);
+    }
+    rd_kafka_resp_err_t err = rd_kafka_producev(
+        bare->producer, RD_KAFKA_V_RKT(bare->topics[record]),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, (size_t)key_len),
+        RD_KAFKA_V_VALUE(value, value_bytes[record]), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        load_fail("sending: %s", rd_kafka_err2str(err));
+    }
+}
+
+static void must(rd_kafka_error_t *take_error, const char *what) {
+    if (take_error != NULL) {
+        load_fail("%s: %s", what, rd_kafka_error_string(take_error));
+    }
+}
+
+static void report(struct bare *bare) {
+    int64_t *latencies_us = load_memory(bare->count, sizeof(*latencies_us));
+    printf("{\"transactions\": %zu, \"committed\": {", bare->transactions);
+    for (size_t i = 0; i < bare->count; i++) {
+        latencies_us[i] = bare->committed_us[i] - bare->due_us[i];
+    }
+    load_print_latencies(latencies_us, bare->count);
+    printf("}, \"seen\": {");
+    for (size_t i = 0; i < bare->count; i++) {
+        latencies_us[i] = bare->seen_us[i] - bare->due_us[i];
+    }
+    load_print_latencies(latencies_us, bare->count);
+    printf("}}\n");
+    free(latencies_us);
+    free(bare->due_us);
+    free(bare->committed_us);
+    free(bare->seen_us);
+}
+
+static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
+                                 void *opaque) {
+    (void)handle;
+    (void)opaque;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        load_fail("a record wasn't delivered: %s", rd_kafka_err2str(message->err));
+    }
+}

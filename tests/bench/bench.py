@@ -13,7 +13,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from measures import MEASURES, Bench
+from bench_stage import Bench
+from measures import MEASURES
 from service import ServiceError, exit_on_sigterm
 from table import print_machine, print_table
 

@@ -20,7 +20,8 @@ static const struct {
     const char *words;
 } modes[] = {
     {"commands", load_commands, 7,
-     "BROKERS TOPIC RESULTS_TOPIC REGISTRY PREFIX COUNT/SPACES A_SECOND|0"},
+     "BROKERS TOPIC REGISTRY PREFIX COUNT/SPACES A_SECOND|0 RESULTS_TOPIC"},
+    {"fill", load_fill, 5, "BROKERS TOPIC REGISTRY PREFIX COUNT/SPACES"},
     {"bare", load_bare, 7,
      "BROKERS GROUP COMMANDS_TOPIC RESULTS_TOPIC AUDIT_TOPIC SPACES_TOPIC COUNT/A_SECOND"},
 };
@@ -125,10 +126,14 @@ void load_reader_init(struct load_reader *reader, const char *brokers, const cha
     for (int32_t i = 0; i < metadata->topics[0].partition_cnt; i++) {
         int64_t low = 0;
         int64_t high = 0;
-        err = rd_kafka_query_watermark_offsets(reader->handle, topic, i, &low, &high,
-                                               CALL_TIMEOUT_MS);
-        if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            load_fail("the end of %s: %s", topic, rd_kafka_err2str(err));
+        int64_t since_us = load_now_us();
+        while ((err = rd_kafka_query_watermark_offsets(reader->handle, topic, i, &low, &high,
+                                                       CALL_TIMEOUT_MS)) !=
+               RD_KAFKA_RESP_ERR_NO_ERROR) {
+            /* A topic that was made a moment ago has no leader yet. */
+            if (load_now_us() - since_us > (int64_t)CALL_TIMEOUT_MS * 1000) {
+                load_fail("the end of %s: %s", topic, rd_kafka_err2str(err));
+            }
         }
         rd_kafka_topic_partition_list_add(list, topic, i)->offset = high;
     }

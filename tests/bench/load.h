@@ -50,6 +50,7 @@ void load_print_latencies(int64_t *latencies_us, size_t count);
 
 /* The modes: their words without the mode's name. */
 void load_commands(int words_count, char **words);
+void load_fill(int words_count, char **words);
 void load_bare(int words_count, char **words);
 
 #endif

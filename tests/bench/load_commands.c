@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends commands and waits for their results. Command i is for space i modulo SPACES: the first
- * round creates the spaces, the others change their visibility, so that each command is one Harbor
- * call. The commands are encoded before the clock runs, and the results looked into after it.
+ * Sends commands and waits for their results; "fill" only sends. Command i is for space i modulo
+ * SPACES: the first round creates the spaces, the others change their visibility, so that each
+ * command is one Harbor call. The commands are encoded before the clock runs, and the results
+ * looked into after it.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -47,7 +48,9 @@ struct load {
     int64_t last_us;
 };
 
-static void parse(struct load *load, char **words);
+static void set_up(struct load *load, char **words);
+static void tear_down(struct load *load);
+static void parse_counts(struct load *load, char *counts);
 static void encode_all(struct load *load);
 static void send_due(struct load *load, size_t *next, int64_t started_us);
 static void send_one(struct load *load, struct sending *sending);
@@ -60,33 +63,11 @@ static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *m
 
 void load_commands(int words_count, char **words) {
     (void)words_count;
-    struct load load = {.registry = words[3], .prefix = words[4]};
-    parse(&load, words);
-    load.sendings = load_memory(load.count, sizeof(*load.sendings));
+    struct load load = {.registry = words[2], .prefix = words[3]};
+    load.a_second = strcmp(words[5], "0") == 0 ? 0 : load_number(words[5], "A_SECOND");
+    set_up(&load, words);
     load.answered = load_memory(load.spaces, sizeof(*load.answered));
-    encode_all(&load);
-
-    static const char *const properties[] = {"enable.idempotence",
-                                             "true",
-                                             "partitioner",
-                                             "murmur2_random",
-                                             "linger.ms",
-                                             "0",
-                                             "queue.buffering.max.messages",
-                                             "1000000",
-                                             NULL};
-    rd_kafka_conf_t *conf = load_conf(words[0], properties);
-    rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
-    load.producer = load_handle(RD_KAFKA_PRODUCER, conf);
-    load.topic = rd_kafka_topic_new(load.producer, words[1], NULL);
-    /* A record to a topic that librdkafka doesn't know yet may wait for a second. */
-    const struct rd_kafka_metadata *metadata;
-    if (rd_kafka_metadata(load.producer, 0, load.topic, &metadata, FLUSH_MS) !=
-        RD_KAFKA_RESP_ERR_NO_ERROR) {
-        load_fail("topic %s can't be looked up", words[1]);
-    }
-    rd_kafka_metadata_destroy(metadata);
-    load_reader_init(&load.reader, words[0], words[2]);
+    load_reader_init(&load.reader, words[0], words[6]);
 
     int64_t started_us = load_now_us();
     load.last_us = started_us;
@@ -98,19 +79,67 @@ void load_commands(int words_count, char **words) {
     }
     report(&load, started_us);
     load_reader_deinit(&load.reader);
-    rd_kafka_topic_destroy(load.topic);
-    rd_kafka_destroy(load.producer);
+    tear_down(&load);
 }
 
-static void parse(struct load *load, char **words) {
-    char *slash = strchr(words[5], '/');
+void load_fill(int words_count, char **words) {
+    (void)words_count;
+    struct load load = {.registry = words[2], .prefix = words[3]};
+    set_up(&load, words);
+    size_t next = 0;
+    send_due(&load, &next, load_now_us());
+    if (rd_kafka_flush(load.producer, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        load_fail("the commands couldn't be delivered");
+    }
+    printf("{\"commands\": %zu}\n", load.count);
+    tear_down(&load);
+}
+
+/* The commands, encoded, and a producer that knows the topic. */
+static void set_up(struct load *load, char **words) {
+    parse_counts(load, words[4]);
+    load->sendings = load_memory(load->count, sizeof(*load->sendings));
+    encode_all(load);
+    static const char *const properties[] = {"enable.idempotence",
+                                             "true",
+                                             "partitioner",
+                                             "murmur2_random",
+                                             "linger.ms",
+                                             "0",
+                                             "queue.buffering.max.messages",
+                                             "1000000",
+                                             NULL};
+    rd_kafka_conf_t *conf = load_conf(words[0], properties);
+    rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
+    load->producer = load_handle(RD_KAFKA_PRODUCER, conf);
+    load->topic = rd_kafka_topic_new(load->producer, words[1], NULL);
+    /* A record to a topic that librdkafka doesn't know yet may wait for a second. */
+    const struct rd_kafka_metadata *metadata;
+    if (rd_kafka_metadata(load->producer, 0, load->topic, &metadata, FLUSH_MS) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        load_fail("topic %s can't be looked up", words[1]);
+    }
+    rd_kafka_metadata_destroy(metadata);
+}
+
+static void tear_down(struct load *load) {
+    rd_kafka_topic_destroy(load->topic);
+    rd_kafka_destroy(load->producer);
+    for (size_t i = 0; i < load->count; i++) {
+        berth_buffer_deinit(&load->sendings[i].value);
+    }
+    free(load->sendings);
+    free(load->answered);
+}
+
+static void parse_counts(struct load *load, char *counts) {
+    char *slash = strchr(counts, '/');
     if (slash == NULL) {
-        load_fail("COUNT/SPACES, not \"%s\"", words[5]);
+        load_fail("COUNT/SPACES, not \"%s\"", counts);
     }
     *slash = '\0';
-    load->count = load_number(words[5], "COUNT");
+    load->count = load_number(counts, "COUNT");
     load->spaces = load_number(slash + 1, "SPACES");
-    load->a_second = strcmp(words[6], "0") == 0 ? 0 : load_number(words[6], "A_SECOND");
     if (load->spaces > load->count) {
         load_fail("more spaces than commands");
     }
@@ -252,17 +281,15 @@ static size_t count_successes(struct load *load) {
 static void report(struct load *load, int64_t started_us) {
     int64_t *latencies_us = load_memory(load->count, sizeof(*latencies_us));
     for (size_t i = 0; i < load->count; i++) {
-        struct sending *sending = &load->sendings[i];
+        const struct sending *sending = &load->sendings[i];
         latencies_us[i] = sending->seen_us - sending->sent_us;
-        berth_buffer_deinit(&sending->value);
     }
-    printf("{\"commands\": %zu, \"succeeded\": %zu, \"seconds\": %.6f, ", load->count,
-           count_successes(load), (double)(load->last_us - started_us) / USEC);
+    printf("{\"commands\": %zu, \"succeeded\": %zu, \"seconds\": %.6f, \"ended_us\": %" PRId64 ", ",
+           load->count, count_successes(load), (double)(load->last_us - started_us) / USEC,
+           load->last_us);
     load_print_latencies(latencies_us, load->count);
     printf("}\n");
     free(latencies_us);
-    free(load->sendings);
-    free(load->answered);
 }
 
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,

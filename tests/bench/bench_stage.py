@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the measures share: stages, workers, the load program, and what /proc says of a process."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from service import ServiceError
+from stage import Stage, Worker
+
+LOAD_TIMEOUT_S = 600
+TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
+REGISTRY = "alpha"
+COMMANDS_TOPIC = f"berth.commands.{REGISTRY}"
+
+
+class BenchWorker(Worker):
+    """A worker whose section of the registry says more."""
+
+    def __init__(self, stage: Stage, *registry_lines: str) -> None:
+        super().__init__(stage, "worker-1")
+        self.registry_lines = registry_lines
+
+    def choose_ports(self) -> None:
+        super().choose_ports()
+        section = f"[registry {REGISTRY}]"
+        text = self.configuration.read_text()
+        more = "\n".join([section, *self.registry_lines])
+        self.configuration.write_text(text.replace(section, more, 1))
+
+
+class Bench:
+    """What all measures share: which programs, how often, how much."""
+
+    partitions = 12
+
+    def __init__(self, build: Path, runs: int, scale: float) -> None:
+        self.build = build.resolve()
+        self.runs = runs
+        self.scale = scale
+        self.loads = 0
+
+    def size(self, usual: int) -> int:
+        """A number of commands, scaled; never so few that nothing is measured."""
+        return max(20, int(usual * self.scale))
+
+    def stage(self) -> Stage:
+        return Stage(self.build, self.partitions)
+
+    def make_worker(self, stage: Stage, *registry_lines: str) -> BenchWorker:
+        worker = BenchWorker(stage, *registry_lines)
+        stage.workers.append(worker)
+        return worker
+
+    def add_worker(self, stage: Stage, *registry_lines: str) -> BenchWorker:
+        worker = self.make_worker(stage, *registry_lines)
+        worker.start()
+        return worker
+
+    def load(self, stage: Stage, mode: str, *words: str) -> dict[str, Any]:
+        """One run of the load program; what it measured."""
+        return self.end_load(stage, self.launch(stage, mode, *words))
+
+    def launch(self, stage: Stage, mode: str, *words: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [str(stage.program("bench_load")), mode, stage.kafka.address, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end_load(self, stage: Stage, load: subprocess.Popen) -> dict[str, Any]:
+        try:
+            said, complaints = load.communicate(timeout=LOAD_TIMEOUT_S)
+        finally:
+            load.kill()
+            load.wait()
+        if load.returncode != 0:
+            why = complaints.strip() or f"bench_load ended with status {load.returncode}"
+            raise ServiceError(f"{why}\n{stage.logs()}")
+        return json.loads(said)
+
+    def new_spaces(self) -> str:
+        """A prefix of names that no earlier load has used."""
+        self.loads += 1
+        return f"bench-{self.loads}"
+
+    def begin_load(self, stage: Stage) -> subprocess.Popen:
+        """One command; the load ends when its result is there."""
+        words = (COMMANDS_TOPIC, REGISTRY, self.new_spaces(), "1/1", "0", "berth.results")
+        return self.launch(stage, "commands", *words)
+
+    def send(self, stage: Stage, count: int, spaces: int, a_second: int = 0) -> dict[str, Any]:
+        """Sends commands for new spaces and waits for their results, which must all be successes:
+        a refusal would be quicker."""
+        words = (COMMANDS_TOPIC, REGISTRY, self.new_spaces(), f"{count}/{spaces}", str(a_second))
+        said = self.load(stage, "commands", *words, "berth.results")
+        if said["succeeded"] != count:
+            raise ServiceError(f"{said['succeeded']} of {count} commands succeeded")
+        return said
+
+    def fill(self, stage: Stage, count: int) -> None:
+        """Sends commands for new spaces and waits for nothing."""
+        self.load(stage, "fill", COMMANDS_TOPIC, REGISTRY, self.new_spaces(), f"{count}/{count}")
+
+    @staticmethod
+    def fixed_job_ms() -> float:
+        """CPU time of a job that never changes: what the machine gives at this moment. On a busy
+        machine a command costs more, and so does this."""
+        before_s = time.process_time()
+        text = b"berth" * 1000
+        for _ in range(20_000):
+            text = hashlib.md5(text, usedforsecurity=False).digest() + text[16:]
+        return 1000 * (time.process_time() - before_s)
+
+
+def cpu_us(worker: Worker) -> float:
+    """User and system time of the worker so far, in microseconds; in steps of a clock tick."""
+    stat = Path(f"/proc/{worker.pid}/stat").read_text()
+    fields = stat.rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_US
+
+
+def memory_mib(worker: Worker, field: str) -> float:
+    """VmRSS (now) or VmHWM (the most so far) of the worker."""
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+    if found is None:
+        raise ServiceError(f"no {field} in the status of {worker.name}")
+    return int(found.group(1)) / 1024
+
+
+def say(text: str) -> None:
+    print(f"   {text}", flush=True)

@@ -223,7 +223,8 @@ static void test_a_redis_that_refuses_to_write_leaves_harbors_answer(void **stat
 static const char *fill(struct lookup_world *lookup, const char *space, const char *token) {
     char epoch[64];
     (void)snprintf(epoch, sizeof epoch, "%s",
-                   redis_says(lookup->world, "EVAL %s 0", "return redis.sha1hex('1')"));
+                   redis_says(lookup->world, "EVAL %s 0",
+                              "return redis.sha1hex(redis.call('GET', 'berth:v1:epoch'))"));
     return redis_says(lookup->world,
                       "EVAL %s 4 berth:v1:epoch " SPACE_KEY "%s berth:v1:registry:alpha "
                       "berth:v1:registry:alpha:public %s %s alpha/%s berth:v1:workspace: "

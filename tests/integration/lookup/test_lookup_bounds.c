@@ -142,7 +142,7 @@ static void test_a_redis_that_is_away_is_said_at_once_and_with_the_reason(void *
 static void wait_for_redis(struct lookup_world *lookup, const struct berth_lookup_query *query) {
     while (see_page(lookup, query)->outcome == BERTH_LOOKUP_REDIS_UNAVAILABLE) {
     }
-    assert_int_equal(lookup->answers[0].outcome, BERTH_LOOKUP_REBUILDING);
+    assert_int_equal(lookup->answers[0].outcome, BERTH_LOOKUP_FOUND);
 }
 
 /* Those that were asked and those that still wait, and then it is found again. */

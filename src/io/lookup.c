@@ -13,8 +13,7 @@
 #include "berth/io/redis_client.h"
 #include "lookup_parts.h"
 
-/* Sixteen calls of a page and as many fills as there are flights of one registry, at their largest,
- * are far below this. */
+/* The calls of a few pages, and the fills of as many flights as a few registries may have. */
 #define PENDING_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 extern const char berth_script_page[];

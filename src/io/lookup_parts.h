@@ -44,8 +44,9 @@ enum lookup_script {
 };
 #define LOOKUP_SCRIPTS 3
 
-/* Requests that Redis is asked at once: what is held of their replies stays bounded. */
-#define LOOKUP_ASKED_MAX 16
+/* Requests that Redis is asked at once. It works them off in one go, while commands wait: a page of
+ * 100 takes it about 1 ms, the largest ones 20 ms. */
+#define LOOKUP_ASKED_MAX 4
 /* Spaces of one registry that are read from Harbor at once; more askers are told OVERLOADED. */
 #define LOOKUP_FLIGHTS_MAX 32
 /* Requests to one Harbor at once: commands go before lookups. */

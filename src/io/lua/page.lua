@@ -68,30 +68,24 @@ local function take(lists)
     return first
 end
 
-local function count_bindings(fields)
-    local count = 0
-    for i = 1, #fields, 2 do
-        if string.sub(fields[i], 1, 8) == 'binding:' then
-            count = count + 1
-        end
-    end
-    return count
-end
-
 local page, count, bindings = {'page', 0}, 0, 0
 
 -- False: the page is full, and there is more.
 local function add(name)
-    local space = spaces .. name
-    if redis.call('HGET', space, 'state') ~= 'present' then
+    local fields = redis.call('HGETALL', spaces .. name)
+    local present, bound = false, 0
+    for i = 1, #fields, 2 do
+        local field = fields[i]
+        if field == 'state' then
+            present = fields[i + 1] == 'present'
+        elseif string.find(field, 'binding:', 1, true) == 1 then
+            bound = bound + 1
+        end
+    end
+    if not present then
         return true
     end
-    if count == limit then
-        return false
-    end
-    local fields = redis.call('HGETALL', space)
-    local bound = count_bindings(fields)
-    if count > 0 and bindings + bound > bindings_max then
+    if count == limit or (count > 0 and bindings + bound > bindings_max) then
         return false
     end
     page[#page + 1] = name

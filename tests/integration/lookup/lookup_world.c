@@ -21,7 +21,7 @@ static char prefix[] = "berth:v1:";
 /* Nobody listens on loopback's port 1. */
 static char nowhere[] = "http://127.0.0.1:1";
 static char uid[] = REGISTRY_UID;
-static char names[LOOKUP_WORLD_REGISTRIES][16] = {"beta", "alpha", "gone", "alpha-1"};
+static char names[LOOKUP_WORLD_REGISTRIES][16] = {"beta", "alpha", "alphab", "alpha-1"};
 
 static char *from_environment(const char *name) {
     char *value = getenv(name);

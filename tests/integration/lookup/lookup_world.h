@@ -44,7 +44,7 @@ struct lookup_world {
 
 /* For cmocka: *state becomes a world with an empty Redis that has an epoch, a Harbor without faults
  * and with counters at zero, and lookups. The registries are alpha and beta (the stand-in), and
- * alpha-1 and gone, where nobody listens. */
+ * alpha-1 and alphab, where nobody listens. */
 int lookup_world_setup(void **state);
 int lookup_world_teardown(void **state);
 

@@ -277,6 +277,10 @@ static void test_a_fill_under_an_old_token_writes_nothing(void **state) {
     assert_false(is_filled(fill(lookup, "late", "5")));
     assert_false(is_filled(fill(lookup, "late", "")));
     assert_indexed_nowhere(lookup);
+    assert_string_equal(redis_says(lookup->world, "HSET " SPACE_KEY "late holder_command c"), "1");
+    assert_false(is_filled(fill(lookup, "late", "6"))); /* The lane is held under it. */
+    assert_indexed_nowhere(lookup);
+    assert_string_equal(redis_says(lookup->world, "HDEL " SPACE_KEY "late holder_command"), "1");
     assert_true(is_filled(fill(lookup, "late", "6")));
 }
 

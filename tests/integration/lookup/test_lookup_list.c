@@ -50,6 +50,7 @@ static void put_a_few(struct lookup_world *lookup) {
     put(lookup, "alpha", "a-b", BERTH_PRIVATE, "");
     put(lookup, "alpha", "a.b", BERTH_PUBLIC, "");
     put(lookup, "alpha-1", "m", BERTH_PUBLIC, "r");
+    put(lookup, "alphab", "m", BERTH_PRIVATE, "br");
     put(lookup, "beta", "a", BERTH_PRIVATE, "b");
     put(lookup, "beta", "open", BERTH_PUBLIC, "");
 }
@@ -92,9 +93,9 @@ test_a_workspace_lists_its_spaces_of_all_registries_in_the_order_of_their_names(
     struct lookup_world *lookup = *state;
     put_a_few(lookup);
     struct berth_lookup_query query = {.workspace = "b", .limit = 100};
-    assert_string_equal(see_names(lookup, query), "alpha/a alpha/zoo beta/a");
+    assert_string_equal(see_names(lookup, query), "alpha/a alpha/zoo alphab/m beta/a");
     query.workspace = "r";
-    assert_string_equal(see_names(lookup, query), "alpha-1/m alpha/a");
+    assert_string_equal(see_names(lookup, query), "alpha-1/m alpha/a alphab/m");
     query.registry = "alpha";
     assert_string_equal(see_names(lookup, query), "alpha/a");
     query.registry = "alpha-1";
@@ -108,7 +109,7 @@ static void test_a_workspace_with_public_spaces_lists_each_space_once(void **sta
     struct berth_lookup_query query = {.workspace = "b", .public = true};
     for (query.limit = 1; query.limit <= 7; query.limit++) {
         assert_string_equal(see_names(lookup, query),
-                            "alpha-1/m alpha/a alpha/a.b alpha/zoo beta/a beta/open");
+                            "alpha-1/m alpha/a alpha/a.b alpha/zoo alphab/m beta/a beta/open");
     }
     query.registry = "beta";
     assert_string_equal(see_names(lookup, query), "beta/a beta/open");
@@ -133,7 +134,7 @@ static void test_a_registry_that_is_not_configured_has_no_spaces(void **state) {
     assert_string_equal(see_names(lookup, query), "");
     query = (struct berth_lookup_query){.workspace = "b", .public = true, .limit = 100};
     assert_string_equal(see_names(lookup, query),
-                        "alpha-1/m alpha/a alpha/a.b alpha/zoo beta/a beta/open");
+                        "alpha-1/m alpha/a alpha/a.b alpha/zoo alphab/m beta/a beta/open");
 }
 
 /* What isn't a workspace's id must not reach another key, nor be cut down to somebody's. */
@@ -170,6 +171,18 @@ static void test_a_member_without_a_present_space_is_passed_over(void **state) {
     const struct seen_answer *seen = see_page(lookup, &query);
     assert_string_equal(seen->last, "alpha/a");
     assert_false(seen->more); /* Nothing that could be listed follows. */
+
+    /* However many of them a page begins with, the others are there once. */
+    static const char *const names[] = {"0", "1", "2", "3", "b", "c", "d", "e"};
+    for (size_t i = 0; i < 8; i++) {
+        put(lookup, "alpha", names[i], BERTH_PRIVATE, "");
+    }
+    for (size_t i = 0; i < 4; i++) {
+        (void)redis_says(lookup->world, "DEL berth:v1:space:alpha/%s", names[i]);
+    }
+    for (query.limit = 1; query.limit <= 9; query.limit++) {
+        assert_string_equal(see_names(lookup, query), "alpha/a alpha/b alpha/c alpha/d alpha/e");
+    }
 }
 
 /* A list without it would be taken for the whole. */
@@ -212,15 +225,15 @@ static void test_a_page_begins_after_a_name_that_is_gone(void **state) {
         {"alpha/a-a", "alpha/a.b", true},
         {"alpha/", "alpha/a", true},
         {"alpha", "alpha-1/m", true},
-        {"alpha0", "beta/a", false},
-        {"alpha/zoo", "beta/a", false},
+        {"alpha0", "alphab/m", true},
+        {"alpha/zoo", "alphab/m", true},
         {"alpha-1/m", "alpha/a", true},
         {"beta/a", "beta/open", false},
         {"beta/open", "", false},
         {"\xff", "", false},
         {"!", "alpha-1/m", true},
         {"alpha-1/zzz", "alpha/a", true},
-        {"alpha/zoo!", "beta/a", false},
+        {"alpha/zoo!", "alphab/m", true},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         query.after = cases[i].after;

@@ -239,9 +239,9 @@ static void test_a_harbor_that_goes_on_failing_is_said_with_the_reason(void **st
 
 static void test_a_harbor_that_is_away_is_said_with_the_reason(void **state) {
     struct lookup_world *lookup = *state;
-    const struct seen_answer *seen = see_space(lookup, "gone", "one");
+    const struct seen_answer *seen = see_space(lookup, "alphab", "one");
     assert_int_equal(seen->outcome, BERTH_LOOKUP_HARBOR_UNAVAILABLE);
-    assert_non_null(strstr(seen->why, "registry gone, GET /projects/{name}: "));
+    assert_non_null(strstr(seen->why, "registry alphab, GET /projects/{name}: "));
 }
 
 static void test_a_password_that_harbor_refuses_is_never_an_absence(void **state) {

@@ -56,7 +56,7 @@ enum lookup_script {
 #define LOOKUP_PATIENCE_MS 10000
 
 #define LOOKUP_WHY_BYTES    512
-#define LOOKUP_DIGEST_BYTES 41 /* SHA-1 in hex. */
+#define LOOKUP_EPOCH_BYTES  65 /* Of its beginning: see lua/space.lua. */
 #define LOOKUP_PREFIX_BYTES 65
 
 /* One lookup from being asked to its answer. */
@@ -136,7 +136,7 @@ BERTH_MUST_USE enum berth_rc lookup_words_space(struct berth_lookup *lookup, uin
 
 /* What Redis said of a space before Harbor was asked. */
 struct lookup_mark {
-    char epoch[LOOKUP_DIGEST_BYTES];
+    char epoch[LOOKUP_EPOCH_BYTES];
     char token[BERTH_REDIS_NUMBER_BYTES + 1]; /* Empty: none. */
     bool untouched;                           /* Nothing is known, and no command holds the lane. */
 };

@@ -163,7 +163,7 @@ enum berth_rc lookup_words_fill(struct berth_lookup *lookup, uint32_t registry, 
     add_space_key(lookup, registry, space);
     add_key(lookup, "registry:", registry_name(lookup, registry), "");
     add_key(lookup, "registry:", registry_name(lookup, registry), ":public");
-    /* No epoch has an empty digest: nothing is filled in. */
+    /* No epoch is empty: then nothing is filled in. */
     berth_redis_args_text(args, mark->untouched ? mark->epoch : "");
     berth_redis_args_text(args, mark->token);
     berth_redis_args_append(args, registry_name(lookup, registry));

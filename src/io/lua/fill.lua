@@ -2,7 +2,7 @@
 -- FILL (design 6): what a lookup read from Harbor, for a space of which nothing is known here.
 --
 -- KEYS  1 epoch, 2 space hash, 3 set of the registry's spaces, 4 set of its public spaces
--- ARGV  1 the epoch's digest and 2 the token (empty: none) when Redis was asked, before Harbor was
+-- ARGV  1 the epoch and 2 the token (empty: none) as SPACE said them, before Harbor was read
 --       3 "<registry>/<space>", 4 prefix of the sets of workspaces
 --       5 ... fields and values of a present space
 -- The sets of workspaces are named by the bindings, and so are not among KEYS.
@@ -17,8 +17,8 @@
 -- a call that comes late, or twice, can't bring an old state back. Nothing is known to be absent
 -- here: a deleted space has its tombstone.
 
-local epoch = redis.call('GET', KEYS[1])
-if not epoch then
+local epoch = redis.call('GETRANGE', KEYS[1], 0, 63)
+if epoch == '' then
     return {'rebuilding'}
 end
 local space, registry, public = KEYS[2], KEYS[3], KEYS[4]
@@ -26,9 +26,8 @@ local member, workspaces = ARGV[3], ARGV[4]
 local FIELDS = 5
 
 local token, state, holder = unpack(redis.call('HMGET', space, 'token', 'state', 'holder_command'))
-local digest = redis.sha1hex(epoch)
-if state or holder or digest ~= ARGV[1] or (token or '') ~= ARGV[2] then
-    return {'space', digest, token, holder and 1 or 0,
+if state or holder or epoch ~= ARGV[1] or (token or '') ~= ARGV[2] then
+    return {'space', epoch, token, holder and 1 or 0,
         state and table.concat(redis.call('HGETALL', space), '\n')}
 end
 

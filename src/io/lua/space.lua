@@ -6,15 +6,15 @@
 -- Replies
 --   rebuilding   the data set has no epoch
 --   space, epoch, token, held, fields
---                epoch: a digest of it; token: of the last claim, or nil; held: 1 while a command
+--                epoch: its beginning, which names the data set; token: of the last claim, or nil; held: 1 while a command
 --                holds the lane; fields: the space's fields and values, one a line, or nil when
 --                nothing is known of it
 
-local epoch = redis.call('GET', KEYS[1])
-if not epoch then
+local epoch = redis.call('GETRANGE', KEYS[1], 0, 63)
+if epoch == '' then
     return {'rebuilding'}
 end
 local token, state, holder = unpack(redis.call('HMGET', KEYS[2], 'token', 'state',
     'holder_command'))
-return {'space', redis.sha1hex(epoch), token, holder and 1 or 0,
+return {'space', epoch, token, holder and 1 or 0,
     state and table.concat(redis.call('HGETALL', KEYS[2]), '\n')}

@@ -189,6 +189,18 @@ static void test_another_data_set_is_not_filled_in(void **state) {
     assert_string_equal(redis_says(lookup->world, "KEYS *"), "berth:v1:epoch");
 }
 
+/* An epoch goes on after its name: with where each partition began. */
+static void test_a_long_epoch_is_the_same_data_set(void **state) {
+    struct lookup_world *lookup = *state;
+    char epoch[2001];
+    memset(epoch, 'e', sizeof epoch);
+    epoch[sizeof epoch - 1] = '\0';
+    assert_string_equal(redis_says(lookup->world, "SET berth:v1:epoch %s", epoch), "OK");
+    begin(lookup, "fill-epoch");
+    assert_int_equal(finish(lookup)->outcome, BERTH_LOOKUP_FOUND);
+    assert_string_equal(redis_says(lookup->world, "EXISTS " SPACE_KEY "fill-epoch"), "1");
+}
+
 /* Redis may have come back as it was before a command took its token. */
 static void test_nothing_is_filled_in_over_another_connection(void **state) {
     struct lookup_world *lookup = *state;
@@ -217,20 +229,43 @@ static void test_a_redis_that_refuses_to_write_leaves_harbors_answer(void **stat
     assert_string_equal(redis_says(lookup->world, "KEYS *"), "berth:v1:epoch");
 }
 
+/* The rights that docs/redis.md names: for lookups, and for filling in besides. */
+static void test_a_user_of_redis_who_may_only_read_gets_harbors_answer(void **state) {
+    struct lookup_world *lookup = *state;
+    static char user[] = "reader";
+    static char sesame[] = "sesame";
+    static const char *const rights[] = {"", " +hset +zadd +persist"};
+    static const char *const spaces[] = {"fill-reader", "fill-writer"};
+    static const char *const exists[] = {"0", "1"};
+    lookup->config.redis.username = user;
+    lookup->config.redis.password = (struct berth_secret){.text = sesame, .len = strlen(sesame)};
+    for (size_t i = 0; i < 2; i++) {
+        char rule[256];
+        (void)snprintf(rule, sizeof rule,
+                       "ACL SETUSER reader reset on >sesame ~* +@read +@scripting +select +info "
+                       "+config|get%s",
+                       rights[i]);
+        assert_string_equal(redis_says(lookup->world, rule), "OK");
+        lookup_world_restart(lookup);
+        begin(lookup, spaces[i]);
+        assert_int_equal(finish(lookup)->outcome, BERTH_LOOKUP_FOUND);
+        assert_string_equal(redis_says(lookup->world, "EXISTS " SPACE_KEY "%s", spaces[i]),
+                            exists[i]);
+    }
+    lookup->lookup = berth_lookup_free(lookup->lookup);
+    assert_string_equal(redis_says(lookup->world, "ACL DELUSER reader"), "1");
+}
+
 /* ---- Calls that come late, or twice ---- */
 
 /* The script itself, as a frozen Redis would run it long after. */
 static const char *fill(struct lookup_world *lookup, const char *space, const char *token) {
-    char epoch[64];
-    (void)snprintf(epoch, sizeof epoch, "%s",
-                   redis_says(lookup->world, "EVAL %s 0",
-                              "return redis.sha1hex(redis.call('GET', 'berth:v1:epoch'))"));
     return redis_says(lookup->world,
                       "EVAL %s 4 berth:v1:epoch " SPACE_KEY "%s berth:v1:registry:alpha "
-                      "berth:v1:registry:alpha:public %s %s alpha/%s berth:v1:workspace: "
+                      "berth:v1:registry:alpha:public " WORLD_EPOCH " %s alpha/%s berth:v1:workspace: "
                       "state present version 0 project_id 7 visibility PUBLIC verified_at 5 "
                       "binding:blue %s",
-                      berth_script_fill, space, epoch, token, space, "9 - active");
+                      berth_script_fill, space, token, space, "9 - active");
 }
 
 static bool is_filled(const char *reply) {
@@ -348,8 +383,10 @@ int main(void) {
         FILL_TEST(test_a_space_with_nothing_but_a_token_is_filled_in_and_stays),
         FILL_TEST(test_a_redis_that_was_emptied_meanwhile_is_not_filled_in),
         FILL_TEST(test_another_data_set_is_not_filled_in),
+        FILL_TEST(test_a_long_epoch_is_the_same_data_set),
         FILL_TEST(test_nothing_is_filled_in_over_another_connection),
         FILL_TEST(test_a_redis_that_refuses_to_write_leaves_harbors_answer),
+        FILL_TEST(test_a_user_of_redis_who_may_only_read_gets_harbors_answer),
         FILL_TEST(test_a_fill_that_comes_twice_finds_its_own_work),
         FILL_TEST(test_a_late_copy_of_a_fill_brings_nothing_back),
         FILL_TEST(test_a_fill_under_an_old_token_writes_nothing),

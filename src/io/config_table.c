@@ -70,7 +70,7 @@ static const struct berth_config_option TABLE[] = {
      .type = BERTH_OPTION_ADDRESS,
      .value = "127.0.0.1:8780",
      FIELD(admin_listen),
-     .help = "Where /livez and /readyz are served, without a password."},
+     .help = "Where /livez, /readyz and lookups are served, without a password."},
     {.section = BERTH_SECTION_BERTH,
      .name = "log_level",
      .type = BERTH_OPTION_CHOICE,

@@ -4,16 +4,31 @@
 import base64
 import http.client
 import json
+import re
+import shlex
 import socket
+import subprocess
+import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Optional
 
 from run import run_tests
 from stage import Worker, wait_until
 from workload import StageCase, wait_for_answers
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = DOCS / "lookups.md"
+EXAMPLE = DOCS / "examples" / "choose_image.py"
+# A command of the page and what it prints.
+SHOWN = re.compile(r"^\$ (.*)\n((?:(?!\$ |```).*\n)+)", re.MULTILINE)
+# Times, command ids and versions are of the day; so are ids, which others may have taken before.
+VARIES = re.compile(
+    r'"20[0-9T:.-]+Z"|"[0-9a-f]{8}-[0-9a-f-]{27}"|(?<="version":)\d+|(?<=_id":)\d+'
+)
 MANY_SPACES = 250
-PAGE = 60
+LIMIT = 60
 IDLE_CONNECTIONS = 300
 # How long an orchestrator's probe waits by default (Kubernetes: timeoutSeconds 1), generously.
 PROBE_S = 5
@@ -152,20 +167,20 @@ class Lookups(StageCase):
         wait_for_answers(self.stage, MANY_SPACES)
         found: list[str] = []
         sizes = []
-        target = f"{SPACES}?limit={PAGE}"
+        target = f"{SPACES}?limit={LIMIT}"
         while True:
             page = self.get(target)
             found += [one["space"] for one in page["spaces"]]
             sizes.append(len(page["spaces"]))
             if page["next"] is None:
                 break
-            target = f"{SPACES}?limit={PAGE}&after={page['next']}"
+            target = f"{SPACES}?limit={LIMIT}&after={page['next']}"
             # What comes before the cursor and what goes doesn't shift what follows.
             if len(sizes) == 1:
                 self.do("create-space", "a-late-one", "--private")
                 self.do("delete-space", "space-000")
         self.assertEqual(found, spaces)
-        self.assertEqual(sizes, [PAGE, PAGE, PAGE, PAGE, MANY_SPACES - 4 * PAGE])
+        self.assertEqual(sizes, [LIMIT, LIMIT, LIMIT, LIMIT, MANY_SPACES - 4 * LIMIT])
         self.assertEqual(len(self.get(SPACES)["spaces"]), 100, "the usual page")
         self.assertEqual(len(self.names(f"{SPACES}?limit=1000")), MANY_SPACES)
 
@@ -211,6 +226,47 @@ class Lookups(StageCase):
         wait_until(
             "an answer again", lambda: self.ask(f"{SPACES}/unknown")[0] == 404, SOON_S, pause_s=0.2
         )
+
+    def test_a_registry_that_hangs_is_given_up_with_a_reason_and_holds_nothing_up(self) -> None:
+        self.do("create-space", "team-a", "--private")
+        self.stage.sandbox.faults(away="hang")
+        with ThreadPoolExecutor(1) as pool:
+            unknown = pool.submit(self.ask, f"{SPACES}/unknown")
+            self.assertEqual(self.names(SPACES), ["alpha/team-a"])
+            self.assertEqual(self.worker.admin_status("/livez"), 200)
+            self.assertFalse(unknown.done())
+            status, body, _ = unknown.result()
+        self.assertEqual((status, body["error"]["code"]), (503, "registry.unavailable"), body)
+
+    def test_the_page_shows_what_is_answered(self) -> None:
+        for space in ("team-a", "team-b", "tools"):
+            options = ["--public"] if space == "tools" else ["--private"]
+            quota = ["--quota", "10737418240"] if space == "team-a" else []
+            self.do("create-space", space, *options, *quota)
+        self.do("bind-workspace", "team-a", "--workspace", "blue", "--workspace", "green")
+        here = f"http://127.0.0.1:{self.worker.admin_port}"
+        shown = SHOWN.findall(PAGE.read_text())
+        self.assertGreater(len(shown), 5)
+        for command, output in shown:
+            words = shlex.split(command.replace("http://127.0.0.1:8780", here))
+            got = self.read(words[-1]) if words[:2] == ["curl", "-s"] else self.run_example(*words)
+            self.assertEqual(VARIES.sub("...", got), VARIES.sub("...", output), command)
+
+    def read(self, url: str) -> str:
+        """What curl -s prints."""
+        try:
+            with urllib.request.urlopen(url, timeout=30) as reply:
+                return reply.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    def run_example(self, name: str, *words: str) -> str:
+        """As a reader would run it: with Debian's Python, and nothing of ours."""
+        self.assertEqual(name, EXAMPLE.name)
+        command = ["/usr/bin/python3", "-I", str(EXAMPLE), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
 
     def test_what_is_asked_wrongly_is_refused_with_what_is_wrong(self) -> None:
         message, _ = self.assert_refused("/v1/registries/gamma/spaces", 404, "registry.unknown")

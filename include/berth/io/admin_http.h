@@ -53,7 +53,8 @@ struct berth_admin_reply;
 #define BERTH_ADMIN_OWED_MAX 1024
 /* For a request to come whole, and for the peer to end the connection after the last answer. */
 #define BERTH_ADMIN_TIMEOUT_MS 2000
-#define BERTH_ADMIN_HANDLER_MS 10000
+/* Longer than what a lookup takes to give a hanging Harbor up, so that its reason is told. */
+#define BERTH_ADMIN_HANDLER_MS 15000
 #define BERTH_ADMIN_SEND_MS    10000
 #define BERTH_ADMIN_IDLE_MS    60000
 

@@ -160,6 +160,7 @@ static void test_a_parameter_that_is_not_understood_is_named(void **state) {
         {"/v1/workspaces/a%20b/spaces", "workspace: 'a b'"},
         {"/v1/registries/alpha/spaces?after=alpha", "after: 'alpha'"},
         {"/v1/registries/alpha/spaces?after=beta/b", "after: 'beta/b'"},
+        {"/v1/registries/alpha/spaces?after=alph/b", "after: 'alph/b'"},
         {"/v1/registries/alpha/spaces?after=alpha/", "after: 'alpha/'"},
         {"/v1/registries/alpha/spaces?after=alpha/A", "after: 'alpha/A'"},
         {"/v1/workspaces/blue/spaces?after=/b", "after: '/b'"},

@@ -330,6 +330,20 @@ static void test_a_client_that_only_listens_any_more_gets_its_answers(void **sta
     wait_for_text(fixture, client, "<one ->");
     (void)shutdown(bufferevent_getfd(client->events), SHUT_WR);
     assert_int_equal(count_of(wait_for_end(fixture, client), "<one ->"), 2);
+
+    /* Also while the answer is on its way. */
+    leave(client);
+    client = begin(fixture, 0, "");
+    (void)bufferevent_disable(client->events, EV_READ);
+    say(client, "GET /v1/large HTTP/1.1\r\n\r\n");
+    while (fixture->server->bodies_bytes == 0) {
+        turn(fixture);
+    }
+    (void)shutdown(bufferevent_getfd(client->events), SHUT_WR);
+    turn(fixture);
+    (void)bufferevent_enable(client->events, EV_READ);
+    const char *answer = wait_for_end(fixture, client);
+    assert_int_equal(strlen(strstr(answer, "\r\n\r\n") + 4), LARGE_BYTES);
 }
 
 int main(void) {

@@ -3,6 +3,7 @@
 can't say. Most of it needs no Kafka: the data set is written as docs/redis.md has it."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -171,6 +172,27 @@ class Listed(unittest.TestCase):
         for limit in (1, 3, PAGE_MAX, PAGE_MAX + 1, PAGE_MAX + 10, PAGE_MAX + 99):
             lines = self.said("-r", "alpha", "--json", "-n", str(limit)).splitlines()
             self.assertEqual(len(lines), min(limit, PAGE_MAX + 10), limit)
+
+    def test_a_list_that_breaks_off_is_told_by_the_exit_status(self) -> None:
+        """Pages that were printed before stay printed: whoever goes by them must look at it."""
+        self.redis.ask("EVAL", FILL, "0", PREFIX, str(3 * PAGE_MAX))
+        command = [StageCase.build / "bin" / "berth", "-c", self.configuration, "bindings", "--json"]
+        for break_off, status, why in (
+            (lambda: self.redis.ask("DEL", PREFIX + "epoch"), REFUSED, "no whole data set"),
+            (self.redis.kill, NO_ANSWER, "is it running"),
+        ):
+            with self.subTest(why=why):
+                self.redis.ask("SET", PREFIX + "epoch", "1763780000000")
+                words = [*map(str, command), "-r", "alpha"]
+                process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                # A page is more than fits into the pipe: the program waits for us within the first.
+                assert process.stdout
+                first = os.read(process.stdout.fileno(), 1)
+                break_off()
+                others, said = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, status, said)
+                self.assertIn(why, said.decode())
+                self.assertEqual(len((first + others).splitlines()), PAGE_MAX)
 
     def test_whoever_stops_reading_has_seen_enough(self) -> None:
         self.redis.ask("EVAL", FILL, "0", PREFIX, str(5 * PAGE_MAX))

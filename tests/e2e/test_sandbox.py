@@ -13,6 +13,7 @@ from run import run_tests
 from service import Service, free_port
 from stage import EMBEDDED, USAGE, Stage
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "sandbox.md"
 DEMO = Path(__file__).with_name("demo.py")
 STORY_S = 120
 WAIT_S = 30
@@ -59,6 +60,13 @@ class Sandbox(unittest.TestCase):
         self.assertEqual(self.partitions("berth.results"), 5)
         for name in ("berth.commands.alpha", "berth.commands.beta", "berth.spaces", "berth.dlq"):
             self.assertEqual(self.partitions(name), 3)
+
+    def test_the_page_says_what_a_configuration_needs(self) -> None:
+        blocks = re.findall(r"^```\n(\[berth\]\n.*?)^```$", PAGE.read_text(), re.M | re.S)
+        self.assertEqual(len(blocks), 1)
+        used = self.stage.client_configuration.read_text().splitlines()
+        for line in blocks[0].splitlines():
+            self.assertIn(line, used)
 
     def partitions(self, topic: str) -> int:
         listed = self.stage.berth("topics").stdout

@@ -17,7 +17,6 @@
  */
 #define SHRUNK 8
 
-static const char *lasting_topic(const struct worker *worker, const char *topic);
 static void add_item(struct worker *worker, const struct berth_publish_item *item);
 static void prepare(struct worker *worker, const struct berth_publish_item *item);
 static void add_record(struct worker *worker, uint32_t slot,
@@ -37,7 +36,7 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
     for (size_t i = 0; i < effect->publish.offsets_count; i++) {
         const struct berth_publish_offset *offset = &effect->publish.offsets[i];
         must(worker, outbox_add_offset(outbox, &(struct berth_batch_offset){
-                                                   .topic = lasting_topic(worker, offset->topic),
+                                                   .topic = worker_lasting_topic(worker, offset->topic),
                                                    .partition = offset->number,
                                                    .offset = offset->offset}));
     }
@@ -67,7 +66,7 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
 
 /* The engine's text goes with its partition, which may be lost while the transaction is under way.
  */
-static const char *lasting_topic(const struct worker *worker, const char *topic) {
+const char *worker_lasting_topic(const struct worker *worker, const char *topic) {
     for (size_t i = 0; i < worker->config->registries_count; i++) {
         if (strcmp(worker->config->registries[i].command_topic, topic) == 0) {
             return worker->config->registries[i].command_topic;

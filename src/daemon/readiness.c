@@ -2,6 +2,8 @@
 /*
  * What /livez and /readyz say.
  */
+#include <stdio.h>
+
 #include "berth/base/buffer.h"
 #include "berth/io/clock.h"
 #include "worker_parts.h"
@@ -24,6 +26,24 @@ void worker_live(void *ctx, struct berth_buffer *reasons) {
     }
 }
 
+/* Partitions that are ours and aren't read. */
+static void say_partitions(const struct worker *worker, struct berth_buffer *reasons) {
+    char why[BERTH_ERROR_BYTES_MAX + BERTH_TOPIC_BYTES + 64];
+    size_t wanted = berth_consumer_bases_wanted(worker->consumer);
+    if (wanted > 0) {
+        (void)snprintf(why, sizeof(why), "%zu wait until Redis says where they start", wanted);
+        say(reasons, "kafka partitions", why);
+    }
+    const char *topic;
+    int32_t partition;
+    const char *text;
+    size_t stopped = berth_consumer_stopped(worker->consumer, &topic, &partition, &text);
+    if (stopped > 0) {
+        (void)snprintf(why, sizeof(why), "%zu stopped; %s-%d: %s", stopped, topic, partition, text);
+        say(reasons, "kafka partitions", why);
+    }
+}
+
 void worker_ready(void *ctx, struct berth_buffer *reasons) {
     const struct worker *worker = ctx;
     if (worker->stopping) {
@@ -41,6 +61,9 @@ void worker_ready(void *ctx, struct berth_buffer *reasons) {
     }
     if (worker->consumer == NULL || !berth_consumer_joined(worker->consumer)) {
         say(reasons, "kafka consumer", "not a member of its group yet");
+    }
+    if (worker->consumer != NULL) {
+        say_partitions(worker, reasons);
     }
     if (!berth_publisher_ready(worker->publisher)) {
         say(reasons, "kafka publisher", "its transactional id is not acquired yet");

@@ -118,6 +118,10 @@ static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *rete
 static void ledger_answered(void *ctx, uint64_t call_id, const struct berth_ledger_answer *answer,
                             struct berth_bytes stored) {
     struct worker *worker = ctx;
+    if (answer->kind == BERTH_LEDGER_BASES) {
+        worker_bases_read(worker, answer);
+        return;
+    }
     if (stored.len > 0) {
         /* Only claims and stores bring bytes, and their call is their slot. */
         enum berth_rc rc =
@@ -136,6 +140,9 @@ static void ledger_state(void *ctx, bool available, const char *why) {
     berth_log(available ? BERTH_LOG_INFO : BERTH_LOG_WARNING,
               available ? "redis.available" : "redis.unavailable", "reason=\"%s\"", why);
     worker->redis_available = available;
+    if (available) {
+        worker_read_bases(worker);
+    }
     (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "%s", why);
     if (available) {
         worker_rebuild_available(worker);
@@ -225,20 +232,34 @@ static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *r
 
 /* ---- The consumer ---- */
 
+/* What says where a partition starts, for the log. */
+static const char *origin_name(enum berth_partition_origin origin) {
+    switch (origin) {
+    case BERTH_ORIGIN_COMMITTED:
+        return "committed";
+    case BERTH_ORIGIN_BASE:
+        return "base";
+    case BERTH_ORIGIN_START:
+        return "start";
+    }
+    BERTH_UNREACHABLE("origin");
+}
+
 static void gained(void *ctx, const struct berth_partition_info *info) {
     struct worker *worker = ctx;
     worker->partitions[info->slot] = true;
     worker->records_waiting = true;
     worker->topics_why[0] = '\0';
-    berth_log(BERTH_LOG_INFO, "partition.gained", "topic=%s partition=%d offset=%lld epoch=%llu",
-              info->topic, info->partition, (long long)info->start_offset,
+    berth_log(BERTH_LOG_INFO, "partition.gained",
+              "topic=%s partition=%d offset=%lld from=%s epoch=%llu", info->topic, info->partition,
+              (long long)info->start_offset, origin_name(info->origin),
               (unsigned long long)info->epoch);
-    if (!info->committed && info->committed_offset >= 0) {
+    if (info->lost > 0) {
+        worker->records_lost_total += (uint64_t)info->lost;
         berth_log(BERTH_LOG_ERROR, "partition.records_lost",
                   "topic=%s partition=%d lost=%lld reason=\"the topic's retention removed records "
                   "before they were read; raise it\"",
-                  info->topic, info->partition,
-                  (long long)(info->start_offset - info->committed_offset));
+                  info->topic, info->partition, (long long)info->lost);
     }
     worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
                                               .partition = {.partition = info->slot,
@@ -307,6 +328,8 @@ void worker_consume_when_ready(struct worker *worker) {
 
 enum berth_rc wire_consumer(struct worker *worker, struct berth_error *reterr) {
     const struct berth_config *config = worker->config;
+    char bases_at[BERTH_LEDGER_PREFIX_BYTES + 32];
+    (void)snprintf(bases_at, sizeof(bases_at), "Redis key %soffset:", config->redis.prefix);
     const struct berth_consumer_options options = {
         .properties = worker->kafka_properties,
         .group = config->group,
@@ -314,8 +337,10 @@ enum berth_rc wire_consumer(struct worker *worker, struct berth_error *reterr) {
         .topics = worker->topics + BERTH_RECORD_KINDS,
         .topics_count = worker->topics_count - BERTH_RECORD_KINDS,
         .start = (enum berth_config_start)config->start,
+        .bases_at = bases_at,
         .partitions_max = BERTH_ENGINE_PARTITIONS_MAX,
         .callbacks = {.on_gained = gained,
+                      .on_base_wanted = worker_base_wanted,
                       .on_revoked = revoked,
                       .on_lost = lost,
                       .on_records = records,

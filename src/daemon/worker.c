@@ -87,6 +87,9 @@ static enum berth_rc start(struct worker *worker, struct berth_error *reterr) {
     }
     rc = make_timers(worker, reterr);
     if (rc == BERTH_OK) {
+        rc = worker_bases_init(worker);
+    }
+    if (rc == BERTH_OK) {
         rc = wire_engine(worker, reterr);
     }
     if (rc == BERTH_OK) {
@@ -98,6 +101,7 @@ static enum berth_rc start(struct worker *worker, struct berth_error *reterr) {
 static void stop(struct worker *worker) {
     unwire_adapters(worker);
     unwire_engine(worker);
+    worker_bases_deinit(worker);
     struct event *const events[] = {worker->term_event, worker->int_event, worker->wake_event,
                                     worker->drain_event, worker->watch_event};
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {

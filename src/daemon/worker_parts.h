@@ -33,6 +33,15 @@ struct refused_call {
     enum berth_ledger_call_kind kind;
 };
 
+/* Partitions of ours whose base is to be read from Redis. */
+struct wanted_bases {
+    struct berth_base *wanted; /* Owned; the topics are the configuration's. */
+    size_t count;
+    size_t capacity;
+    size_t asked;       /* The first so many of them are in the call under way; 0: none is. */
+    struct event *read; /* Reads them: in the next turn, or after a pause. */
+};
+
 struct worker {
     const struct berth_config *config;
     int lock_fd;
@@ -68,6 +77,9 @@ struct worker {
 
     struct refused_call *refused; /* commands_max + 2 */
     size_t refused_count;
+
+    struct wanted_bases bases;
+    uint64_t records_lost_total; /* Removed by retention before they were read. */
 
     struct outbox outbox;
     uint64_t batch_number;
@@ -110,7 +122,21 @@ uint32_t worker_lanes_max(const struct berth_config_registry *registry);
 
 void worker_perform_effects(struct worker *worker);
 
+/* ---- bases.c ---- */
+
+/* BERTH_FAULT_MEMORY. */
+BERTH_MUST_USE enum berth_rc worker_bases_init(struct worker *worker);
+void worker_bases_deinit(struct worker *worker);
+/* The consumer asks where a partition's last committed transaction ended. */
+void worker_base_wanted(void *ctx, const char *topic, int32_t partition);
+/* Reads those that are wanted, unless they are being read. */
+void worker_read_bases(struct worker *worker);
+void worker_bases_read(struct worker *worker, const struct berth_ledger_answer *answer);
+
 /* ---- publishing.c ---- */
+
+/* The same name as long as the configuration lives. */
+const char *worker_lasting_topic(const struct worker *worker, const char *topic);
 
 /* Hands one transaction to the publisher. */
 void worker_publish(struct worker *worker, const struct berth_effect *effect);

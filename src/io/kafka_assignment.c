@@ -24,21 +24,21 @@ static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx);
 static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event);
 static void begin_assign(struct berth_consumer *consumer);
 static void begin_revoke(struct berth_consumer *consumer);
+static void begin_told(struct berth_consumer *consumer);
+static void put_off(struct berth_consumer *consumer);
 static void read_positions(struct berth_consumer *consumer);
 static void work_on_positions(void *ctx);
 static void on_positions(void *ctx);
 static bool worth_waiting(const struct berth_consumer *consumer);
 static void wait_to_read_again(struct berth_consumer *consumer);
 static void gain(struct berth_consumer *consumer);
+static rd_kafka_topic_partition_list_t *claim_slots(struct berth_consumer *consumer);
+static struct berth_kafka_position position_at(const struct berth_consumer *consumer, int index);
 static int claim_slot(struct berth_consumer *consumer, const rd_kafka_topic_partition_t *partition,
                       int64_t start_offset);
 static void tell_gained(struct berth_consumer *consumer, int slot_number,
                         const rd_kafka_topic_partition_t *partition,
                         const struct berth_kafka_position *position);
-static void tell_not_started(struct berth_consumer *consumer,
-                             const rd_kafka_topic_partition_t *partition,
-                             const struct berth_kafka_position *position);
-static void tell_stopped(struct berth_consumer *consumer);
 static void lose_revoked(struct berth_consumer *consumer);
 static void lose_held(struct berth_consumer *consumer);
 static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition);
@@ -46,6 +46,7 @@ static void free_slot(struct berth_slot *slot);
 static void answer(struct berth_consumer *consumer,
                    rd_kafka_error_t *(*call)(rd_kafka_t *,
                                              const rd_kafka_topic_partition_list_t *));
+static void forget_told(struct berth_rebalance *rebalance);
 static void finish(struct berth_consumer *consumer);
 
 enum berth_rc berth_assignment_init(struct berth_consumer *consumer, struct event_base *base,
@@ -79,6 +80,7 @@ bool berth_assignment_deinit(struct berth_consumer *consumer, int timeout_ms) {
     }
     rd_kafka_event_destroy(rebalance->event);
     rebalance->event = NULL;
+    forget_told(rebalance);
     for (size_t i = 0; i < consumer->waiting_count; i++) {
         rd_kafka_event_destroy(consumer->waiting[i]);
     }
@@ -98,10 +100,11 @@ void berth_assignment_offer(struct berth_consumer *consumer, rd_kafka_event_t *t
 
 void berth_assignment_step(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
-    tell_stopped(consumer);
-    if (rebalance->state == BERTH_REBALANCE_WAITING && consumer->closing) {
+    berth_stopped_tell_slots(consumer);
+    bool superseded = rebalance->event == NULL && consumer->waiting_count > 0;
+    if (rebalance->state == BERTH_REBALANCE_WAITING && (consumer->closing || superseded)) {
         (void)event_del(rebalance->retry);
-        answer(consumer, rd_kafka_incremental_assign);
+        put_off(consumer);
     }
     if (rebalance->state == BERTH_REBALANCE_DRAINING && rebalance->draining_count == 0) {
         answer(consumer, rd_kafka_incremental_unassign);
@@ -113,6 +116,9 @@ void berth_assignment_step(struct berth_consumer *consumer) {
             consumer->waiting[i] = consumer->waiting[i + 1];
         }
         begin(consumer, event);
+    }
+    if (rebalance->state == BERTH_REBALANCE_NONE && !consumer->closing) {
+        begin_told(consumer);
     }
     if (consumer->close_refused) {
         lose_held(consumer);
@@ -165,6 +171,8 @@ static void begin_revoke(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     /* Any call that changes the assignment resets this flag. */
     bool lost = rd_kafka_assignment_lost(consumer->handle) != 0;
+    berth_bases_take_out(consumer, rebalance->partitions);
+    berth_stopped_forget_these(consumer, rebalance->partitions);
     const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
     rebalance->state = BERTH_REBALANCE_DRAINING;
     for (int i = 0; i < list->cnt; i++) {
@@ -186,6 +194,33 @@ static void begin_revoke(struct berth_consumer *consumer) {
     }
     if (rebalance->draining_count == 0) {
         answer(consumer, rd_kafka_incremental_unassign);
+    }
+}
+
+/* Takes up the parked partitions whose bases were told. Their positions are read anew: the answer
+ * may have taken hours. */
+static void begin_told(struct berth_consumer *consumer) {
+    struct berth_rebalance *rebalance = &consumer->rebalance;
+    /* What was lost is revoked with the next event; any call here would hide that. */
+    if (rd_kafka_assignment_lost(consumer->handle) != 0) {
+        return;
+    }
+    rebalance->told = berth_bases_told(consumer);
+    if (rebalance->told == NULL) {
+        return;
+    }
+    rebalance->partitions = rebalance->told;
+    rebalance->began_ms = berth_clock_monotonic_ms();
+    rebalance->reported_ms = rebalance->began_ms;
+    read_positions(consumer);
+}
+
+/* Ends a reading without gaining anything: the group is answered; parked partitions stay so. */
+static void put_off(struct berth_consumer *consumer) {
+    if (consumer->rebalance.event != NULL) {
+        answer(consumer, rd_kafka_incremental_assign);
+    } else {
+        finish(consumer);
     }
 }
 
@@ -211,8 +246,8 @@ static void on_positions(void *ctx) {
     struct berth_consumer *consumer = ctx;
     struct berth_rebalance *rebalance = &consumer->rebalance;
     BERTH_ASSERT(rebalance->state == BERTH_REBALANCE_READING);
-    if (consumer->closing) {
-        answer(consumer, rd_kafka_incremental_assign);
+    if (consumer->closing || (rebalance->event == NULL && consumer->waiting_count > 0)) {
+        put_off(consumer);
     } else if (worth_waiting(consumer)) {
         wait_to_read_again(consumer);
     } else {
@@ -266,17 +301,10 @@ static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx) {
 /* All positions are known: takes the partitions, then tells about them. */
 static void gain(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
-    rd_kafka_topic_partition_list_t *list = rebalance->partitions;
-    for (int i = 0; i < list->cnt; i++) {
-        struct berth_kafka_position position =
-            berth_kafka_position_of(&rebalance->positions, i, consumer->start);
-        bool starts =
-            position.kind != BERTH_POSITION_BEYOND && position.kind != BERTH_POSITION_UNKNOWN;
-        (void)claim_slot(consumer, &list->elems[i], starts ? position.offset : -1);
-        /* What isn't started has no slot and is never read: any offset will do. */
-        list->elems[i].offset = starts ? position.offset : RD_KAFKA_OFFSET_END;
-    }
-    rd_kafka_error_t *error = rd_kafka_incremental_assign(consumer->handle, list);
+    const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
+    rd_kafka_topic_partition_list_t *taken = claim_slots(consumer);
+    rd_kafka_error_t *error = rd_kafka_incremental_assign(consumer->handle, taken);
+    rd_kafka_topic_partition_list_destroy(taken);
     if (error != NULL) {
         /* The group took the assignment back meanwhile; it says so in its next event. */
         consumer->callbacks.on_error(consumer->ctx, false, rd_kafka_error_string(error));
@@ -284,18 +312,49 @@ static void gain(struct berth_consumer *consumer) {
     }
     consumer->joined = error == NULL;
     for (int i = 0; i < list->cnt; i++) {
-        struct berth_kafka_position position =
-            berth_kafka_position_of(&rebalance->positions, i, consumer->start);
-        int slot = find_slot(consumer, list->elems[i].topic, list->elems[i].partition);
+        const rd_kafka_topic_partition_t *partition = &list->elems[i];
+        struct berth_kafka_position position = position_at(consumer, i);
+        int slot = find_slot(consumer, partition->topic, partition->partition);
+        bool was_parked = berth_bases_forget(consumer, partition->topic, partition->partition);
         if (slot >= 0 && error != NULL) {
             free_slot(&consumer->slots[slot]);
-        } else if (slot >= 0) {
-            tell_gained(consumer, slot, &list->elems[i], &position);
+        }
+        if (position.kind == BERTH_POSITION_WANTS_BASE || (was_parked && error != NULL)) {
+            berth_bases_park(consumer, partition->topic, partition->partition);
+        } else if (slot >= 0 && error == NULL) {
+            tell_gained(consumer, slot, partition, &position);
         } else if (error == NULL) {
-            tell_not_started(consumer, &list->elems[i], &position);
+            berth_stopped_at_start(consumer, partition, &position);
         }
     }
     finish(consumer);
+}
+
+/* A slot for each partition that starts; returns what librdkafka shall have. */
+static rd_kafka_topic_partition_list_t *claim_slots(struct berth_consumer *consumer) {
+    const rd_kafka_topic_partition_list_t *list = consumer->rebalance.partitions;
+    rd_kafka_topic_partition_list_t *taken = rd_kafka_topic_partition_list_new(list->cnt);
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *partition = &list->elems[i];
+        struct berth_kafka_position position = position_at(consumer, i);
+        if (position.kind == BERTH_POSITION_WANTS_BASE) {
+            continue;
+        }
+        bool starts =
+            position.kind != BERTH_POSITION_BEYOND && position.kind != BERTH_POSITION_UNKNOWN;
+        (void)claim_slot(consumer, partition, starts ? position.offset : -1);
+        /* What isn't started has no slot and is never read: any offset will do. */
+        rd_kafka_topic_partition_list_add(taken, partition->topic, partition->partition)->offset =
+            starts ? position.offset : RD_KAFKA_OFFSET_END;
+    }
+    return taken;
+}
+
+static struct berth_kafka_position position_at(const struct berth_consumer *consumer, int index) {
+    const struct berth_rebalance *rebalance = &consumer->rebalance;
+    const rd_kafka_topic_partition_t *partition = &rebalance->partitions->elems[index];
+    int64_t base = berth_bases_of(consumer, partition->topic, partition->partition);
+    return berth_kafka_position_of(&rebalance->positions, index, base, consumer->start);
 }
 
 /*
@@ -336,62 +395,29 @@ static void tell_gained(struct berth_consumer *consumer, int slot_number,
     char *metadata = calloc(1, position->metadata.len + 1);
     if (metadata == NULL) {
         free_slot(&consumer->slots[slot_number]);
-        consumer->callbacks.on_stopped(consumer->ctx, partition->topic, partition->partition,
-                                       "no memory is left for it: restart berthd");
+        berth_stopped_tell(consumer, partition->topic, partition->partition,
+                           "no memory is left for it: restart berthd");
         return;
     }
     if (position->metadata.len > 0) {
         memcpy(metadata, position->metadata.data, position->metadata.len);
     }
+    bool has_committed = position->committed_offset >= 0;
+    int64_t known = has_committed ? position->committed_offset : position->base;
     struct berth_partition_info info = {.slot = (uint32_t)slot_number,
                                         .topic = partition->topic,
                                         .partition = partition->partition,
                                         .epoch = consumer->slots[slot_number].epoch,
                                         .start_offset = position->offset,
                                         .committed_offset = position->committed_offset,
+                                        .origin = has_committed ? BERTH_ORIGIN_COMMITTED
+                                                  : known >= 0  ? BERTH_ORIGIN_BASE
+                                                                : BERTH_ORIGIN_START,
+                                        .lost = known >= 0 ? position->offset - known : 0,
                                         .committed = position->kind == BERTH_POSITION_COMMITTED,
                                         .metadata = metadata};
     consumer->callbacks.on_gained(consumer->ctx, &info);
     free(metadata);
-}
-
-static void tell_not_started(struct berth_consumer *consumer,
-                             const rd_kafka_topic_partition_t *partition,
-                             const struct berth_kafka_position *position) {
-    char text[BERTH_ERROR_BYTES_MAX];
-    if (position->kind == BERTH_POSITION_BEYOND) {
-        (void)snprintf(
-            text, sizeof(text),
-            "the group committed offset %" PRId64 ", but the log ends at %" PRId64
-            ": was the topic made anew? Stop every worker, delete the group's offsets of "
-            "this topic, and start again",
-            position->committed_offset, position->log_end);
-    } else if (position->kind == BERTH_POSITION_UNKNOWN) {
-        (void)snprintf(text, sizeof(text),
-                       "its offsets can't be read (%s): repair that, then restart berthd",
-                       rd_kafka_err2str(position->err));
-    } else {
-        (void)snprintf(text, sizeof(text),
-                       "this worker takes %" PRIu32 " partitions at most: start more workers",
-                       consumer->slots_count);
-    }
-    consumer->callbacks.on_stopped(consumer->ctx, partition->topic, partition->partition, text);
-}
-
-static void tell_stopped(struct berth_consumer *consumer) {
-    for (uint32_t i = 0; i < consumer->slots_count; i++) {
-        struct berth_slot *slot = &consumer->slots[i];
-        if (slot->state != BERTH_SLOT_FREE && slot->stopped && !slot->stopped_told) {
-            slot->stopped_told = true;
-            char text[BERTH_ERROR_BYTES_MAX];
-            (void)snprintf(text, sizeof(text),
-                           "the record after offset %" PRId64
-                           " is gone from the log while it was read: restart berthd, which goes on "
-                           "at the log's start",
-                           slot->last_offset);
-            consumer->callbacks.on_stopped(consumer->ctx, slot->topic, slot->partition, text);
-        }
-    }
 }
 
 static void lose_revoked(struct berth_consumer *consumer) {
@@ -405,6 +431,8 @@ static void lose_revoked(struct berth_consumer *consumer) {
 }
 
 static void lose_held(struct berth_consumer *consumer) {
+    berth_bases_forget_all(consumer);
+    berth_stopped_forget_all(consumer);
     for (uint32_t i = 0; i < consumer->slots_count; i++) {
         if (consumer->slots[i].state == BERTH_SLOT_HELD) {
             free_slot(&consumer->slots[i]);
@@ -448,6 +476,13 @@ static void answer(struct berth_consumer *consumer,
     finish(consumer);
 }
 
+static void forget_told(struct berth_rebalance *rebalance) {
+    if (rebalance->told != NULL) {
+        rd_kafka_topic_partition_list_destroy(rebalance->told);
+        rebalance->told = NULL;
+    }
+}
+
 static void finish(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     BERTH_ASSERT(rebalance->draining_count == 0);
@@ -455,6 +490,7 @@ static void finish(struct berth_consumer *consumer) {
     berth_kafka_positions_deinit(&rebalance->positions);
     rd_kafka_event_destroy(rebalance->event);
     rebalance->event = NULL;
+    forget_told(rebalance);
     rebalance->partitions = NULL;
     rebalance->state = BERTH_REBALANCE_NONE;
 }

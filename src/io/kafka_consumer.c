@@ -102,7 +102,14 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
         free(consumer->topics[i]);
     }
     free(consumer->topics);
+    if (consumer->parked != NULL) {
+        rd_kafka_topic_partition_list_destroy(consumer->parked);
+    }
+    if (consumer->stopped != NULL) {
+        rd_kafka_topic_partition_list_destroy(consumer->stopped);
+    }
     free(consumer->slots);
+    free(consumer->bases_at);
     free(consumer->group);
     free(consumer);
     return NULL;
@@ -186,8 +193,11 @@ static enum berth_rc copy_options(struct berth_consumer *consumer,
     consumer->callbacks = options->callbacks;
     consumer->ctx = options->ctx;
     consumer->group = strdup(options->group);
+    consumer->bases_at = strdup(options->bases_at);
+    consumer->parked = rd_kafka_topic_partition_list_new(0);
+    consumer->stopped = rd_kafka_topic_partition_list_new(0);
     consumer->topics = calloc(options->topics_count, sizeof(consumer->topics[0]));
-    if (consumer->group == NULL || consumer->topics == NULL) {
+    if (consumer->group == NULL || consumer->bases_at == NULL || consumer->topics == NULL) {
         return BERTH_FAULT_MEMORY;
     }
     consumer->topics_count = options->topics_count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The consumer's inside, shared by kafka_consumer.c (events, start, end) and kafka_assignment.c
- * (what is ours and what becomes of it).
+ * The consumer's inside, shared by kafka_consumer.c (events, start, end), kafka_assignment.c
+ * (what is ours and what becomes of it), kafka_bases.c (what waits for its base) and
+ * kafka_stopped.c (what isn't read).
  */
 #ifndef BERTH_IO_KAFKA_CONSUMER_PARTS_H
 #define BERTH_IO_KAFKA_CONSUMER_PARTS_H
@@ -50,10 +51,12 @@ struct berth_slot {
  *   NONE --revoke--> DRAINING --given up---> NONE       (answered with incremental_unassign)
  *   NONE --revoke of what is lost or has no slot--> NONE (at once)
  *   READING, WAITING --close---------------> NONE       (answered, nothing gained)
+ *   NONE --bases told--> READING                        (no event: parked partitions, read anew)
+ *   READING, WAITING without an event --event--> NONE   (that goes first; they stay parked)
  *
  * librdkafka notices a member that is thrown out while it drains only when it is answered.
  *
- * Invariant: event is NULL in NONE and only there; draining_count counts the slots in REVOKED and
+ * Invariant: in NONE and only there event and told are both NULL; draining_count counts the slots in REVOKED and
  * is 0 except in DRAINING.
  */
 enum berth_rebalance_state {
@@ -66,7 +69,8 @@ enum berth_rebalance_state {
 struct berth_rebalance {
     enum berth_rebalance_state state;
     rd_kafka_event_t *event;
-    rd_kafka_topic_partition_list_t *partitions; /* The event's. */
+    rd_kafka_topic_partition_list_t *told;       /* Owned: parked ones whose bases were told. */
+    rd_kafka_topic_partition_list_t *partitions; /* The event's, or told. */
     struct berth_kafka_positions positions;
     struct berth_kafka_job job;
     struct event *retry;
@@ -91,6 +95,10 @@ struct berth_consumer {
     struct berth_slot *slots;
     uint32_t slots_count;
     struct berth_rebalance rebalance;
+    /* Ours, but not librdkafka's yet: they wait for their bases. No slot, no event. */
+    rd_kafka_topic_partition_list_t *parked;
+    rd_kafka_topic_partition_list_t *stopped;
+    char *bases_at;
     rd_kafka_event_t *waiting[BERTH_REBALANCES_WAITING_MAX]; /* Oldest first. */
     size_t waiting_count;
 
@@ -105,6 +113,35 @@ struct berth_consumer {
     bool close_refused; /* librdkafka is broken for good, so nothing more comes from it. */
     bool closed;        /* on_closed was called. */
 };
+
+/* kafka_bases.c */
+
+/* Asks for the base of a partition that is ours now. */
+void berth_bases_park(struct berth_consumer *consumer, const char *topic, int32_t partition);
+/* Whether it was parked. */
+bool berth_bases_forget(struct berth_consumer *consumer, const char *topic, int32_t partition);
+/* Forgets what is revoked, and takes it out of the list: nobody was told of it, and librdkafka never
+ * had it, so it can't give it back. */
+void berth_bases_take_out(struct berth_consumer *consumer, rd_kafka_topic_partition_list_t *list);
+void berth_bases_forget_all(struct berth_consumer *consumer);
+/* The base of a partition; BERTH_BASE_UNKNOWN also when it isn't parked. */
+int64_t berth_bases_of(const struct berth_consumer *consumer, const char *topic, int32_t partition);
+/* A new list of the parked ones whose bases were told; NULL: none. */
+rd_kafka_topic_partition_list_t *berth_bases_told(const struct berth_consumer *consumer);
+
+/* kafka_stopped.c */
+
+void berth_stopped_tell(struct berth_consumer *consumer, const char *topic, int32_t partition,
+                        const char *text);
+/* Why a partition isn't started: its position, or that there is no slot left. */
+void berth_stopped_at_start(struct berth_consumer *consumer,
+                            const rd_kafka_topic_partition_t *partition,
+                            const struct berth_kafka_position *position);
+/* Those of the slots that stopped and weren't told yet. */
+void berth_stopped_tell_slots(struct berth_consumer *consumer);
+void berth_stopped_forget_these(struct berth_consumer *consumer,
+                                const rd_kafka_topic_partition_list_t *list);
+void berth_stopped_forget_all(struct berth_consumer *consumer);
 
 /* kafka_assignment.c; each is called from the loop, never from a public function. */
 

@@ -12,6 +12,8 @@ static void note_errors(struct berth_kafka_positions *positions,
                         const rd_kafka_topic_partition_list_t *list);
 static const rd_kafka_topic_partition_t *find(const rd_kafka_topic_partition_list_t *list,
                                               const rd_kafka_topic_partition_t *wanted);
+static void place(struct berth_kafka_position *position, enum berth_kafka_position_kind kind,
+                  int64_t offset, int64_t log_start);
 
 void berth_kafka_positions_read(struct berth_kafka_positions *positions) {
     positions->partial_err = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -56,7 +58,8 @@ bool berth_kafka_positions_unstable(const struct berth_kafka_positions *position
 }
 
 struct berth_kafka_position berth_kafka_position_of(const struct berth_kafka_positions *positions,
-                                                    int index, enum berth_config_start start) {
+                                                    int index, int64_t base,
+                                                    enum berth_config_start start) {
     const rd_kafka_topic_partition_t *wanted = &positions->partitions->elems[index];
     const rd_kafka_topic_partition_t *committed = find(positions->committed, wanted);
     const rd_kafka_topic_partition_t *low = find(positions->lows, wanted);
@@ -70,23 +73,34 @@ struct berth_kafka_position berth_kafka_position_of(const struct berth_kafka_pos
         }
     }
     struct berth_kafka_position position = {
-        .kind = BERTH_POSITION_COMMITTED,
-        .offset = committed->offset,
-        .committed_offset = committed->offset,
-        .log_end = high->offset,
-        .metadata = {.data = committed->metadata, .len = committed->metadata_size}};
-    if (committed->offset < 0) {
+        .committed_offset = -1, .base = BERTH_BASE_NONE, .log_end = high->offset};
+    if (committed->offset >= 0) {
+        position.committed_offset = committed->offset;
+        position.metadata = (struct berth_bytes){committed->metadata, committed->metadata_size};
+        place(&position, BERTH_POSITION_COMMITTED, committed->offset, low->offset);
+    } else if (base == BERTH_BASE_UNKNOWN) {
+        position.kind = BERTH_POSITION_WANTS_BASE;
+    } else if (base >= 0) {
+        position.base = base;
+        place(&position, BERTH_POSITION_BASE, base, low->offset);
+    } else {
         position.kind = BERTH_POSITION_CHOSEN;
         position.offset = start == BERTH_START_EARLIEST ? low->offset : high->offset;
-        position.committed_offset = -1;
-        position.metadata = (struct berth_bytes){.data = NULL, .len = 0};
-    } else if (committed->offset < low->offset) {
-        position.kind = BERTH_POSITION_SKIPPED;
-        position.offset = low->offset;
-    } else if (committed->offset > high->offset) {
-        position.kind = BERTH_POSITION_BEYOND;
     }
     return position;
+}
+
+/* At this offset if the log has it. */
+static void place(struct berth_kafka_position *position, enum berth_kafka_position_kind kind,
+                  int64_t offset, int64_t log_start) {
+    position->kind = kind;
+    position->offset = offset;
+    if (offset < log_start) {
+        position->kind = BERTH_POSITION_SKIPPED;
+        position->offset = log_start;
+    } else if (offset > position->log_end) {
+        position->kind = BERTH_POSITION_BEYOND;
+    }
 }
 
 static void note_errors(struct berth_kafka_positions *positions,

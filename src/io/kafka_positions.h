@@ -13,6 +13,10 @@
 #include "berth/base/result.h"
 #include "berth/io/config.h"
 
+/* Instead of a base. */
+#define BERTH_BASE_NONE    (-1) /* There is none. */
+#define BERTH_BASE_UNKNOWN (-2) /* Whoever keeps the bases hasn't answered. */
+
 /* One reading. Whoever starts it fills the first three; read by nobody else until it is done. */
 struct berth_kafka_positions {
     rd_kafka_t *handle;
@@ -35,9 +39,11 @@ bool berth_kafka_positions_unstable(const struct berth_kafka_positions *position
 
 enum berth_kafka_position_kind {
     BERTH_POSITION_COMMITTED, /* Where the group left off. */
-    BERTH_POSITION_CHOSEN,    /* Nothing is committed: at `start`. */
-    BERTH_POSITION_SKIPPED,   /* The committed offset is below the log's start. */
-    BERTH_POSITION_BEYOND,    /* The committed offset is above the log's end: don't start. */
+    BERTH_POSITION_WANTS_BASE, /* Nothing is committed, and the base is unknown: wait. */
+    BERTH_POSITION_BASE,      /* Nothing is committed: at the base. */
+    BERTH_POSITION_CHOSEN,    /* Nothing is committed, and there is no base: at `start`. */
+    BERTH_POSITION_SKIPPED,   /* The committed offset, or the base, is below the log's start. */
+    BERTH_POSITION_BEYOND,    /* It is above the log's end: don't start. */
     BERTH_POSITION_UNKNOWN,   /* Couldn't be read. */
 };
 
@@ -45,13 +51,15 @@ struct berth_kafka_position {
     enum berth_kafka_position_kind kind;
     int64_t offset;           /* Where to start. */
     int64_t committed_offset; /* -1: none. */
+    int64_t base;             /* Where nothing is committed; BERTH_BASE_NONE. */
     int64_t log_end;
     struct berth_bytes metadata; /* Committed with that offset; a view of the reading. */
     rd_kafka_resp_err_t err;     /* UNKNOWN: why. */
 };
 
-/* The position of the partition at that index of `partitions`. Pure. */
+/* The position of the partition at that index of `partitions`, with this base. Pure. */
 struct berth_kafka_position berth_kafka_position_of(const struct berth_kafka_positions *positions,
-                                                    int index, enum berth_config_start start);
+                                                    int index, int64_t base,
+                                                    enum berth_config_start start);
 
 #endif

@@ -9,6 +9,9 @@
  * an epoch, which no other assignment of this process ever has.
  *  - Records are taken from each slot on its own, in offset order. A slot that isn't taken from
  * holds nothing up but itself; what is fetched ahead for it is bounded. Nothing is ever paused.
+ *  - Where a partition without a committed offset starts, its owner is asked: it may keep a base,
+ * the place where the last committed transaction ended. The partition waits for the answer; the
+ * others, and the group, don't.
  *  - Nothing blocks the loop: what librdkafka can only do blocking is done in a short-lived thread.
  *  - Offsets are never committed here but by the publisher, with the group metadata of the
  * consumer.
@@ -37,6 +40,13 @@ struct berth_group_metadata;
 /* The most partitions that may be asked for. */
 #define BERTH_CONSUMER_PARTITIONS_MAX 4096
 
+/* What says where a partition starts. */
+enum berth_partition_origin {
+    BERTH_ORIGIN_COMMITTED, /* The group's committed offset. */
+    BERTH_ORIGIN_BASE,      /* There is none: the base. */
+    BERTH_ORIGIN_START,     /* There is neither: `start`. */
+};
+
 /* A partition that was gained. Valid for the callback only. */
 struct berth_partition_info {
     uint32_t slot; /* Below partitions_max. */
@@ -45,9 +55,12 @@ struct berth_partition_info {
     uint64_t epoch;           /* Rises with each assignment in this process; never 0. */
     int64_t start_offset;     /* The first offset that will be read, if it exists. */
     int64_t committed_offset; /* What the group had committed; -1: nothing. */
-    /* start_offset is committed. Otherwise commit it before the first record is taken in: an offset
-     * chosen by `start`, or the log's start above a committed offset (then start_offset -
-     * committed_offset records are lost). */
+    enum berth_partition_origin origin;
+    /* So many records are gone from the log between where the origin says and its start, where it
+     * goes on. 0 for BERTH_ORIGIN_START. */
+    int64_t lost;
+    /* start_offset is committed. Otherwise commit it before the first record is taken in: the base,
+     * an offset chosen by `start`, or the log's start above either of the first two. */
     bool committed;
     const char *metadata; /* Committed with committed_offset; "" when there is none. */
 };
@@ -55,6 +68,11 @@ struct berth_partition_info {
 /* All are required. ctx is the one of the options. */
 struct berth_consumer_callbacks {
     void (*on_gained)(void *ctx, const struct berth_partition_info *partition);
+    /* A partition is ours and has no committed offset: where did its last committed transaction
+     * end? Answer with berth_consumer_set_base(), at once or ever so late; until then it isn't
+     * gained, and not even `start` is chosen. If it is revoked or lost meanwhile nothing more is
+     * said of it. Asked again whenever it is ours anew. */
+    void (*on_base_wanted)(void *ctx, const char *topic, int32_t partition);
     /* The group wants it back: nothing more can be taken from it. Answer with
      * berth_consumer_give_up() when what is in flight is done, within max.poll.interval.ms. Until
      * all are answered librdkafka fetches nothing for the partitions that stay, either. */
@@ -86,7 +104,10 @@ struct berth_consumer_options {
     const char *instance; /* Static membership (KIP-345) under this id; NULL: none. */
     const char *const *topics;
     size_t topics_count;
-    enum berth_config_start start; /* For partitions without a committed offset. */
+    enum berth_config_start start; /* For partitions with neither committed offset nor base. */
+    /* Where an operator finds a base, up to the topic's name, for the remedy when it can't be
+     * right: "Redis key berth:v1:offset:". */
+    const char *bases_at;
     uint32_t partitions_max; /* Up to BERTH_CONSUMER_PARTITIONS_MAX; more than it are stopped. */
     struct berth_consumer_callbacks callbacks;
     void *ctx;
@@ -110,6 +131,20 @@ BERTH_MUST_USE enum berth_rc berth_consumer_new(struct event_base *base,
  */
 BERTH_MUST_USE enum berth_rc berth_consumer_take(struct berth_consumer *consumer, uint32_t slot,
                                                  struct berth_record **ret_record);
+
+/* The answer to on_base_wanted: the offset, or -1 when there is none. Ignored if the partition isn't
+ * waited for (any more), so a late answer to an earlier question does no harm: a committed offset
+ * that was made meanwhile goes before. */
+void berth_consumer_set_base(struct berth_consumer *consumer, const char *topic, int32_t partition,
+                             int64_t base);
+
+/* How many partitions wait for their bases; for /readyz. */
+size_t berth_consumer_bases_wanted(const struct berth_consumer *consumer);
+
+/* How many partitions are ours but aren't read (on_stopped); for /readyz. 0: none, else the first
+ * one of them, with views that are valid until the next turn of the loop. */
+size_t berth_consumer_stopped(const struct berth_consumer *consumer, const char **ret_topic,
+                              int32_t *ret_partition, const char **ret_text);
 
 /* The answer to on_revoked (asserted): nothing undecided holds the partition any more. The slot is
  * free. When all that were revoked together are given up, the group gets them. */

@@ -175,8 +175,19 @@ static void on_gained(void *ctx, const struct berth_partition_info *partition) {
     member->slots[partition->slot].start_offset = partition->start_offset;
     member->slots[partition->slot].committed_offset = partition->committed_offset;
     member->slots[partition->slot].committed = partition->committed;
+    member->slots[partition->slot].origin = partition->origin;
+    member->slots[partition->slot].lost = partition->lost;
     member->slots[partition->slot].last_offset = partition->start_offset - 1;
     TELL(member, "gained %d\n", partition->partition);
+}
+
+static void on_base_wanted(void *ctx, const char *topic, int32_t partition) {
+    struct member *member = ctx;
+    if (member->says_bases) {
+        berth_consumer_set_base(member->consumer, topic, partition, member->base);
+    } else {
+        TELL(member, "base wanted %d\n", partition);
+    }
 }
 
 static void on_revoked(void *ctx, uint32_t slot) {
@@ -226,9 +237,8 @@ static void on_closed(void *ctx) {
     member->closed = true;
 }
 
-void member_join(struct member *member, struct world *world, const char *group,
+static void join(struct member *member, struct world *world, const char *group,
                  const char *instance, const char *topic, enum berth_config_start start) {
-    memset(member, 0, sizeof(*member));
     member->world = world;
     member->gives_up = true;
     berth_buffer_init(&member->told, 65536);
@@ -239,7 +249,9 @@ void member_join(struct member *member, struct world *world, const char *group,
                                              .topics_count = 1,
                                              .start = start,
                                              .partitions_max = SLOTS_MAX,
+                                             .bases_at = "Redis key offset:",
                                              .callbacks = {.on_gained = on_gained,
+                                                           .on_base_wanted = on_base_wanted,
                                                            .on_revoked = on_revoked,
                                                            .on_lost = on_lost,
                                                            .on_records = on_records,
@@ -252,6 +264,24 @@ void member_join(struct member *member, struct world *world, const char *group,
     enum berth_rc rc = berth_consumer_new(world->base, &options, &member->consumer, &error);
     assert_string_equal(error.text, "");
     assert_int_equal(rc, BERTH_OK);
+}
+
+void member_join(struct member *member, struct world *world, const char *group,
+                 const char *instance, const char *topic, enum berth_config_start start) {
+    *member = (struct member){.says_bases = true, .base = -1};
+    join(member, world, group, instance, topic, start);
+}
+
+void member_join_unanswered(struct member *member, struct world *world, const char *group,
+                            const char *topic) {
+    *member = (struct member){.says_bases = false};
+    join(member, world, group, NULL, topic, BERTH_START_EARLIEST);
+}
+
+void member_join_at(struct member *member, struct world *world, const char *group,
+                    const char *topic, int64_t base) {
+    *member = (struct member){.says_bases = true, .base = base};
+    join(member, world, group, NULL, topic, BERTH_START_EARLIEST);
 }
 
 static bool is_closed(void *ctx) {

@@ -66,6 +66,8 @@ struct member {
     int held_count;
     int revoked_count;
     bool gives_up; /* Answers a revocation at once. */
+    bool says_bases; /* Answers at once where a partition's last transaction ended: at ... */
+    int64_t base;    /* -1: nowhere. */
     bool closed;
     struct {
         bool held;
@@ -76,6 +78,8 @@ struct member {
         int64_t start_offset;
         int64_t committed_offset;
         bool committed;
+        enum berth_partition_origin origin;
+        int64_t lost;
         char metadata[4096];
         int records_count;
         int64_t last_offset;
@@ -85,6 +89,12 @@ struct member {
 
 void member_join(struct member *member, struct world *world, const char *group,
                  const char *instance, const char *topic, enum berth_config_start start);
+/* The same, but nobody answers where its partitions start. */
+void member_join_unanswered(struct member *member, struct world *world, const char *group,
+                            const char *topic);
+/* The same, with a base for every partition. */
+void member_join_at(struct member *member, struct world *world, const char *group,
+                    const char *topic, int64_t base);
 /* Closes it orderly, giving up everything, and frees it. */
 void member_leave(struct member *member);
 /* As if the process had died. */

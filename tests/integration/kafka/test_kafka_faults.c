@@ -142,6 +142,34 @@ static void test_a_partition_of_a_member_that_was_thrown_out_is_lost(void **stat
     assert_true(mock->member.slots[member_slot_of(&mock->member, 0)].epoch > epoch);
 }
 
+static bool waits_for_a_base(void *ctx) {
+    const struct member *member = ctx;
+    return member->held_count == 1 && berth_consumer_bases_wanted(member->consumer) == 1;
+}
+
+static bool was_asked_again(void *ctx) {
+    return member_was_told(ctx, "base wanted 1") && waits_for_a_base(ctx);
+}
+
+/* Nobody was told of it, so nobody is told that it is lost; when it is ours again it is asked for
+ * again. */
+static void test_a_partition_that_waits_for_its_base_may_be_lost(void **state) {
+    struct mock *mock = *state;
+    mock->member.says_bases = false;
+    rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
+                                      RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+    run_until(mock->world, waits_for_a_base, &mock->member);
+    berth_buffer_clear(&mock->member.told);
+    rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
+                                      RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+    run_until(mock->world, was_told_lost, &mock->member);
+    run_until(mock->world, was_asked_again, &mock->member);
+    assert_false(member_was_told(&mock->member, "lost 1"));
+    berth_consumer_set_base(mock->member.consumer, COMMANDS, 1, -1);
+    member_wait_held(&mock->member, 2);
+    mock->member.says_bases = true;
+}
+
 static bool was_told_stopped(void *ctx) {
     struct member *member = ctx;
     (void)member_take(member, member_slot_of(member, 0), 100);
@@ -167,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_a_commit_whose_producer_broke_is_looked_up_and_was_not_done),
         cmocka_unit_test(test_a_coordinator_that_is_not_there_is_asked_again),
         cmocka_unit_test(test_a_partition_of_a_member_that_was_thrown_out_is_lost),
+        cmocka_unit_test(test_a_partition_that_waits_for_its_base_may_be_lost),
         cmocka_unit_test(test_a_position_that_is_gone_while_reading_stops_the_partition),
     };
     return cmocka_run_group_tests(tests, mock_setup, mock_teardown);

@@ -77,8 +77,8 @@ void worker_base_wanted(void *ctx, const char *topic, int32_t partition) {
         return;
     }
     berth_log(BERTH_LOG_INFO, "partition.base_wanted", "topic=%s partition=%d", topic, partition);
-    bases->wanted[bases->count++] = (struct berth_base){
-        .topic = worker_lasting_topic(worker, topic), .partition = partition};
+    bases->wanted[bases->count++] =
+        (struct berth_base){.topic = worker_lasting_topic(worker, topic), .partition = partition};
     if (bases->asked == 0) {
         arm(worker, 0);
     }

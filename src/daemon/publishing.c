@@ -35,10 +35,11 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
     }
     for (size_t i = 0; i < effect->publish.offsets_count; i++) {
         const struct berth_publish_offset *offset = &effect->publish.offsets[i];
-        must(worker, outbox_add_offset(outbox, &(struct berth_batch_offset){
-                                                   .topic = worker_lasting_topic(worker, offset->topic),
-                                                   .partition = offset->number,
-                                                   .offset = offset->offset}));
+        must(worker,
+             outbox_add_offset(outbox, &(struct berth_batch_offset){
+                                           .topic = worker_lasting_topic(worker, offset->topic),
+                                           .partition = offset->number,
+                                           .offset = offset->offset}));
     }
     outbox_seal(outbox);
 

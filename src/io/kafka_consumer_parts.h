@@ -56,8 +56,8 @@ struct berth_slot {
  *
  * librdkafka notices a member that is thrown out while it drains only when it is answered.
  *
- * Invariant: in NONE and only there event and told are both NULL; draining_count counts the slots in REVOKED and
- * is 0 except in DRAINING.
+ * Invariant: in NONE and only there event and told are both NULL; draining_count counts the slots
+ * in REVOKED and is 0 except in DRAINING.
  */
 enum berth_rebalance_state {
     BERTH_REBALANCE_NONE,
@@ -120,8 +120,8 @@ struct berth_consumer {
 void berth_bases_park(struct berth_consumer *consumer, const char *topic, int32_t partition);
 /* Whether it was parked. */
 bool berth_bases_forget(struct berth_consumer *consumer, const char *topic, int32_t partition);
-/* Forgets what is revoked, and takes it out of the list: nobody was told of it, and librdkafka never
- * had it, so it can't give it back. */
+/* Forgets what is revoked, and takes it out of the list: nobody was told of it, and librdkafka
+ * never had it, so it can't give it back. */
 void berth_bases_take_out(struct berth_consumer *consumer, rd_kafka_topic_partition_list_t *list);
 void berth_bases_forget_all(struct berth_consumer *consumer);
 /* The base of a partition; BERTH_BASE_UNKNOWN also when it isn't parked. */

@@ -38,13 +38,13 @@ void berth_kafka_positions_deinit(struct berth_kafka_positions *positions);
 bool berth_kafka_positions_unstable(const struct berth_kafka_positions *positions);
 
 enum berth_kafka_position_kind {
-    BERTH_POSITION_COMMITTED, /* Where the group left off. */
+    BERTH_POSITION_COMMITTED,  /* Where the group left off. */
     BERTH_POSITION_WANTS_BASE, /* Nothing is committed, and the base is unknown: wait. */
-    BERTH_POSITION_BASE,      /* Nothing is committed: at the base. */
-    BERTH_POSITION_CHOSEN,    /* Nothing is committed, and there is no base: at `start`. */
-    BERTH_POSITION_SKIPPED,   /* The committed offset, or the base, is below the log's start. */
-    BERTH_POSITION_BEYOND,    /* It is above the log's end: don't start. */
-    BERTH_POSITION_UNKNOWN,   /* Couldn't be read. */
+    BERTH_POSITION_BASE,       /* Nothing is committed: at the base. */
+    BERTH_POSITION_CHOSEN,     /* Nothing is committed, and there is no base: at `start`. */
+    BERTH_POSITION_SKIPPED,    /* The committed offset, or the base, is below the log's start. */
+    BERTH_POSITION_BEYOND,     /* It is above the log's end: don't start. */
+    BERTH_POSITION_UNKNOWN,    /* Couldn't be read. */
 };
 
 struct berth_kafka_position {

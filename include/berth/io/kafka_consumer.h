@@ -132,9 +132,9 @@ BERTH_MUST_USE enum berth_rc berth_consumer_new(struct event_base *base,
 BERTH_MUST_USE enum berth_rc berth_consumer_take(struct berth_consumer *consumer, uint32_t slot,
                                                  struct berth_record **ret_record);
 
-/* The answer to on_base_wanted: the offset, or -1 when there is none. Ignored if the partition isn't
- * waited for (any more), so a late answer to an earlier question does no harm: a committed offset
- * that was made meanwhile goes before. */
+/* The answer to on_base_wanted: the offset, or -1 when there is none. Ignored if the partition
+ * isn't waited for (any more), so a late answer to an earlier question does no harm: a committed
+ * offset that was made meanwhile goes before. */
 void berth_consumer_set_base(struct berth_consumer *consumer, const char *topic, int32_t partition,
                              int64_t base);
 

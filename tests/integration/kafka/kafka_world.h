@@ -65,7 +65,7 @@ struct member {
     struct berth_buffer told; /* One line for each callback. */
     int held_count;
     int revoked_count;
-    bool gives_up; /* Answers a revocation at once. */
+    bool gives_up;   /* Answers a revocation at once. */
     bool says_bases; /* Answers at once where a partition's last transaction ended: at ... */
     int64_t base;    /* -1: nowhere. */
     bool closed;

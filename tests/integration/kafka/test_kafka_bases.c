@@ -94,7 +94,8 @@ static bool was_told_stopped(void *ctx) {
     return member_was_told(ctx, "stopped");
 }
 
-/* A topic that was deleted and made anew: Kafka deletes the group's offsets with it, the base stays.
+/* A topic that was deleted and made anew: Kafka deletes the group's offsets with it, the base
+ * stays.
  */
 static void test_a_base_above_the_log_stops_the_partition(void **state) {
     struct world *world = *state;

@@ -199,6 +199,14 @@ static enum berth_rc do_ends(struct berth_kafka_rebuild *rebuild) {
      * behind that one, and counts as one that may have been claimed, which is the safe side. */
     rc = berth_kafka_conf_set(conf, "isolation.level", "read_uncommitted", &rebuild->error);
     BERTH_ASSERT(rc == BERTH_OK);
+    /* It joins nothing. But when a broker says that it isn't the group's coordinator, librdkafka
+     * 2.0.2 asks the handle's own group to look for it, and crashes when there is none (seen on a
+     * broker that was just made). */
+    rc = berth_kafka_conf_set(conf, "group.id", rebuild->options.group, &rebuild->error);
+    if (rc != BERTH_OK) {
+        rd_kafka_conf_destroy(conf);
+        return rc;
+    }
     rc = berth_kafka_handle_new(BERTH_KAFKA_ADMIN, conf, &handle, &rebuild->error);
     if (rc != BERTH_OK) {
         return rc;
@@ -208,7 +216,8 @@ static enum berth_rc do_ends(struct berth_kafka_rebuild *rebuild) {
     rc = ask_ends(rebuild, handle, commands, states);
     rd_kafka_topic_partition_list_destroy(commands);
     rd_kafka_topic_partition_list_destroy(states);
-    (void)berth_kafka_handle_destroy(handle, 0, DESTROY_TIMEOUT_MS);
+    (void)berth_kafka_handle_destroy(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+                                     DESTROY_TIMEOUT_MS);
     return rc;
 }
 

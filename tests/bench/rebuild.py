@@ -4,6 +4,7 @@ memory: 100,000 spaces with two bindings each, on a real broker. rebuild.py --bu
 
 import argparse
 import re
+import socket
 import struct
 import sys
 import uuid
@@ -12,11 +13,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from service import exit_on_sigterm, wait_until  # noqa: E402
+from services import receive  # noqa: E402
 from stage import REGISTRY_UIDS, Stage, Worker  # noqa: E402
 
 # Single-object encoding of schemas/SpaceState.avsc. Another schema would be skipped, which is checked.
 FRAME = b"\xc3\x01" + struct.pack("<Q", 0xD4BDB2E75854A7EC)
-BATCH = 100_000
+BATCH = 1000
+NO_LEADER = 6
 TIMEOUT_S = 600
 
 
@@ -56,19 +59,69 @@ def state(number: int, space: str) -> bytes:
     )
 
 
+def crc32c_table() -> list[int]:
+    table = []
+    for number in range(256):
+        for _ in range(8):
+            number = number >> 1 ^ (0x82F63B78 if number & 1 else 0)
+        table.append(number)
+    return table
+
+
+CRC32C = crc32c_table()
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC32C[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def record_batch(records: list[tuple[bytes, bytes]]) -> bytes:
+    """Kafka's record batch, version 2. Its numbers are zigzags like Avro's."""
+    body = bytearray()
+    for delta, (key, value) in enumerate(records):
+        one = b"\0" + avro_long(0) + avro_long(delta)
+        one += avro_long(len(key)) + key + avro_long(len(value)) + value + avro_long(0)
+        body += avro_long(len(one)) + one
+    time_ms = 1_700_000_000_000
+    last, none = len(records) - 1, -1
+    rest = struct.pack(
+        ">hiqqqhii", 0, last, time_ms, time_ms, none, none, none, len(records)
+    ) + bytes(body)
+    return struct.pack(">qiibI", 0, len(rest) + 9, none, 2, crc32c(rest)) + rest
+
+
 def produce(stage: Stage, spaces: int) -> None:
-    folder = stage.folder / "states"
-    folder.mkdir()
-    lines = []
-    for number in range(spaces):
-        space = f"space-{number:06}"
-        file = folder / space
-        file.write_bytes(state(number, space))
-        lines.append(f"--raw {file} --key alpha/{space} --topic berth.spaces")
-    for first in range(0, spaces, BATCH):
-        batch = stage.folder / "batch"
-        batch.write_text("\n".join(lines[first : first + BATCH]) + "\n")
-        stage.berth("send", "--batch", str(batch), timeout_s=TIMEOUT_S)
+    """A plain client of the broker: berth's own tools send commands."""
+    host, port = stage.kafka.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        for first in range(0, spaces, BATCH):
+            names = [f"space-{n:06}" for n in range(first, min(first + BATCH, spaces))]
+            records = [
+                (f"alpha/{name}".encode(), state(first + place, name))
+                for place, name in enumerate(names)
+            ]
+            batch = record_batch(records)
+            partition = first // BATCH % stage.partitions
+            wait_until("a leader", lambda: sent(connection, partition, batch), TIMEOUT_S)
+
+
+def sent(connection: socket.socket, partition: int, batch: bytes) -> bool:
+    """Produce, version 3. False: the partition, just made, has no leader yet."""
+    topic = b"berth.spaces"
+    header = struct.pack(">hhih", 0, 3, 1, -1)
+    request = header + struct.pack(">hhiih", -1, -1, 30000, 1, len(topic)) + topic
+    request += struct.pack(">iii", 1, partition, len(batch)) + batch
+    connection.sendall(struct.pack(">i", len(request)) + request)
+    (size,) = struct.unpack(">i", receive(connection, 4))
+    reply = receive(connection, size)
+    # Behind correlation id, number of topics, the name, number of partitions, the partition.
+    (error,) = struct.unpack_from(">h", reply, 4 + 4 + 2 + len(topic) + 4 + 4)
+    if error not in (0, NO_LEADER):
+        raise SystemExit(f"Kafka refuses the states: error {error}")
+    return error == 0
 
 
 def peak_kib(worker: Worker) -> int:

@@ -46,14 +46,18 @@ local function leave(set)
 end
 
 -- What is there goes whole, so that nothing of it is left in the sets; then the new one comes.
-for _, field in ipairs(redis.call('HKEYS', space)) do
-    if string.sub(field, 1, 8) == 'binding:' then
-        leave(workspaces .. string.sub(field, 9))
+if state then
+    for _, field in ipairs(redis.call('HKEYS', space)) do
+        if string.sub(field, 1, 8) == 'binding:' then
+            leave(workspaces .. string.sub(field, 9))
+        end
     end
+    leave(registry)
+    leave(public)
 end
-leave(registry)
-leave(public)
-redis.call('DEL', space)
+if token or state then
+    redis.call('DEL', space)
+end
 
 if becomes == 'removed' then
     redis.call('HSET', space, 'version', known_version or '0', 'token', token or '0')

@@ -110,8 +110,8 @@ struct item {
     bool mark_seen;
     struct berth_lane_mark mark; /* What the lane bore when last seen held by another ... */
     int64_t mark_since_ms;       /* ... and since when, on our clock. */
-    /* What the command met, of a claim that was lost; for the case that Redis lost it, too. UNKNOWN:
-     * none. */
+    /* What the command met, of a claim that was lost; for the case that Redis lost it, too.
+     * UNKNOWN: none. */
     struct berth_space_state before;
 
     /* The work. Alive from TAKEN to the end of STORING. */

@@ -38,8 +38,7 @@ void work_start(struct berth_engine *engine, struct item *item,
                 claim->state.verified_at_ms < engine->wall_ms - engine->config->cold_after_ms;
 
     /* When Redis lost its data under the claim before: what was met then is remembered again. */
-    bool lost_before =
-        !claim->before_known && item->before.knowledge != BERTH_SPACE_UNKNOWN;
+    bool lost_before = !claim->before_known && item->before.knowledge != BERTH_SPACE_UNKNOWN;
     const struct berth_space_state *before = lost_before ? &item->before : &claim->before;
 
     BERTH_ASSERT(item->work == NULL);

@@ -3,8 +3,8 @@
  * Rebuilding the data set in Redis when it is empty or older than it was (design 4.9), also at a
  * first start. The ledger says when this worker has the lock for it (io/ledger_rebuild.h).
  *
- *   IDLE ──BEGUN──> MEASURING ──> CHILLING ──> WAITING ──> READING <──> PUTTING ──> OPENING ──> IDLE
- *     ^                 |             |           |           |            |           |
+ *   IDLE ──BEGUN──> MEASURING ──> CHILLING ──> WAITING ──> READING <──> PUTTING ──> OPENING ──>
+ * IDLE ^                 |             |           |           |            |           |
  *     +-----------------+-------------+-----------+-----------+------------+-----------+
  *                        lost, Redis away, or Kafka can't be read: begun anew
  *
@@ -13,12 +13,13 @@
  *  - CHILLING: what is in an older copy, or left by a rebuild that was cut off, becomes cold.
  *  - WAITING: a lease, from when the data set was found gone. The locks of the lanes are lost with
  *    it, so whoever held one may still be writing to Harbor until his lease ends. It is also the
- *    time in which what was stored in the lost data set is published. Left out when the group has no
- *    committed offset: a start is committed before the first record is taken in, so nothing was.
+ *    time in which what was stored in the lost data set is published. Left out when the group has
+ * no committed offset: a start is committed before the first record is taken in, so nothing was.
  *  - READING, PUTTING: the topic of space states, batch by batch.
  *  - OPENING: the data set is whole.
  *
- * Nothing is kept from one attempt to the next: each step bears to be done again over what is there.
+ * Nothing is kept from one attempt to the next: each step bears to be done again over what is
+ * there.
  */
 #include <event2/event.h>
 #include <inttypes.h>
@@ -132,8 +133,7 @@ static void begin(struct worker *worker) {
     rebuild->begun_ms = berth_clock_monotonic_ms();
     rebuild->read = 0;
     rebuild->skipped = 0;
-    berth_log(BERTH_LOG_INFO, "rebuild.begun", "from=%s",
-              worker->config->topics.spaces);
+    berth_log(BERTH_LOG_INFO, "rebuild.begun", "from=%s", worker->config->topics.spaces);
     move_to(rebuild, MEASURING);
     if (berth_kafka_rebuild_ends(rebuild->kafka, &error) != BERTH_OK) {
         fail(worker, error.text);
@@ -173,8 +173,7 @@ static void chilled(struct worker *worker) {
     struct rebuild *rebuild = worker->rebuild;
     BERTH_ASSERT(rebuild->phase == CHILLING);
     move_to(rebuild, WAITING);
-    int64_t left_ms =
-        rebuild->begun_ms + worker->config->lease_ms - berth_clock_monotonic_ms();
+    int64_t left_ms = rebuild->begun_ms + worker->config->lease_ms - berth_clock_monotonic_ms();
     if (!rebuild->wait || left_ms < 0) {
         left_ms = 0;
     }

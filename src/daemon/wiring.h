@@ -13,8 +13,8 @@ struct worker;
 BERTH_MUST_USE enum berth_rc wire_engine(struct worker *worker, struct berth_error *reterr);
 void unwire_engine(struct worker *worker);
 
-/* Admin HTTP, Harbor client, ledger, publisher, and the check of the topics. The consumer comes when
- * they are fine and the ledger was available once. */
+/* Admin HTTP, Harbor client, ledger, publisher, and the check of the topics. The consumer comes
+ * when they are fine and the ledger was available once. */
 BERTH_MUST_USE enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr);
 void unwire_adapters(struct worker *worker);
 

@@ -57,9 +57,8 @@ static const bool moves[DATA_SET_PHASES][DATA_SET_PHASES] = {
                          [DATA_SET_CLOSED] = true,
                          [DATA_SET_REBUILDING] = true,
                          [DATA_SET_OPEN] = true},
-    [DATA_SET_REBUILDING] = {[DATA_SET_AWAY] = true,
-                             [DATA_SET_CLOSED] = true,
-                             [DATA_SET_OPEN] = true},
+    [DATA_SET_REBUILDING] =
+        {[DATA_SET_AWAY] = true, [DATA_SET_CLOSED] = true, [DATA_SET_OPEN] = true},
     [DATA_SET_OPEN] = {[DATA_SET_AWAY] = true,
                        [DATA_SET_LOOKING] = true,
                        [DATA_SET_CLOSED] = true,
@@ -280,11 +279,11 @@ static void look(struct berth_ledger *ledger) {
     if (data_set->looking || data_set->phase == DATA_SET_AWAY) {
         return;
     }
-    bool named = data_set->phase == DATA_SET_REBUILDING || berth_uuid4(data_set->attempt) == BERTH_OK;
-    data_set->looking =
-        named && look_words(ledger, data_set->may_rebuild ? "begin" : "look") &&
-        berth_redis_client_run(ledger->client, LEDGER_LOOK, &ledger->args, looked, ledger) ==
-            BERTH_OK;
+    bool named =
+        data_set->phase == DATA_SET_REBUILDING || berth_uuid4(data_set->attempt) == BERTH_OK;
+    data_set->looking = named && look_words(ledger, data_set->may_rebuild ? "begin" : "look") &&
+                        berth_redis_client_run(ledger->client, LEDGER_LOOK, &ledger->args, looked,
+                                               ledger) == BERTH_OK;
     if (!data_set->looking) {
         arm(data_set, LOOK_CLOSED_MS); /* As much as may be is under way; or no memory. */
     }

@@ -114,7 +114,8 @@ bool ledger_reply_is(const struct redisReply *reply, const char *word);
 
 /* ---- ledger_request.c ---- */
 
-/* Words of ledger->args: one of our keys, and the lock of this attempt as its script compares it. */
+/* Words of ledger->args: one of our keys, and the lock of this attempt as its script compares it.
+ */
 void ledger_add_key(struct berth_ledger *ledger, const char *kind, const char *name,
                     const char *suffix);
 void ledger_add_attempt(struct berth_ledger *ledger);

@@ -31,7 +31,8 @@ struct berth_kafka_ends {
      * anybody can have read. Sorted by topic. */
     const struct berth_source *ends;
     size_t count;
-    bool group_committed; /* The group has, or is about to have, a committed offset on one of them. */
+    bool group_committed; /* The group has, or is about to have, a committed offset on one of them.
+                           */
     bool states_written;  /* There was ever a record in the topic of space states. */
 };
 

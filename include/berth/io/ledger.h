@@ -5,8 +5,9 @@
  * It performs and reports; it decides and repeats nothing. What it keeps in Redis is a documented
  * contract (docs/redis.md, design 6). One on each loop; it works on the loop's thread only.
  *
- * It works only in a data set that is whole and not older than this worker has seen it (design 4.9);
- * while it isn't, the ledger is unavailable. How it is brought up: io/ledger_rebuild.h.
+ * It works only in a data set that is whole and not older than this worker has seen it
+ * (design 4.9); while it isn't, the ledger is unavailable. How it is brought up:
+ * io/ledger_rebuild.h.
  *
  * A call that was taken is answered exactly once, from the loop, in no order that may be relied on.
  * "Unavailable" is an answer too: then the script may have run or not, or may even run later.

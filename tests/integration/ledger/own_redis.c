@@ -35,16 +35,16 @@ void own_redis_init(struct own_redis *redis) {
     close(fd);
 }
 
-/* Any reply but "loading" will do: with a password it is an error. What is asked gives an empty Redis
- * a data set. */
+/* Any reply but "loading" will do: with a password it is an error. What is asked gives an empty
+ * Redis a data set. */
 static bool answers(uint16_t port) {
     struct timeval timeout = {.tv_sec = 1};
     redisContext *connection = redisConnectWithTimeout("127.0.0.1", port, timeout);
     bool answered = false;
     if (connection != NULL && connection->err == 0) {
-        redisReply *reply = redisCommand(connection, "SET berth:v1:epoch %s NX", WORLD_EPOCH " 1700000000000");
-        answered = reply != NULL &&
-                   (reply->str == NULL || strncmp(reply->str, "LOADING", 7) != 0);
+        redisReply *reply =
+            redisCommand(connection, "SET berth:v1:epoch %s NX", WORLD_EPOCH " 1700000000000");
+        answered = reply != NULL && (reply->str == NULL || strncmp(reply->str, "LOADING", 7) != 0);
         freeReplyObject(reply);
     }
     redisFree(connection);

@@ -162,7 +162,8 @@ static void test_an_idle_worker_notices_a_loss_by_itself(void **state) {
     worker_deinit(&worker);
 }
 
-/* Such a command may have been claimed, and its create request sent, in what was lost (design 4.5). */
+/* Such a command may have been claimed, and its create request sent, in what was lost (design 4.5).
+ */
 static void test_a_record_below_the_beginning_is_never_a_first_claim(void **state) {
     struct world *world = *state;
     struct worker worker;

@@ -79,8 +79,8 @@ static void chill(struct builder *builder) {
 
 static void put(struct builder *builder, const struct berth_space_state *state) {
     builder->puts = 0;
-    assert_int_equal(
-        berth_ledger_rebuild_put(builder->worker.ledger, "alpha", "team-a", state), BERTH_OK);
+    assert_int_equal(berth_ledger_rebuild_put(builder->worker.ledger, "alpha", "team-a", state),
+                     BERTH_OK);
     world_run_until(builder->worker.world, has_put, builder);
 }
 
@@ -222,8 +222,8 @@ static void test_a_rebuild_that_lost_its_connection_begins_anew_at_once(void **s
     redis_says(world, "CLIENT KILL TYPE normal SKIPME yes");
     world_run_until(world, has_lost, &builder);
     struct berth_space_state space = a_version(1, NULL, 0);
-    assert_int_equal(
-        berth_ledger_rebuild_put(builder.worker.ledger, "alpha", "team-a", &space), BERTH_BUSY);
+    assert_int_equal(berth_ledger_rebuild_put(builder.worker.ledger, "alpha", "team-a", &space),
+                     BERTH_BUSY);
     begin(&builder);
     open_it(&builder);
     worker_deinit(&builder.worker);
@@ -311,8 +311,7 @@ static void test_a_tombstone_removes_a_space_from_everywhere(void **state) {
     assert_string_equal(redis_says(world, "KEYS berth:v1:workspace:*"), "");
     assert_string_equal(redis_says(world, "KEYS berth:v1:registry:*"), "");
     /* Not known, rather than absent; its tokens go on rising. */
-    assert_string_equal(redis_says(world, "HMGET " SPACE_KEY " state version token"),
-                        "(nil) 7 7");
+    assert_string_equal(redis_says(world, "HMGET " SPACE_KEY " state version token"), "(nil) 7 7");
     assert_true(strtoll(redis_says(world, "PTTL " SPACE_KEY), NULL, 10) > 0);
     struct berth_space_state again = a_version(9, &binding, 1);
     put(&builder, &again);

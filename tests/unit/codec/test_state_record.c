@@ -87,9 +87,8 @@ static void test_a_tombstone_names_its_space_and_nothing_else(void **state) {
 /* Names become keys and members of sets in Redis. */
 static void test_a_key_that_is_no_space_is_refused(void **state) {
     static const char *const keys[] = {
-        "",         "alpha",        "alpha/",  "/team-a",          "alpha/Team",
-        "Alpha/a",  "alpha/a/b",    "al pha/a", "alpha/a\nb",       "alpha/a b",
-        "al:pha/a", "alpha/te..am",
+        "",          "alpha",    "alpha/",     "/team-a",   "alpha/Team", "Alpha/a",
+        "alpha/a/b", "al pha/a", "alpha/a\nb", "alpha/a b", "al:pha/a",   "alpha/te..am",
     };
     struct berth_state_record record;
     struct berth_error error = {""};
@@ -109,10 +108,9 @@ static void test_a_key_that_is_no_space_is_refused(void **state) {
     char long_key[BERTH_REGISTRY_BYTES + BERTH_SPACE_BYTES + 8];
     memset(long_key, 'a', sizeof(long_key));
     long_key[1] = '/';
-    assert_int_equal(berth_state_record_decode(*state,
-                                               (struct berth_bytes){(const uint8_t *)long_key,
-                                                                    sizeof(long_key)},
-                                               (struct berth_bytes){0}, &record, &error),
+    assert_int_equal(berth_state_record_decode(
+                         *state, (struct berth_bytes){(const uint8_t *)long_key, sizeof(long_key)},
+                         (struct berth_bytes){0}, &record, &error),
                      BERTH_INVALID);
 }
 
@@ -155,8 +153,8 @@ static void test_a_field_that_breaks_a_rule_is_named(void **state) {
         void (*change)(struct fixture *fixture);
         const char *field;
     } cases[] = {
-        {no_project, "project_id"}, {no_version, "version"},    {inexact_version, "version"},
-        {odd_quota, "quota_bytes"}, {no_robot, "bindings"},     {odd_key_id, "bindings"},
+        {no_project, "project_id"},  {no_version, "version"},     {inexact_version, "version"},
+        {odd_quota, "quota_bytes"},  {no_robot, "bindings"},      {odd_key_id, "bindings"},
         {odd_workspace, "bindings"}, {odd_creator, "created_by"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -185,8 +183,8 @@ static void test_a_state_under_another_key_is_refused(void **state) {
     struct berth_error error = {""};
     fixture_init(&fixture);
     struct berth_event_record published = publish(*state, &fixture, &publication);
-    assert_int_equal(berth_state_record_decode(*state, text_bytes("alpha/another"),
-                                               published.value, &record, &error),
+    assert_int_equal(berth_state_record_decode(*state, text_bytes("alpha/another"), published.value,
+                                               &record, &error),
                      BERTH_INVALID);
     assert_string_equal(error.text, "The record's key is not that of its space.");
     berth_publication_deinit(&publication);
@@ -202,9 +200,8 @@ static void test_another_record_and_cut_bytes_are_refused(void **state) {
     fixture_publish(*state, &fixture, &publication);
     struct berth_event_record result = fixture_find(&publication, BERTH_RECORD_RESULT);
     struct berth_event_record space = fixture_find(&publication, BERTH_RECORD_SPACE);
-    assert_int_equal(
-        berth_state_record_decode(*state, space.key, result.value, &record, &error),
-        BERTH_INVALID);
+    assert_int_equal(berth_state_record_decode(*state, space.key, result.value, &record, &error),
+                     BERTH_INVALID);
     assert_string_equal(error.text, "The record is a CommandResult, not a SpaceState.");
     for (size_t len = 0; len < space.value.len; len++) {
         struct berth_bytes cut = {space.value.data, len};

@@ -52,7 +52,10 @@ local lane_instance, lane_incarnation, lane_id, token, renewals, space_version, 
     unpack(redis.call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
         'token', 'renewals', 'version', 'state', 'verified_at'))
 local may_expire = token and state ~= 'present'
+-- A lane that was kept after FAILED waits for a write that may still arrive: the replay of that dead
+-- letter waits like anybody else, and gets a token of its own.
 local own = lane_id == id and lane_incarnation == incarnation and lane_instance == instance
+    and not failed_elsewhere
 if lane_id and not own
     and not (take_over and token == ARGV[12] and renewals == ARGV[13]) then
     return {'held', lane_instance, lane_incarnation, lane_id, token, renewals}

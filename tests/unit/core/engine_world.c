@@ -68,7 +68,6 @@ struct world *world_new(uint64_t seed) {
     world->ledger_commands = calloc(WORLD_COMMANDS_MAX, sizeof(*world->ledger_commands));
     for (int i = 0; i < WORLD_PARTITIONS; i++) {
         world->partitions[i] = (struct world_partition){
-            .records = calloc(WORLD_RECORDS_MAX, sizeof(struct world_record)),
             .committed = -1,
             .base = -1,
             .owner = -1,

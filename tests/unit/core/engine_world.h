@@ -118,7 +118,7 @@ struct world_record {
 };
 
 struct world_partition {
-    struct world_record *records; /* WORLD_RECORDS_MAX */
+    struct world_record *records; /* WORLD_RECORDS_MAX; NULL: there was none yet. */
     int64_t end;
     int64_t start;     /* Where a first assignment begins. */
     int64_t committed; /* -1: never. */

@@ -139,8 +139,10 @@ static void run_claim(struct world *world, struct world_event *event) {
             call->issued == BERTH_ISSUED_TOO_OLD ? BERTH_CLAIM_TOO_OLD : BERTH_CLAIM_IN_FUTURE;
         return;
     }
+    /* A lane that was kept after FAILED waits, also for the replay of that dead letter. */
+    bool own = from_holder(world, event, space) && !failed_elsewhere;
     bool same_mark = space->token == call->mark.token && space->renewals == call->mark.renewals;
-    if (space->held && !from_holder(world, event, space) && !(call->take_over && same_mark)) {
+    if (space->held && !own && !(call->take_over && same_mark)) {
         answer->verdict = BERTH_CLAIM_HELD;
         answer->holder = space->holder;
         answer->mark = (struct berth_lane_mark){.token = space->token, .renewals = space->renewals};
@@ -169,7 +171,7 @@ static void take(struct world *world, struct world_event *event, struct world_le
                  struct world_ledger_command *command) {
     const struct world_record *record = event->record;
     const struct berth_claim_call *call = &event->ledger_call.claim;
-    bool own = from_holder(world, event, space);
+    bool own = from_holder(world, event, space) && !command->stored;
     bool repetition = own && call->repeated && command->known;
 
     /* Whoever held the lane before may have changed Harbor since the space was last seen. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a test makes happen: workers start and stop, partitions move, commands are sent. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine_world_parts.h"
@@ -132,6 +133,10 @@ void world_lose(struct world *world, int number, int index) {
 static struct world_record *append(struct world *world, int index) {
     struct world_partition *partition = &world->partitions[index];
     WORLD_CHECK(world, partition->end < WORLD_RECORDS_MAX);
+    if (partition->records == NULL) {
+        partition->records = calloc(WORLD_RECORDS_MAX, sizeof(*partition->records));
+        WORLD_CHECK(world, partition->records != NULL);
+    }
     struct world_record *record = &partition->records[partition->end];
     *record = (struct world_record){.partition = index, .offset = partition->end};
     partition->end++;

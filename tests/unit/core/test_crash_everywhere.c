@@ -313,7 +313,7 @@ static void test_a_crash_after_any_effect_makes_no_difference(void **state) {
  */
 static void test_standing_still_after_any_effect_makes_no_difference(void **state) {
     (void)state;
-    static const int64_t frozen_ms[] = {4000, 12000, 14990, 15005, 15020, 15050, 60000};
+    static const int64_t frozen_ms[] = {4000, 14990, 15020, 60000};
     for (size_t i = 0; i < SCENES_COUNT; i++) {
         struct baseline baseline = undisturbed(&SCENES[i]);
         for (uint64_t effect = 1; effect <= baseline.effects; effect++) {
@@ -329,17 +329,19 @@ static void test_standing_still_after_any_effect_makes_no_difference(void **stat
     }
 }
 
-/* Also while it makes up for the first one: what an heir begins must be as safe to lose. */
+/* Also while it makes up for the first one: what an heir begins must be as safe to lose. Every
+ * second pair, in turn. */
 static void test_a_second_crash_makes_no_difference_either(void **state) {
     (void)state;
     for (size_t i = 0; i < SCENES_COUNT; i++) {
         struct baseline baseline = undisturbed(&SCENES[i]);
         for (uint64_t first = 1; first <= baseline.effects; first++) {
-            for (uint64_t second = 1; second <= baseline.effects + 4; second++) {
-                enum heir heir = (first + second) % 2 == 0 ? HEIR_OTHER : HEIR_RESTARTED;
+            for (uint64_t second = 1 + (first + i) % 2; second <= baseline.effects + 4;
+                 second += 2) {
+                enum heir heir = second / 2 % 2 == 0 ? HEIR_OTHER : HEIR_RESTARTED;
                 try(&SCENES[i], &baseline,
                     &(struct disturbance){.stop_after = {first, second},
-                                          .delay_ms = second / 2 % 2 * CARRIED_OUT_MS,
+                                          .delay_ms = (first + second) / 2 % 2 * CARRIED_OUT_MS,
                                           .heir = heir});
             }
         }
@@ -359,20 +361,22 @@ static void test_a_fault_of_any_call_makes_no_difference(void **state) {
     }
 }
 
-/* A call goes wrong, and before it was made good the worker dies. */
+/* A call goes wrong, and before it was made good the worker dies. Every third pair of the two, in
+ * turn: all of them take long and have shown nothing more. */
 static void test_a_fault_and_a_crash_make_no_difference(void **state) {
     (void)state;
     for (size_t i = 0; i < SCENES_COUNT; i++) {
         struct baseline baseline = undisturbed(&SCENES[i]);
         for (size_t j = 0; j < FAULTS_COUNT; j++) {
             for (int call = 0; call < calls_of(&baseline, FAULTS[j].channel); call++) {
-                for (uint64_t effect = 2; effect <= baseline.effects + 3; effect++) {
-                    enum heir heir = (effect + j) % 2 == 0 ? HEIR_OTHER : HEIR_RESTARTED;
+                uint64_t first = 2 + ((uint64_t)call + i + j) % 4;
+                for (uint64_t effect = first; effect <= baseline.effects + 3; effect += 4) {
+                    enum heir heir = (effect / 2 + j) % 2 == 0 ? HEIR_OTHER : HEIR_RESTARTED;
                     try(&SCENES[i], &baseline,
                         &(struct disturbance){.rules = {rule_of(&FAULTS[j], call)},
                                               .rules_count = 1,
                                               .stop_after = {effect},
-                                              .delay_ms = effect / 2 % 2 * CARRIED_OUT_MS,
+                                              .delay_ms = effect % 2 * CARRIED_OUT_MS,
                                               .heir = heir});
                 }
             }

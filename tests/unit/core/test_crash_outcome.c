@@ -86,6 +86,33 @@ static void test_the_replay_of_a_dead_letter_survives_a_crash(void **state) {
     world_finish(world);
 }
 
+/*
+ * Nobody knows what became of its last write, so its lane is kept for a lease. The replay has the
+ * same id and may come to the same worker: it waits all the same, or a late write would hit it.
+ */
+static void test_the_replay_of_an_unknown_state_waits_for_the_lease(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.retry_attempts = 1;
+    world_serve(world, 1);
+    harbor(world, BERTH_HARBOR_CREATE_PROJECT, 1, WORLD_UNKNOWN_LOST, 0);
+    harbor(world, BERTH_HARBOR_GET_PROJECT_NAME, 5, WORLD_UNKNOWN_LOST, 0);
+    const struct world_record *failed = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    const struct world_record *replayed = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    while (failed->answers == 0) {
+        world_run(world, 1);
+    }
+    assert_string_equal(failed->answer.code, "space.state_unknown");
+    int64_t token = world_ledger_space(world, "team-a")->token;
+    int calls = world->harbor_calls;
+    world_run(world, world->config.lease_ms - 100);
+    assert_int_equal(world->harbor_calls, calls);
+    world_run_idle(world);
+    assert_string_equal(replayed->answer.code, "space.created");
+    assert_true(world_ledger_space(world, "team-a")->token > token);
+    world_finish(world);
+}
+
 /* A replay that was stored is final for the id again, also for the record that once failed. */
 static void test_a_replay_that_succeeded_answers_every_later_record(void **state) {
     (void)state;
@@ -287,6 +314,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_failed_outcome_is_published_again_with_its_dead_letter),
         cmocka_unit_test(test_the_replay_of_a_dead_letter_survives_a_crash),
+        cmocka_unit_test(test_the_replay_of_an_unknown_state_waits_for_the_lease),
         cmocka_unit_test(test_a_replay_that_succeeded_answers_every_later_record),
         cmocka_unit_test(test_a_resend_is_a_replay_also_after_a_crash),
         cmocka_unit_test(test_an_aborted_answer_is_whole_after_a_crash),

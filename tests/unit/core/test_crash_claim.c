@@ -123,6 +123,32 @@ static void test_a_crash_before_remembering_leaves_it_to_the_next_claim(void **s
     world_finish(world);
 }
 
+/* REMEMBER is the last call before the first write: whoever hears there that the lane is another's
+ * must not write. */
+static void test_a_lane_lost_before_remembering_is_not_written_under(void **state) {
+    (void)state;
+    struct world *world = served();
+    (void)world_project_made(world, "team-a");
+    world_rule(world, (struct world_rule){.channel = WORLD_LEDGER,
+                                          .kind = BERTH_LEDGER_REMEMBER,
+                                          .count = 1,
+                                          .fault = WORLD_LOSE_CALL});
+    const struct world_record *record =
+        world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "team-a", "alpha");
+    world_run(world, 100);
+    assert_int_equal(world_traced(world, "remember #1"), 1);
+    world_hold(world, "team-a", "elsewhere", "gone");
+    /* It is asked again when the reply has been waited for. */
+    world_run(world, WORLD_LEDGER_TIMEOUT_MS + 1000);
+    assert_int_equal(world_traced(world, "remember #1"), 2);
+    assert_int_equal(world_traced(world, "notice lane.lost #1"), 1);
+    assert_int_equal(world->harbor_writes, 0);
+    world_run_idle(world);
+    assert_int_equal(world->takeovers, 1);
+    assert_string_equal(record->answer.code, "workspace.bound");
+    world_finish(world);
+}
+
 /*
  * Its partition went to another worker while a request of its was under way. That one has the
  * record too: it waits until the lane is free, and finds the outcome in the ledger.
@@ -173,6 +199,7 @@ int main(void) {
         cmocka_unit_test(test_a_settled_command_is_not_done_again),
         cmocka_unit_test(test_what_was_met_is_remembered_before_anything_is_written),
         cmocka_unit_test(test_a_crash_before_remembering_leaves_it_to_the_next_claim),
+        cmocka_unit_test(test_a_lane_lost_before_remembering_is_not_written_under),
         cmocka_unit_test(test_two_workers_with_one_record_do_it_once),
         cmocka_unit_test(test_a_crash_while_waiting_does_not_shorten_the_wait),
     };

@@ -141,6 +141,32 @@ static void test_a_resend_is_a_replay_also_after_a_crash(void **state) {
     world_finish(world);
 }
 
+/*
+ * Stored, and its worker died before it was published. Meanwhile another worker has done the next
+ * command of the space (the topic was given more partitions). The space state that comes late is an
+ * old one: in a compacted topic it would stay.
+ */
+static void test_a_state_that_others_have_gone_past_is_not_published_late(void **state) {
+    (void)state;
+    struct world *world = served();
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    const struct world_record *first =
+        world_send(world, 0, BERTH_BIND_WORKSPACE, 2, "team-a", "alpha");
+    crash_at(world, "publish #2 made");
+    world_start(world, 1);
+    world_assign(world, 1, 1);
+    const struct world_record *second =
+        world_send(world, 1, BERTH_BIND_WORKSPACE, 3, "team-a", "alpha beta");
+    world_run_idle(world);
+    assert_true(second->answer.publish_state);
+
+    restart(world);
+    assert_int_equal(first->form, BERTH_PUBLISH_STORED_QUIETLY);
+    assert_true(first->answer.audit);
+    /* That nothing older follows in the topic of spaces is checked by the world. */
+    world_finish(world);
+}
+
 /* An abort, then a crash: what was stored is whole, result, audit and state. */
 static void test_an_aborted_answer_is_whole_after_a_crash(void **state) {
     (void)state;
@@ -317,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_the_replay_of_an_unknown_state_waits_for_the_lease),
         cmocka_unit_test(test_a_replay_that_succeeded_answers_every_later_record),
         cmocka_unit_test(test_a_resend_is_a_replay_also_after_a_crash),
+        cmocka_unit_test(test_a_state_that_others_have_gone_past_is_not_published_late),
         cmocka_unit_test(test_an_aborted_answer_is_whole_after_a_crash),
         cmocka_unit_test(test_a_store_that_nobody_heard_of_is_found),
         cmocka_unit_test(test_a_crash_before_giving_up_leaves_what_is_said_to_a_new_read),

@@ -17,6 +17,16 @@ if(BERTH_SANITIZE)
     -fsanitize=${berth_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(berth_flags INTERFACE -fsanitize=${berth_sanitizers})
 endif()
+if("thread" IN_LIST BERTH_SANITIZE)
+  # So that the thread sanitizer sees librdkafka's threads and locks; the file says how.
+  find_package(Threads REQUIRED)
+  add_library(berth_c11_threads SHARED "${CMAKE_SOURCE_DIR}/tests/lib/tsan/c11_threads.c")
+  target_compile_features(berth_c11_threads PRIVATE c_std_17)
+  target_compile_options(berth_c11_threads PRIVATE -Wall -Wextra -Wpedantic)
+  target_link_libraries(berth_c11_threads PRIVATE Threads::Threads)
+  target_link_options(berth_flags INTERFACE -Wl,--no-as-needed)
+  target_link_libraries(berth_flags INTERFACE berth_c11_threads)
+endif()
 
 # berth_library(NAME SOURCES a.c b.c [DEPENDS lib ...]): one layer, a static library berth_NAME.
 function(berth_library name)
@@ -35,7 +45,21 @@ function(berth_program name)
 endfunction()
 
 # What the sanitizers say is of use only with the way that led there.
-set(berth_test_environment "UBSAN_OPTIONS=print_stacktrace=1")
+set(berth_test_environment
+  "UBSAN_OPTIONS=print_stacktrace=1"
+  "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lib/tsan/suppressions:halt_on_error=1:second_deadlock_stack=1")
+# How much longer a test may take than without that sanitizer.
+set(berth_test_patience 1)
+if("thread" IN_LIST BERTH_SANITIZE)
+  set(berth_test_patience 5)
+endif()
+
+# berth_set_test(NAME LABEL SECONDS): what all tests have.
+function(berth_set_test name label seconds)
+  math(EXPR timeout "${seconds} * ${berth_test_patience}")
+  set_tests_properties(${name} PROPERTIES
+    LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT "${berth_test_environment}")
+endfunction()
 
 # berth_unit_test(MODULE [SOURCES a.c] [DEPENDS lib ...]): cmocka test test_MODULE.c, CTest name
 # unit.MODULE, label unit.
@@ -44,8 +68,7 @@ function(berth_unit_test module)
   add_executable(unit_${module} test_${module}.c ${arg_SOURCES})
   target_link_libraries(unit_${module} PRIVATE ${arg_DEPENDS} berth_flags PkgConfig::CMOCKA)
   add_test(NAME unit.${module} COMMAND unit_${module})
-  set_tests_properties(unit.${module} PROPERTIES
-    LABELS unit TIMEOUT 120 ENVIRONMENT "${berth_test_environment}")
+  berth_set_test(unit.${module} unit 120)
 endfunction()
 
 # berth_integration_test(MODULE SERVICES kafka redis [SOURCES a.c] [DEPENDS lib ...]): as above with
@@ -58,6 +81,5 @@ function(berth_integration_test module)
   add_test(NAME integration.${module}
     COMMAND "${CMAKE_SOURCE_DIR}/tests/lib/with_services" --build "${CMAKE_BINARY_DIR}"
             ${arg_SERVICES} -- $<TARGET_FILE:integration_${module}>)
-  set_tests_properties(integration.${module} PROPERTIES
-    LABELS integration TIMEOUT 300 ENVIRONMENT "${berth_test_environment}")
+  berth_set_test(integration.${module} integration 300)
 endfunction()

@@ -20,7 +20,7 @@ FIGURES = [
     "record to result at 100/s, p99",
     "memory idle",
     "restart to first result",
-    "Harbor calls: create",
+    "Harbor calls: create with a quota",
 ]
 
 

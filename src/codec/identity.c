@@ -12,10 +12,10 @@
 
 #include "berth/base/assert.h"
 #include "berth/core/command_rules.h"
+#include "digest.h"
 
 #define UUID_RAW_BYTES 16
-#define SHA1_BYTES     20
-#define SHA256_BYTES   32
+#define SHA256_BYTES   BERTH_SHA256_BYTES
 /* "ws-" leaves 52 for a plain slug in a name that every Harbor takes; a hash needs "h-" and 52. */
 #define SLUG_PLAIN_MAX 52
 
@@ -27,37 +27,29 @@ static const uint8_t NAMESPACE[UUID_RAW_BYTES] = {
 static void format_uuid(uint8_t raw[UUID_RAW_BYTES], int version, char ret_uuid[BERTH_UUID_BYTES]);
 static void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
                         uint8_t ret_mac[SHA256_BYTES]);
-static void digest_text(EVP_MD_CTX *digest, const char *text);
-static void digest_number(EVP_MD_CTX *digest, int64_t number);
+static void digest_text(struct berth_digest *digest, const char *text);
+static void digest_number(struct berth_digest *digest, int64_t number);
 static const char *visibility_text(enum berth_visibility visibility);
 static bool slug_is_plain(const char *workspace);
 static void base32_lower(const uint8_t *data, size_t len, char *ret_text);
 static void base62(const uint8_t number[SHA256_BYTES], char *ret_text, size_t text_bytes);
 
 void berth_uuid5(const char *name, size_t name_len, char ret_uuid[BERTH_UUID_BYTES]) {
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    BERTH_ASSERT(digest != NULL);
-    uint8_t hash[SHA1_BYTES];
-    int done = EVP_DigestInit_ex(digest, EVP_sha1(), NULL);
-    BERTH_ASSERT(done == 1);
-    done = EVP_DigestUpdate(digest, NAMESPACE, sizeof NAMESPACE);
-    BERTH_ASSERT(done == 1);
-    done = EVP_DigestUpdate(digest, name, name_len);
-    BERTH_ASSERT(done == 1);
-    done = EVP_DigestFinal_ex(digest, hash, NULL);
-    BERTH_ASSERT(done == 1);
-    EVP_MD_CTX_free(digest);
+    struct berth_digest digest;
+    uint8_t hash[BERTH_SHA1_BYTES];
+    berth_digest_begin(&digest, BERTH_SHA1);
+    berth_digest_add(&digest, NAMESPACE, sizeof NAMESPACE);
+    berth_digest_add(&digest, name, name_len);
+    berth_digest_end(&digest, hash);
     format_uuid(hash, 5, ret_uuid);
 }
 
 void berth_sha256_hex(struct berth_bytes data, char ret_hex[BERTH_SHA256_HEX_BYTES]) {
     static const char digits[] = "0123456789abcdef";
-    uint8_t hash[EVP_MAX_MD_SIZE];
-    unsigned int hash_len = 0;
-    int done = EVP_Digest(data.data, data.len, hash, &hash_len, EVP_sha256(), NULL);
-    BERTH_ASSERT(done == 1);
-    BERTH_ASSERT(2 * (size_t)hash_len + 1 == BERTH_SHA256_HEX_BYTES);
-    for (size_t i = 0; i < hash_len; i++) {
+    uint8_t hash[BERTH_SHA256_BYTES];
+    _Static_assert(2 * sizeof hash + 1 == BERTH_SHA256_HEX_BYTES, "two digits a byte");
+    berth_digest_sha256(data.data, data.len, hash);
+    for (size_t i = 0; i < sizeof hash; i++) {
         ret_hex[2 * i] = digits[hash[i] >> 4];
         ret_hex[2 * i + 1] = digits[hash[i] & 15];
     }
@@ -75,10 +67,9 @@ enum berth_rc berth_uuid4(char ret_uuid[BERTH_UUID_BYTES]) {
 
 void berth_command_digest(const struct berth_command *command,
                           uint8_t ret_digest[BERTH_DIGEST_BYTES]) {
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    BERTH_ASSERT(digest != NULL);
-    int done = EVP_DigestInit_ex(digest, EVP_sha256(), NULL);
-    BERTH_ASSERT(done == 1);
+    struct berth_digest hashed;
+    struct berth_digest *digest = &hashed;
+    berth_digest_begin(digest, BERTH_SHA256);
     /* The ledger compares digests that other versions of berth have made, so words stand here
      * instead of the enums' numbers, and the first word changes whenever the list does. */
     digest_text(digest, "berth command 1");
@@ -96,9 +87,7 @@ void berth_command_digest(const struct berth_command *command,
     for (size_t i = 0; i < command->workspaces_count; i++) {
         digest_text(digest, command->workspaces[i].id);
     }
-    done = EVP_DigestFinal_ex(digest, ret_digest, NULL);
-    BERTH_ASSERT(done == 1);
-    EVP_MD_CTX_free(digest);
+    berth_digest_end(digest, ret_digest);
 }
 
 void berth_robot_name(const char *workspace, char ret_name[BERTH_ROBOT_NAME_BYTES]) {
@@ -107,8 +96,7 @@ void berth_robot_name(const char *workspace, char ret_name[BERTH_ROBOT_NAME_BYTE
         return;
     }
     uint8_t hash[SHA256_BYTES];
-    int done = EVP_Digest(workspace, strlen(workspace), hash, NULL, EVP_sha256(), NULL);
-    BERTH_ASSERT(done == 1);
+    berth_digest_sha256(workspace, strlen(workspace), hash);
     char text[SHA256_BYTES * 8 / 5 + 2];
     base32_lower(hash, sizeof hash, text);
     (void)snprintf(ret_name, BERTH_ROBOT_NAME_BYTES, "ws-h-%s", text);
@@ -175,20 +163,18 @@ static void hmac_sha256(const void *key, size_t key_len, const void *data, size_
 }
 
 /* Length first, so that no two lists of texts have the same bytes. */
-static void digest_text(EVP_MD_CTX *digest, const char *text) {
+static void digest_text(struct berth_digest *digest, const char *text) {
     size_t len = strlen(text);
     digest_number(digest, (int64_t)len);
-    int done = EVP_DigestUpdate(digest, text, len);
-    BERTH_ASSERT(done == 1);
+    berth_digest_add(digest, text, len);
 }
 
-static void digest_number(EVP_MD_CTX *digest, int64_t number) {
+static void digest_number(struct berth_digest *digest, int64_t number) {
     uint8_t bytes[8];
     for (unsigned i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)((uint64_t)number >> (56U - 8U * i));
     }
-    int done = EVP_DigestUpdate(digest, bytes, sizeof bytes);
-    BERTH_ASSERT(done == 1);
+    berth_digest_add(digest, bytes, sizeof bytes);
 }
 
 static const char *visibility_text(enum berth_visibility visibility) {

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "publication.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
+#include "digest.h"
 
 #define VERSION      1
-#define DIGEST_BYTES 32
 #define CHECK_BYTES  8
 #define LENGTH_BYTES 4
 #define PART_BYTES   (1 + LENGTH_BYTES)
@@ -41,6 +40,16 @@ enum berth_rc berth_publication_open(struct berth_bytes packed,
     }
     *ret_reader = (struct berth_publication_reader){.parts = packed};
     return BERTH_OK;
+}
+
+void berth_publication_reopen(const struct berth_publication *made,
+                              struct berth_publication_reader *ret_reader) {
+    *ret_reader = (struct berth_publication_reader){0};
+    if (made->len > 0) {
+        BERTH_ASSERT(made->len >= 1 + CHECK_BYTES);
+        ret_reader->rest =
+            (struct berth_bytes){.data = made->data + 1, .len = made->len - 1 - CHECK_BYTES};
+    }
 }
 
 enum berth_rc berth_publication_next(struct berth_publication_reader *reader,
@@ -147,9 +156,8 @@ static enum berth_rc put_header(struct berth_buffer *out, const struct berth_hea
 }
 
 static void make_check(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_BYTES]) {
-    uint8_t digest[DIGEST_BYTES];
-    int done = EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL);
-    BERTH_ASSERT(done == 1);
+    uint8_t digest[BERTH_SHA256_BYTES];
+    berth_digest_sha256(data, len, digest);
     memcpy(ret_check, digest, CHECK_BYTES);
 }
 

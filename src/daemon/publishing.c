@@ -19,6 +19,9 @@
 
 static void add_item(struct worker *worker, const struct berth_publish_item *item);
 static void prepare(struct worker *worker, const struct berth_publish_item *item);
+static enum berth_rc open_publication(const struct berth_publication *publication,
+                                      enum berth_publish_form form,
+                                      struct berth_publication_reader *ret_reader);
 static void add_record(struct worker *worker, uint32_t slot,
                        const struct berth_event_record *record);
 static void add_dead_letter(struct worker *worker, uint32_t slot,
@@ -125,10 +128,10 @@ void worker_make_publication(struct worker *worker, uint32_t slot,
 
 static void add_item(struct worker *worker, const struct berth_publish_item *item) {
     prepare(worker, item);
-    struct berth_publication *publication = &berth_slot_at(&worker->slots, item->slot)->publication;
+    const struct berth_publication *publication =
+        &berth_slot_at(&worker->slots, item->slot)->publication;
     struct berth_publication_reader reader;
-    enum berth_rc rc = berth_publication_open(
-        (struct berth_bytes){.data = publication->data, .len = publication->len}, &reader);
+    enum berth_rc rc = open_publication(publication, item->form, &reader);
     struct berth_event_record record;
     while (rc == BERTH_OK && (rc = berth_publication_next(&reader, &record)) == BERTH_OK) {
         if (record.kind == BERTH_RECORD_SPACE && item->form == BERTH_PUBLISH_STORED_QUIETLY) {
@@ -166,6 +169,18 @@ static void prepare(struct worker *worker, const struct berth_publish_item *item
         break;
     }
     }
+}
+
+/* What the ledger has kept is checked; what was made here a moment ago isn't. */
+static enum berth_rc open_publication(const struct berth_publication *publication,
+                                      enum berth_publish_form form,
+                                      struct berth_publication_reader *ret_reader) {
+    if (form == BERTH_PUBLISH_STORED || form == BERTH_PUBLISH_STORED_QUIETLY) {
+        return berth_publication_open(
+            (struct berth_bytes){.data = publication->data, .len = publication->len}, ret_reader);
+    }
+    berth_publication_reopen(publication, ret_reader);
+    return BERTH_OK;
 }
 
 static void add_record(struct worker *worker, uint32_t slot,

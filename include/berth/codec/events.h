@@ -91,6 +91,9 @@ struct berth_publication_reader {
 /* BERTH_INVALID: damaged, or of a version this program doesn't know. */
 BERTH_MUST_USE enum berth_rc berth_publication_open(struct berth_bytes packed,
                                                     struct berth_publication_reader *ret_reader);
+/* One that this process made itself and has kept: its check isn't made a second time. */
+void berth_publication_reopen(const struct berth_publication *made,
+                              struct berth_publication_reader *ret_reader);
 /* BERTH_END: no more. BERTH_INVALID: damaged. */
 BERTH_MUST_USE enum berth_rc berth_publication_next(struct berth_publication_reader *reader,
                                                     struct berth_event_record *ret_record);

@@ -49,6 +49,27 @@ static void assert_broken(const void *records, size_t len) {
     berth_buffer_deinit(&packed);
 }
 
+/* What was made here is walked without the check, and holds the very same records. */
+static void test_a_publication_of_our_own_is_walked_again_without_its_check(void **state) {
+    (void)state;
+    struct berth_buffer packed;
+    struct berth_publication_reader reader;
+    struct berth_event_record record = {.kind = BERTH_RECORD_RESULT, .has_value = true};
+    berth_buffer_init(&packed, 1 << 16);
+    assert_int_equal(berth_pack_begin(&packed), BERTH_OK);
+    assert_int_equal(berth_pack_add(&packed, &record), BERTH_OK);
+    assert_int_equal(berth_pack_end(&packed), BERTH_OK);
+    packed.data[packed.len - 1] ^= 1; /* Only a check would see it. */
+    berth_publication_reopen(&(struct berth_publication){.data = packed.data, .len = packed.len},
+                             &reader);
+    assert_int_equal(berth_publication_next(&reader, &record), BERTH_OK);
+    assert_int_equal(record.kind, BERTH_RECORD_RESULT);
+    assert_int_equal(berth_publication_next(&reader, &record), BERTH_END);
+    berth_publication_reopen(&(struct berth_publication){0}, &reader);
+    assert_int_equal(berth_publication_next(&reader, &record), BERTH_END);
+    berth_buffer_deinit(&packed);
+}
+
 static void test_records_come_back_as_they_were_packed(void **state) {
     (void)state;
     struct berth_buffer packed;
@@ -215,6 +236,7 @@ static void test_more_headers_than_there_is_room_for_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records_come_back_as_they_were_packed),
+        cmocka_unit_test(test_a_publication_of_our_own_is_walked_again_without_its_check),
         cmocka_unit_test(test_no_bytes_are_no_records),
         cmocka_unit_test(test_every_damaged_byte_is_noticed),
         cmocka_unit_test(test_what_is_cut_off_is_noticed),

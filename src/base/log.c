@@ -99,10 +99,26 @@ static size_t utf8_sequence(const unsigned char *text) {
     return overlong || surrogate || beyond || control ? 0 : len;
 }
 
+/* How many bytes from here on need no look of their own: nearly all of a line. */
+static size_t plain_run(const unsigned char *text, size_t len_max) {
+    size_t len = 0;
+    while (len < len_max && text[len] >= 0x20 && text[len] < 0x7F) {
+        len++;
+    }
+    return len;
+}
+
 static size_t escape_into(char *line, size_t used, size_t capacity, const char *text) {
     static const char digits[] = "0123456789abcdef";
     const unsigned char *at = (const unsigned char *)text;
     while (*at != '\0') {
+        size_t run = plain_run(at, capacity - used);
+        memcpy(line + used, at, run);
+        used += run;
+        at += run;
+        if (*at == '\0') {
+            break;
+        }
         size_t len = utf8_sequence(at);
         bool plain = len > 1 || (len == 1 && *at >= 0x20 && *at != 0x7F);
         size_t needed = plain ? len : 4;

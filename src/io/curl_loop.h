@@ -28,6 +28,10 @@ BERTH_MUST_USE enum berth_rc berth_curl_loop_new(struct event_base *base, long c
 /* Every handle was removed before. Closes the connections. NULL is fine; returns NULL. */
 struct berth_curl_loop *berth_curl_loop_free(struct berth_curl_loop *loop);
 
+/* Once for each handle, before it is added first: its sockets are opened and closed by the loop.
+ * Faults: LIBRARY. */
+BERTH_MUST_USE enum berth_rc berth_curl_loop_prepare(struct berth_curl_loop *loop, CURL *easy);
+
 /* Starts a transfer; on_done is never called from within. Faults: LIBRARY. */
 BERTH_MUST_USE enum berth_rc berth_curl_loop_add(struct berth_curl_loop *loop, CURL *easy);
 

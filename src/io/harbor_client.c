@@ -255,6 +255,12 @@ static enum berth_rc start(struct slot *slot) {
         if (rc != BERTH_OK) {
             return rc;
         }
+        rc = berth_curl_loop_prepare(registry->client->loop,
+                                     berth_harbor_transfer_easy(slot->transfer));
+        if (rc != BERTH_OK) {
+            slot->transfer = berth_harbor_transfer_free(slot->transfer);
+            return rc;
+        }
     }
     enum berth_rc rc = berth_harbor_transfer_begin(slot->transfer, &slot->job->call);
     if (rc != BERTH_OK) {

@@ -10,8 +10,6 @@
 /* curl's list has no const; nobody writes here. */
 static char content_type_line[] = "Content-Type: application/json";
 static char accept_line[] = "Accept: application/json";
-/* Without it curl would ask for a "100 Continue" before a long body and wait for a second. */
-static char no_expect_line[] = "Expect:";
 
 static enum berth_rc check_url(const struct berth_harbor_registry_config *registry,
                                struct berth_error *reterr);
@@ -47,8 +45,7 @@ enum berth_rc berth_harbor_endpoint_init(struct berth_harbor_endpoint *endpoint,
         (struct curl_slist){.data = content_type_line, .next = &endpoint->plain};
     endpoint->plain =
         (struct curl_slist){.data = endpoint->authorization, .next = &endpoint->accept};
-    endpoint->accept = (struct curl_slist){.data = accept_line, .next = &endpoint->no_expect};
-    endpoint->no_expect = (struct curl_slist){.data = no_expect_line};
+    endpoint->accept = (struct curl_slist){.data = accept_line};
     return BERTH_OK;
 }
 

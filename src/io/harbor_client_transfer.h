@@ -26,7 +26,6 @@ struct berth_harbor_endpoint {
     struct curl_slist content_type;
     struct curl_slist plain;
     struct curl_slist accept;
-    struct curl_slist no_expect;
 };
 
 /*

@@ -22,8 +22,9 @@ static const struct {
     {"commands", load_commands, 7,
      "BROKERS TOPIC REGISTRY PREFIX COUNT/SPACES A_SECOND|0 RESULTS_TOPIC"},
     {"fill", load_fill, 5, "BROKERS TOPIC REGISTRY PREFIX COUNT/SPACES"},
-    {"bare", load_bare, 7,
-     "BROKERS GROUP COMMANDS_TOPIC RESULTS_TOPIC AUDIT_TOPIC SPACES_TOPIC COUNT/A_SECOND"},
+    {"bare", load_bare, 8,
+     "BROKERS GROUP COMMANDS_TOPIC RESULTS_TOPIC AUDIT_TOPIC SPACES_TOPIC COUNT/A_SECOND "
+     "PAUSE_US"},
 };
 
 int main(int argc, char **argv) {

@@ -2,8 +2,9 @@
 /*
  * The bare transaction that berth's latency is compared with: at each point in time one result,
  * one audit record and one state are due; those that are due go into one transaction with an
- * offset, one transaction after the other, and nothing else is done. So it is berth's group commit
- * without berth. Two latencies: from due to committed, and from due to seen by a reader.
+ * offset, one transaction after the other with a pause between them, and nothing else is done. So
+ * it is berth's group commit without berth. Two latencies: from due to committed, and from due to
+ * seen by a reader.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -57,6 +58,7 @@ void load_bare(int words_count, char **words) {
     *slash = '\0';
     bare.count = load_number(words[6], "COUNT");
     size_t a_second = load_number(slash + 1, "A_SECOND");
+    int64_t pause_us = strcmp(words[7], "0") == 0 ? 0 : (int64_t)load_number(words[7], "PAUSE_US");
     set_up(&bare, words);
 
     int64_t started_us = load_now_us();
@@ -68,10 +70,12 @@ void load_bare(int words_count, char **words) {
         load_fail("no thread for the reader");
     }
     size_t first = 0;
+    int64_t free_us = 0;
     while (first < bare.count) {
         int64_t now_us = load_now_us();
-        if (bare.due_us[first] > now_us) {
-            (void)usleep((useconds_t)(bare.due_us[first] - now_us));
+        int64_t begin_us = bare.due_us[first] > free_us ? bare.due_us[first] : free_us;
+        if (begin_us > now_us) {
+            (void)usleep((useconds_t)(begin_us - now_us));
             continue;
         }
         size_t end = first;
@@ -79,6 +83,7 @@ void load_bare(int words_count, char **words) {
             end++;
         }
         commit_due(&bare, first, end);
+        free_us = load_now_us() + pause_us;
         first = end;
     }
     (void)pthread_join(thread, NULL);

@@ -42,6 +42,28 @@ static void test_what_gathers_during_a_transaction_goes_into_the_next(void **sta
     world_finish(world);
 }
 
+/* The broker would refuse it while it writes the markers of the one before, and librdkafka would
+ * then wait for much longer. */
+static void test_the_next_transaction_waits_a_moment_after_a_commit(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    world->transactions = 0;
+    kafka(world, 1, WORLD_SLOW, 1000);
+    send_creates(world, 0, 1, 1);
+    world_run(world, 100);
+    (void)world_send_garbage(world, 0); /* Ready to be published long before the commit. */
+    int committed = world_traced(world, "committed");
+    while (world_traced(world, "committed") == committed) {
+        assert_int_equal(world->transactions, 1);
+        world_run(world, 1);
+    }
+    assert_int_equal(world->transactions, 1);
+    world_run(world, 2);
+    assert_int_equal(world->transactions, 2);
+    world_finish(world);
+}
+
 static void test_a_batch_holds_no_more_than_allowed(void **state) {
     (void)state;
     struct world *world = world_new(1);
@@ -170,6 +192,7 @@ static void test_a_committed_start_is_not_committed_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_gathers_during_a_transaction_goes_into_the_next),
+        cmocka_unit_test(test_the_next_transaction_waits_a_moment_after_a_commit),
         cmocka_unit_test(test_a_batch_holds_no_more_than_allowed),
         cmocka_unit_test(test_an_aborted_transaction_is_published_again_not_executed_again),
         cmocka_unit_test(test_aborts_in_a_row_are_paused_between_for_longer_and_longer),

@@ -18,6 +18,7 @@ static enum berth_rc put_header(struct berth_buffer *out, const struct berth_hea
 static void write_length(uint8_t length[LENGTH_BYTES], size_t len);
 static void make_check(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_BYTES]);
 static bool take_part(struct berth_bytes *parts, struct berth_bytes *ret_records);
+static bool is_undamaged(const uint8_t *part, const struct berth_bytes *records);
 static bool take_length(struct berth_bytes *rest, size_t *ret_len);
 static bool take_byte(struct berth_bytes *rest, uint8_t *ret_byte);
 static bool take_text(struct berth_bytes *rest, struct berth_bytes *ret_text);
@@ -32,9 +33,10 @@ enum berth_rc berth_publication_open(struct berth_bytes packed,
                                      struct berth_publication_reader *ret_reader) {
     /* All of it is looked at first: what is damaged anywhere publishes nothing. */
     struct berth_bytes parts = packed;
-    struct berth_bytes records;
     while (parts.len > 0) {
-        if (!take_part(&parts, &records)) {
+        const uint8_t *part = parts.data;
+        struct berth_bytes records;
+        if (!take_part(&parts, &records) || !is_undamaged(part, &records)) {
             return BERTH_INVALID;
         }
     }
@@ -44,12 +46,8 @@ enum berth_rc berth_publication_open(struct berth_bytes packed,
 
 void berth_publication_reopen(const struct berth_publication *made,
                               struct berth_publication_reader *ret_reader) {
-    *ret_reader = (struct berth_publication_reader){0};
-    if (made->len > 0) {
-        BERTH_ASSERT(made->len >= 1 + CHECK_BYTES);
-        ret_reader->rest =
-            (struct berth_bytes){.data = made->data + 1, .len = made->len - 1 - CHECK_BYTES};
-    }
+    *ret_reader =
+        (struct berth_publication_reader){.parts = {.data = made->data, .len = made->len}};
 }
 
 enum berth_rc berth_publication_next(struct berth_publication_reader *reader,
@@ -59,7 +57,7 @@ enum berth_rc berth_publication_next(struct berth_publication_reader *reader,
             return BERTH_END;
         }
         bool taken = take_part(&reader->parts, &reader->rest);
-        BERTH_ASSERT(taken); /* It was when the publication was opened. */
+        BERTH_ASSERT(taken); /* It was when the publication was opened, or made. */
     }
     struct berth_bytes rest = reader->rest;
     uint8_t kind;
@@ -161,25 +159,25 @@ static void make_check(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_
     memcpy(ret_check, digest, CHECK_BYTES);
 }
 
-/* Takes a part off the front, if it is whole and undamaged. */
+/* Takes a part off the front, if it is whole; its check isn't looked at. */
 static bool take_part(struct berth_bytes *parts, struct berth_bytes *ret_records) {
-    const struct berth_bytes whole = *parts;
-    struct berth_bytes rest = whole;
+    struct berth_bytes rest = *parts;
     uint8_t version;
     size_t len;
     if (!take_byte(&rest, &version) || version != VERSION || !take_length(&rest, &len) ||
         rest.len < CHECK_BYTES || len > rest.len - CHECK_BYTES) {
         return false;
     }
-    uint8_t check[CHECK_BYTES];
-    make_check(whole.data, PART_BYTES + len, check);
-    if (memcmp(check, rest.data + len, CHECK_BYTES) != 0) {
-        return false;
-    }
     *ret_records = (struct berth_bytes){.data = rest.data, .len = len};
     *parts = (struct berth_bytes){.data = rest.data + len + CHECK_BYTES,
                                   .len = rest.len - len - CHECK_BYTES};
     return true;
+}
+
+static bool is_undamaged(const uint8_t *part, const struct berth_bytes *records) {
+    uint8_t check[CHECK_BYTES];
+    make_check(part, PART_BYTES + records->len, check);
+    return memcmp(check, records->data + records->len, CHECK_BYTES) == 0;
 }
 
 static bool take_length(struct berth_bytes *rest, size_t *ret_len) {

@@ -262,10 +262,11 @@ static void test_a_user_of_redis_who_may_only_read_gets_harbors_answer(void **st
 static const char *fill(struct lookup_world *lookup, const char *space, const char *token) {
     return redis_says(lookup->world,
                       "EVAL %s 4 berth:v1:epoch " SPACE_KEY "%s berth:v1:registry:alpha "
-                      "berth:v1:registry:alpha:public " WORLD_EPOCH " %s alpha/%s berth:v1:workspace: "
+                      "berth:v1:registry:alpha:public %s %s alpha/%s berth:v1:workspace: "
                       "state present version 0 project_id 7 visibility PUBLIC verified_at 5 "
                       "binding:blue %s",
-                      berth_script_fill, space, token, space, "9 - active");
+                      berth_script_fill, space, WORLD_EPOCH " 1700000000000", token, space,
+                      "9 - active");
 }
 
 static bool is_filled(const char *reply) {

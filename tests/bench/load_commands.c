@@ -100,12 +100,16 @@ static void set_up(struct load *load, char **words) {
     parse_counts(load, words[4]);
     load->sendings = load_memory(load->count, sizeof(*load->sendings));
     encode_all(load);
+    /* A fetch brings whole batches, however large, so they are as large as a Java producer's;
+     * librdkafka's own are up to 1 MB. */
     static const char *const properties[] = {"enable.idempotence",
                                              "true",
                                              "partitioner",
                                              "murmur2_random",
                                              "linger.ms",
                                              "0",
+                                             "batch.size",
+                                             "16384",
                                              "queue.buffering.max.messages",
                                              "1000000",
                                              NULL};

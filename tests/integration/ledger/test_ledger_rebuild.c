@@ -354,7 +354,8 @@ static void test_a_rebuild_cut_off_anywhere_can_be_repeated(void **state) {
         put(&two, &second);
         open_it(&two);
         assert_string_equal(redis_says(world, "HMGET " SPACE_KEY " version verified_at"), "8 0");
-        assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
+        assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"),
+                            "alpha/team-a");
         worker_deinit(&two.worker);
     }
 }

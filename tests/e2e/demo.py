@@ -80,10 +80,13 @@ def commands(stage: Stage, worker: Worker) -> list[tuple[str, str]]:
         ),
         (
             "the list of spaces with their workspaces",
-            f"{berth} tail spaces --from-beginning --until-end",
+            f"{berth} bindings --registry alpha",
         ),
         ("what workspace bee pulls with", f"{berth} pull-secret --workspace bee"),
-        ("whether berthd is ready", f"curl -s http://127.0.0.1:{worker.admin_port}/readyz"),
+        (
+            "the same for programs, and what a workspace may pull from",
+            f"curl -s 'http://127.0.0.1:{worker.admin_port}/v1/workspaces/bee/spaces?public=true'",
+        ),
     ]
 
 

@@ -43,6 +43,7 @@ class Story(Teller):
         self.delete()
         self.refuse()
         self.overview()
+        self.look_up()
         self.audit()
 
     def create(self) -> None:
@@ -222,6 +223,23 @@ class Story(Teller):
         for name in names:
             column = [binding["workspace"] for binding in states[f"alpha/{name}"]["bindings"]]
             check(column == self.stage.bound_in_harbor(name), f"Harbor has other robots in {name}")
+
+    def look_up(self) -> None:
+        self.chapter("The same list without Kafka: from Redis, for people and for programs")
+        self.stage.sandbox.reset_counters()
+        print(self.berth("bindings", "--registry", "alpha"), end="")
+        listed = self.look("/v1/registries/alpha/spaces")
+        states = self.list_of_spaces()
+        check(listed == sorted(states), f"the lookup lists {listed}, the topic {sorted(states)}")
+        self.say("\"choose image\": what the members of ant may pull from, public spaces besides:")
+        chosen = self.look("/v1/workspaces/ant/spaces?public=true")
+        expected = sorted(
+            key
+            for key, state in states.items()
+            if state["visibility"] == "PUBLIC" or "ant" in column_of(state).split(", ")
+        )
+        check(chosen == expected, f"the lookup says {chosen}, not {expected}")
+        self.show_calls({})
 
     def audit(self) -> None:
         self.chapter("The audit trail of all of it")

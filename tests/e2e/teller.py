@@ -2,9 +2,11 @@
 """How the demo shows what it does: each command with its answer and milliseconds, what it cost at
 Harbor, and the proof from the other side. What is shown is checked first."""
 
+import json
 import os
 import sys
 import time
+import urllib.request
 import uuid
 from typing import Any, Optional
 
@@ -87,6 +89,18 @@ class Teller:
         """Runs another command of berth and shows it; what it prints is the caller's to show."""
         print(f"  $ berth {' '.join(words)}")
         return self.stage.berth(*words).stdout
+
+    def look(self, target: str) -> list[str]:
+        """Asks berthd over HTTP and shows the spaces that it names."""
+        url = f"http://127.0.0.1:{self.stage.workers[0].admin_port}{target}"
+        print(f"  $ curl {url}")
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            answer = json.load(reply)
+        for space in answer["spaces"]:
+            name = f"{space['registry']}/{space['space']}"
+            print(f"    {name:<16} {space['visibility'].lower():<8} {space['workspace_column']}")
+        check(answer["next"] is None, "all of it on one page")
+        return [f"{space['registry']}/{space['space']}" for space in answer["spaces"]]
 
     # Proof from the other side.
 

@@ -87,7 +87,9 @@ class StageCase(unittest.TestCase):
     quick_leases = False
 
     def setUp(self) -> None:
-        self.stage = self.enterContext(Stage(self.build, self.partitions, self.quick_leases))
+        self.stage = self.enterContext(
+            Stage(self.build, self.partitions, quick_leases=self.quick_leases)
+        )
         self.addCleanup(self.show_logs_of_failure)
 
     def show_logs_of_failure(self) -> None:

@@ -36,10 +36,11 @@ enum ledger_script {
 /*
  * What is known of the data set.
  *
- *   AWAY ──> LOOKING ──> OPEN ──(a script says stale, or it is found so)──> LOOKING
- *              │  ^
- *              v  │ (timer)
- *   REBUILDING   CLOSED         REBUILDING ──> OPEN, or CLOSED when it is lost or dropped
+ *   AWAY ──> LOOKING ──> OPEN ──(a script says stale)──> LOOKING
+ *              │
+ *              v
+ *   CLOSED or REBUILDING   CLOSED looks again by the timer, OPEN now and then: each look ends in
+ *                          OPEN, CLOSED or REBUILDING; REBUILDING in OPEN, or CLOSED when lost
  *
  * and from everywhere to AWAY when the connection ends.
  * Invariant: id isn't empty in OPEN.

@@ -55,7 +55,8 @@ struct berth_ledger_config {
     void (*on_answer)(void *ctx, uint64_t call_id, const struct berth_ledger_answer *answer,
                       struct berth_bytes stored);
     /* Available, or not (any more), and why not: one line. Once for each change, and again when the
-     * reason changes. Calls under way are answered before "not". */
+     * reason changes. Calls under way are answered before "not" when the connection ends; when the
+     * data set turns out to be unusable, the first one before and the others after it. */
     void (*on_state)(void *ctx, bool available, const char *why);
     /* Something that an operator should mend, or a call that Redis refused (the first in a row). */
     void (*on_warning)(void *ctx, const char *text);

@@ -140,14 +140,16 @@ static void give_up(struct lookup_flight *flight) {
 }
 
 void lookup_flights_free(struct berth_lookup *lookup) {
-    while (lookup->flights != NULL) {
-        struct lookup_flight *flight = lookup->flights;
+    struct lookup_flight *flight = lookup->flights;
+    lookup->flights = NULL;
+    while (flight != NULL) {
+        struct lookup_flight *next = flight->next;
         struct lookup_request *request = lookup_queue_pop(&flight->waiters);
         for (; request != NULL; request = lookup_queue_pop(&flight->waiters)) {
             free(request);
         }
-        unlink_flight(flight);
         flight_free(flight);
+        flight = next;
     }
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hashes of small things. OpenSSL 3 looks an algorithm up by its name each time that EVP_sha256()
- * or EVP_sha1() is used, which takes longer than hashing a hundred bytes (measured: a tenth of what
- * making a publication costs), so each is looked up once and kept until the process ends.
+ * or EVP_sha1() is used, which takes longer than hashing a hundred bytes (callgrind: about a
+ * tenth of what making a publication costs), so each is looked up once and kept until the process
+ * ends.
  */
 #ifndef BERTH_SRC_CODEC_DIGEST_H
 #define BERTH_SRC_CODEC_DIGEST_H

@@ -146,7 +146,7 @@ def rebuild(build: Path, spaces: int) -> tuple[int, int]:
         assert done is not None
         if (int(done[1]), int(done[2])) != (spaces, 0):
             raise SystemExit(f"not what was produced: {done[0]}")
-        there = stage.redis.ask("SCARD", "berth:v1:registry:alpha") if spaces else 0
+        there = stage.redis.ask("ZCARD", "berth:v1:registry:alpha") if spaces else 0
         if there != spaces:
             raise SystemExit(f"{there} spaces in Redis, not {spaces}")
         return int(done[3]), peak_kib(worker)

@@ -148,6 +148,7 @@ static int run(struct load *load) {
             return EXIT_FAILURE;
         }
     }
+    BERTH_ASSERT(load->count > 0);
     double seconds = (double)(now_ns() - began_ns) / 1e9;
     qsort(load->took_ns, load->count, sizeof(*load->took_ns), compare);
     (void)printf("{\"count\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f, "

@@ -40,7 +40,7 @@ static int curl_close_cb(void *ctx, curl_socket_t fd);
 static struct watch *watch_of(struct berth_curl_loop *loop, curl_socket_t fd);
 static void forget(struct berth_curl_loop *loop, curl_socket_t fd);
 static void watch_for(struct watch *watch, curl_socket_t fd, short kinds);
-static int curl_socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx, void *watch);
+static int curl_socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused);
 static int curl_timer_cb(CURLM *multi, long timeout_ms, void *ctx);
 static void libevent_socket_cb(evutil_socket_t fd, short what, void *ctx);
 static void libevent_timer_cb(evutil_socket_t fd, short what, void *ctx);

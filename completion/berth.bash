@@ -20,7 +20,7 @@ declare -gA _berth_options=(
     [berth-workspace-key]='-c,--config= -?,--help --usage -V,--version -w,--workspace= -j,--json'
     [berthd]='-c,--config= -t,--test -?,--help --usage -V,--version'
     [berth-sandbox]='-r,--registry= -a,--admin-port= -u,--user= -p,--password-file=
-        -f,--ready-file= -?,--help --usage -V,--version'
+        -k,--kafka -t,--topic= -f,--ready-file= -?,--help --usage -V,--version'
 )
 
 # What a command's words may be, besides options.

@@ -157,17 +157,15 @@ static void ledger_warning(void *ctx, const char *text) {
 
 static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *reterr) {
     const struct berth_config *config = worker->config;
-    char host[256];
-    const char *colon = strrchr(config->redis.address, ':');
-    BERTH_ASSERT(colon != NULL); /* The configuration's table says so. */
-    (void)snprintf(host, sizeof(host), "%.*s", (int)(colon - config->redis.address),
-                   config->redis.address);
+    char host[BERTH_CONFIG_HOST_BYTES];
+    uint16_t port;
+    berth_config_redis_address(config, host, &port);
     (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "not connected yet");
 
     const struct berth_ledger_config ledger = {
         .base = worker->base,
         .host = host,
-        .port = (uint16_t)strtoul(colon + 1, NULL, 10),
+        .port = port,
         .username = config->redis.username,
         .password = config->redis.password.text,
         .database = config->redis.database,

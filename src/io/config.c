@@ -432,3 +432,12 @@ static void free_section(enum berth_config_section_id section, void *base) {
         }
     }
 }
+
+void berth_config_redis_address(const struct berth_config *config,
+                                char ret_host[BERTH_CONFIG_HOST_BYTES], uint16_t *ret_port) {
+    const char *address = config->redis.address;
+    const char *colon = strrchr(address, ':');
+    BERTH_ASSERT(colon != NULL); /* The table says so. */
+    (void)snprintf(ret_host, BERTH_CONFIG_HOST_BYTES, "%.*s", (int)(colon - address), address);
+    *ret_port = (uint16_t)strtoul(colon + 1, NULL, 10);
+}

@@ -273,15 +273,13 @@ static enum berth_rc make_redis(struct berth_lookup *lookup,
         [LOOKUP_SPACE] = {"space", berth_script_space},
         [LOOKUP_FILL] = {"fill", berth_script_fill},
     };
-    const char *address = config->config->redis.address;
-    const char *colon = strrchr(address, ':');
-    BERTH_ASSERT(colon != NULL); /* The configuration's table says so. */
-    char host[256];
-    (void)snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
+    char host[BERTH_CONFIG_HOST_BYTES];
+    uint16_t port;
+    berth_config_redis_address(config->config, host, &port);
     const struct berth_redis_client_config redis = {
         .base = config->base,
         .host = host,
-        .port = (uint16_t)strtoul(colon + 1, NULL, 10),
+        .port = port,
         .username = config->config->redis.username,
         .password = config->config->redis.password.text,
         .database = config->config->redis.database,

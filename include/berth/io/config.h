@@ -175,6 +175,11 @@ struct berth_config *berth_config_free(struct berth_config *config);
 const struct berth_config_registry *berth_config_find_registry(const struct berth_config *config,
                                                                const char *name);
 
+/* The two parts of redis.address; a longer host than any is cut. */
+#define BERTH_CONFIG_HOST_BYTES 256
+void berth_config_redis_address(const struct berth_config *config,
+                                char ret_host[BERTH_CONFIG_HOST_BYTES], uint16_t *ret_port);
+
 /*
  * Appends the findings, one line each: "PATH:LINE: error: TEXT".
  * BERTH_BUSY: the buffer's limit. BERTH_FAULT_MEMORY.

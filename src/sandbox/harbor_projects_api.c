@@ -5,7 +5,10 @@
 
 #include "berth/base/assert.h"
 #include "harbor_call.h"
+#include "harbor_members.h"
+#include "harbor_rules.h"
 
+static void add_role_counts(const struct berth_model_project *project, json_t *body);
 static bool bind_project(struct berth_sandbox_call *call,
                          struct berth_model_project_request *ret_request);
 static bool bind_metadata(struct berth_sandbox_call *call, const json_t *body,
@@ -146,16 +149,36 @@ void berth_sandbox_get_project_summary(struct berth_sandbox_call *call) {
     }
     json_t *body = json_pack("{s:I}", "repo_count", (json_int_t)project->repository_count);
     BERTH_ASSERT(body != NULL);
-    if (berth_model_may(&call->caller, project, "quota", "read")) {
+    if (project->quota_id != 0 && berth_model_may(&call->caller, project, "quota", "read")) {
         json_t *quota = json_pack("{s:{s:I},s:{s:i}}", "hard", "storage",
                                   (json_int_t)project->storage_limit_bytes, "used", "storage", 0);
         BERTH_ASSERT(json_object_set_new(body, "quota", quota) == 0);
     }
     if (berth_model_may(&call->caller, project, "member", "list")) {
-        /* The owner is the only member there can be. */
-        BERTH_ASSERT(json_object_set_new(body, "project_admin_count", json_integer(1)) == 0);
+        add_role_counts(project, body);
     }
     berth_sandbox_reply_json(call->reply, 200, body);
+}
+
+static void add_role_counts(const struct berth_model_project *project, json_t *body) {
+    static const struct {
+        const char *key;
+        int64_t role;
+    } COUNTS[] = {
+        {"project_admin_count", BERTH_MODEL_ROLE_ADMIN},
+        {"maintainer_count", BERTH_MODEL_ROLE_MAINTAINER},
+        {"developer_count", BERTH_MODEL_ROLE_DEVELOPER},
+        {"guest_count", BERTH_MODEL_ROLE_GUEST},
+        {"limited_guest_count", BERTH_MODEL_ROLE_LIMITED_GUEST},
+    };
+    for (size_t i = 0; i < sizeof(COUNTS) / sizeof(COUNTS[0]); i++) {
+        /* What is 0 is left out, as Go's omitempty does. */
+        int64_t count = berth_model_role_count(project, COUNTS[i].role);
+        if (count > 0) {
+            json_t *number = json_integer(count);
+            BERTH_ASSERT(json_object_set_new(body, COUNTS[i].key, number) == 0);
+        }
+    }
 }
 
 static bool bind_project(struct berth_sandbox_call *call,
@@ -251,9 +274,11 @@ static json_t *project_json(const struct berth_model_project *project,
         json_t *metadata = json_pack("{s:s}", "public", project->is_public);
         BERTH_ASSERT(json_object_set_new(json, "metadata", metadata) == 0);
     }
-    if (caller->kind == BERTH_MODEL_USER && caller->user->id == project->owner_id) {
-        json_t *roles = json_pack("[i]", 1);
-        BERTH_ASSERT(json_object_set_new(json, "current_user_role_id", json_integer(1)) == 0);
+    int64_t role =
+        caller->kind == BERTH_MODEL_USER ? berth_model_role(project, caller->user->id) : 0;
+    if (role != 0) {
+        json_t *roles = json_pack("[I]", (json_int_t)role);
+        BERTH_ASSERT(json_object_set_new(json, "current_user_role_id", json_integer(role)) == 0);
         BERTH_ASSERT(json_object_set_new(json, "current_user_role_ids", roles) == 0);
     }
     return json;

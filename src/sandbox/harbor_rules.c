@@ -60,6 +60,43 @@ static const struct resource_actions SYSTEM_RIGHTS[] = {
     {"user-group", {"create", "read", "update", "list", "delete"}},
 };
 
+/* By role; what isn't listed, nobody may. */
+static const struct resource_actions ADMIN_ROLE[] = {
+    {"project", {"read", "delete", "update"}},
+    {"metadata", {"read", "create", "delete", "list", "update"}},
+    {"member", {"read", "create", "delete", "list", "update"}},
+    {"robot", {"read", "create", "delete", "list", "update"}},
+    {"repository", {"read", "update", "delete", "list", "pull", "push"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions MAINTAINER_ROLE[] = {
+    {"project", {"read"}},
+    {"metadata", {"read", "create", "delete", "list", "update"}},
+    {"member", {"read", "list"}},
+    {"robot", {"read", "list"}},
+    {"repository", {"read", "update", "delete", "list", "pull", "push"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions DEVELOPER_ROLE[] = {
+    {"project", {"read"}},       {"member", {"read", "list"}},
+    {"robot", {"read", "list"}}, {"repository", {"read", "update", "list", "pull", "push"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions GUEST_ROLE[] = {
+    {"project", {"read"}},       {"member", {"read", "list"}},
+    {"robot", {"read", "list"}}, {"repository", {"read", "list", "pull"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions LIMITED_GUEST_ROLE[] = {
+    {"project", {"read"}},
+    {"repository", {"read", "list", "pull"}},
+    {"quota", {"read"}},
+};
+
 static bool letter_or_digit(char c);
 static bool right_listed(const struct resource_actions *rights, size_t count, const char *resource,
                          const char *action);
@@ -106,6 +143,26 @@ bool berth_model_rules_project_right(const char *resource, const char *action) {
 
 bool berth_model_rules_system_right(const char *resource, const char *action) {
     return right_listed(SYSTEM_RIGHTS, COUNT_OF(SYSTEM_RIGHTS), resource, action);
+}
+
+bool berth_model_rules_role_may(int64_t role, const char *resource, const char *action) {
+    static const struct {
+        int64_t role;
+        const struct resource_actions *rights;
+        size_t count;
+    } ROLES[] = {
+        {BERTH_MODEL_ROLE_ADMIN, ADMIN_ROLE, COUNT_OF(ADMIN_ROLE)},
+        {BERTH_MODEL_ROLE_DEVELOPER, DEVELOPER_ROLE, COUNT_OF(DEVELOPER_ROLE)},
+        {BERTH_MODEL_ROLE_GUEST, GUEST_ROLE, COUNT_OF(GUEST_ROLE)},
+        {BERTH_MODEL_ROLE_MAINTAINER, MAINTAINER_ROLE, COUNT_OF(MAINTAINER_ROLE)},
+        {BERTH_MODEL_ROLE_LIMITED_GUEST, LIMITED_GUEST_ROLE, COUNT_OF(LIMITED_GUEST_ROLE)},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROLES); i++) {
+        if (ROLES[i].role == role) {
+            return right_listed(ROLES[i].rights, ROLES[i].count, resource, action);
+        }
+    }
+    return false;
 }
 
 bool berth_model_rules_truth(const char *text) {

@@ -77,6 +77,7 @@ berth_sandbox_handler_fn berth_sandbox_update_quota;
 berth_sandbox_handler_fn berth_sandbox_create_user;
 berth_sandbox_handler_fn berth_sandbox_delete_user;
 berth_sandbox_handler_fn berth_sandbox_get_current_user;
+berth_sandbox_handler_fn berth_sandbox_get_permissions;
 berth_sandbox_handler_fn berth_sandbox_get_configurations;
 berth_sandbox_handler_fn berth_sandbox_update_configurations;
 berth_sandbox_handler_fn berth_sandbox_get_system_info;
@@ -138,6 +139,9 @@ bool berth_sandbox_call_bind_query(struct berth_sandbox_call *call,
 /* The project that the path's first parameter names, as the header X-Is-Resource-Name says. */
 struct berth_model_project_ref
 berth_sandbox_call_project_ref(const struct berth_sandbox_call *call);
+
+/* {"public":"true", ...}: what of its metadata a project has; a new reference. */
+struct json_t *berth_sandbox_call_metadata(const struct berth_model_project *project);
 
 /* X-Total-Count and Link. */
 void berth_sandbox_call_page_headers(struct berth_sandbox_call *call,

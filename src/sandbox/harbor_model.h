@@ -10,7 +10,7 @@
  *
  * Source of the rules: goharbor/harbor, 2.16-dev; what 2.8 to 2.15 do otherwise is said where it
  * matters. Members of projects and local users are in harbor_members.h. Not modelled: user groups,
- * proxy-cache projects, metadata other than "public", more than one Harbor process.
+ * proxy-cache projects, more than one Harbor process.
  *
  * Ownership: text handed in is copied. Projects, robots and users that are handed out are read-only
  * views, valid until the next call that changes the model.
@@ -29,6 +29,7 @@
 #define BERTH_MODEL_PERMISSIONS_MAX  1000
 #define BERTH_MODEL_REPOSITORIES_MAX 10000
 #define BERTH_MODEL_MESSAGE_BYTES    640
+#define BERTH_MODEL_METADATA_COUNT   7
 /* The id of "admin", of project "library", and of the default owner. */
 #define BERTH_MODEL_ADMIN_ID   1
 #define BERTH_MODEL_LIBRARY_ID 1
@@ -55,6 +56,8 @@ struct berth_model_project {
     int64_t owner_id;
     const char *owner_name;
     const char *is_public; /* metadata.public: any text that a PUT has stored. */
+    /* The rest of the metadata, by harbor_rules.h's keys; NULL: not there. */
+    const char *metadata[BERTH_MODEL_METADATA_COUNT];
     int64_t created_ms;
     int64_t updated_ms;
     int64_t quota_id; /* Not the project's id; 0: made while projects had no quotas. */
@@ -268,6 +271,11 @@ struct berth_model_verdict berth_model_update_project(struct berth_model *model,
 struct berth_model_verdict berth_model_set_public(struct berth_model *model,
                                                   const struct berth_model_project *project,
                                                   const char *is_public, int64_t now_ms);
+
+/* The same for another key of the metadata. */
+struct berth_model_verdict berth_model_set_metadata(struct berth_model *model,
+                                                    const struct berth_model_project *project,
+                                                    size_t key, const char *value, int64_t now_ms);
 
 /* 200: the project, its robots and its quota are gone and its name is free. 412 while it has
  * repositories. */

@@ -145,6 +145,21 @@ struct berth_model_verdict berth_model_set_public(struct berth_model *model,
     return verdict;
 }
 
+struct berth_model_verdict berth_model_set_metadata(struct berth_model *model,
+                                                    const struct berth_model_project *view,
+                                                    size_t key, const char *value, int64_t now_ms) {
+    BERTH_ASSERT(key < BERTH_MODEL_METADATA_COUNT);
+    struct berth_model_verdict verdict = berth_model_check_writable(model);
+    if (!berth_model_is_ok(&verdict)) {
+        return verdict;
+    }
+    struct project_row *project = berth_model_project_by_id(model, view->id);
+    free((void *)(uintptr_t)project->view.metadata[key]);
+    project->view.metadata[key] = berth_sandbox_copy(value);
+    project->view.updated_ms = now_ms;
+    return verdict;
+}
+
 struct berth_model_verdict berth_model_delete_project(struct berth_model *model,
                                                       const struct berth_model_caller *caller,
                                                       struct berth_model_project_ref ref) {
@@ -257,6 +272,9 @@ void berth_model_free_project(struct project_row *project) {
     }
     free((void *)(uintptr_t)project->view.name);
     free((void *)(uintptr_t)project->view.is_public);
+    for (size_t i = 0; i < BERTH_MODEL_METADATA_COUNT; i++) {
+        free((void *)(uintptr_t)project->view.metadata[i]);
+    }
     free(project);
 }
 

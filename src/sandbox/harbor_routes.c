@@ -58,6 +58,7 @@ static const struct route ROUTES[] = {
     {BERTH_SANDBOX_GET, API_BASE "/quotas", berth_sandbox_list_quotas, false},
     {BERTH_SANDBOX_GET, API_BASE "/quotas/{id}", berth_sandbox_get_quota, false},
     {BERTH_SANDBOX_PUT, API_BASE "/quotas/{id}", berth_sandbox_update_quota, false},
+    {BERTH_SANDBOX_GET, API_BASE "/permissions", berth_sandbox_get_permissions, false},
     {BERTH_SANDBOX_POST, API_BASE "/users", berth_sandbox_create_user, false},
     {BERTH_SANDBOX_DELETE, API_BASE "/users/{user_id}", berth_sandbox_delete_user, false},
     {BERTH_SANDBOX_GET, API_BASE "/configurations", berth_sandbox_get_configurations, false},
@@ -88,6 +89,7 @@ static bool take_segments(const char *pattern, const char *path, size_t *len);
 static size_t segment_count(const char *path);
 static bool bind_params(struct berth_sandbox_call *call, char *path,
                         const struct capture captures[BERTH_SANDBOX_CALL_PARAMS_MAX]);
+static bool check_accept(struct berth_sandbox_call *call, const char *pattern);
 static void refuse_method(struct berth_sandbox_call *call, const char *path);
 static void refuse_path(struct berth_sandbox_call *call);
 
@@ -129,6 +131,9 @@ void berth_sandbox_dispatch(struct berth_sandbox_call *call, char *path) {
     BERTH_ASSERT(match(ROUTES[route].pattern, path, captures));
     if (!bind_params(call, path, captures)) {
         refuse_path(call);
+        return;
+    }
+    if (!check_accept(call, ROUTES[route].pattern)) {
         return;
     }
     if (call->ret_reading == NULL || ROUTES[route].reads_first) {
@@ -197,6 +202,25 @@ static bool bind_params(struct berth_sandbox_call *call, char *path,
         call->params[i] = param;
     }
     return true;
+}
+
+/* go-openapi refuses clients that want no JSON, before it looks at who they are. */
+static bool check_accept(struct berth_sandbox_call *call, const char *pattern) {
+    static const char *const JSON[] = {"*/*", "application/*", "application/json"};
+    const char *accept = call->request->accept;
+    bool speaks_json = strncmp(pattern, API_BASE "/", strlen(API_BASE "/")) == 0 &&
+                       strcmp(pattern, API_BASE "/ping") != 0;
+    if (!speaks_json || accept == NULL || accept[0] == '\0') {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(JSON); i++) {
+        if (strcasestr(accept, JSON[i]) != NULL) {
+            return true;
+        }
+    }
+    berth_sandbox_call_invalid(call, "unsupported media type requested, only [application/json]"
+                                     " are available");
+    return false;
 }
 
 /* 405 when another method has this path, else 404. */

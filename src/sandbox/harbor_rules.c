@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "berth/base/assert.h"
+#include "harbor_model.h"
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Actions of one resource, in one line each; PoliciesMap and NolimitProvider in rbac/const.go. */
@@ -97,6 +100,20 @@ static const struct resource_actions LIMITED_GUEST_ROLE[] = {
     {"quota", {"read"}},
 };
 
+/* src/pkg/project/models/pro_meta.go */
+static const struct {
+    const char *key;
+    bool is_flag;
+} METADATA[BERTH_MODEL_METADATA_COUNT] = {
+    {"enable_content_trust", true},
+    {"enable_content_trust_cosign", true},
+    {"prevent_vul", true},
+    {"severity", false},
+    {"auto_scan", true},
+    {"auto_sbom_generation", true},
+    {"reuse_sys_cve_allowlist", true},
+};
+
 static bool letter_or_digit(char c);
 static bool right_listed(const struct resource_actions *rights, size_t count, const char *resource,
                          const char *action);
@@ -163,6 +180,33 @@ bool berth_model_rules_role_may(int64_t role, const char *resource, const char *
         }
     }
     return false;
+}
+
+bool berth_model_rules_right_at(bool of_project, size_t index, const char **ret_resource,
+                                const char **ret_action) {
+    const struct resource_actions *rights = of_project ? PROJECT_RIGHTS : SYSTEM_RIGHTS;
+    size_t count = of_project ? COUNT_OF(PROJECT_RIGHTS) : COUNT_OF(SYSTEM_RIGHTS);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < COUNT_OF(rights[i].actions) && rights[i].actions[j] != NULL; j++) {
+            if (index == 0) {
+                *ret_resource = rights[i].resource;
+                *ret_action = rights[i].actions[j];
+                return true;
+            }
+            index--;
+        }
+    }
+    return false;
+}
+
+const char *berth_model_rules_metadata_key(size_t index) {
+    BERTH_ASSERT(index < COUNT_OF(METADATA));
+    return METADATA[index].key;
+}
+
+bool berth_model_rules_metadata_is_flag(size_t index) {
+    BERTH_ASSERT(index < COUNT_OF(METADATA));
+    return METADATA[index].is_flag;
 }
 
 bool berth_model_rules_truth(const char *text) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /configurations and /users: what a system administrator sets up. */
+/* /configurations, /permissions and /users: what a system administrator sets up. */
 #include <jansson.h>
 #include <string.h>
 
@@ -11,6 +11,7 @@
 static bool require(struct berth_sandbox_call *call, const char *action);
 static bool bind_settings(struct berth_sandbox_call *call, struct berth_model_settings *settings,
                           const char **restriction, bool *read_only);
+static json_t *rights_json(bool of_project);
 static json_t *setting_json(json_t *take_value);
 
 void berth_sandbox_get_configurations(struct berth_sandbox_call *call) {
@@ -52,6 +53,25 @@ void berth_sandbox_update_configurations(struct berth_sandbox_call *call) {
     berth_model_set_settings(model, &settings);
     berth_model_set_read_only(model, read_only);
     berth_sandbox_reply_empty(call->reply, 200);
+}
+
+/* What POST /robots takes. Harbor shows it to system administrators, and to those of projects. */
+void berth_sandbox_get_permissions(struct berth_sandbox_call *call) {
+    struct berth_model_verdict verdict = berth_model_require_login(&call->caller);
+    if (verdict.status == 200 &&
+        !(call->caller.kind == BERTH_MODEL_USER && call->caller.user->sysadmin)) {
+        berth_sandbox_reply_error(call->reply, 403, "FORBIDDEN",
+                                  "only admins(system and project) can access permissions");
+        return;
+    }
+    if (verdict.status != 200) {
+        berth_sandbox_call_refuse(call, &verdict);
+        return;
+    }
+    json_t *json =
+        json_pack("{s:o,s:o}", "system", rights_json(false), "project", rights_json(true));
+    BERTH_ASSERT(json != NULL);
+    berth_sandbox_reply_json(call->reply, 200, json);
 }
 
 void berth_sandbox_create_user(struct berth_sandbox_call *call) {
@@ -112,6 +132,17 @@ static bool bind_settings(struct berth_sandbox_call *call, struct berth_model_se
            berth_sandbox_call_bind_text(call, call->body, "project_creation_restriction",
                                         restriction) &&
            berth_sandbox_call_bind_flag(call, call->body, "read_only", read_only);
+}
+
+static json_t *rights_json(bool of_project) {
+    json_t *array = json_array();
+    const char *resource = NULL;
+    const char *action = NULL;
+    for (size_t i = 0; berth_model_rules_right_at(of_project, i, &resource, &action); i++) {
+        json_t *right = json_pack("{s:s,s:s}", "resource", resource, "action", action);
+        BERTH_ASSERT(json_array_append_new(array, right) == 0);
+    }
+    return array;
 }
 
 static json_t *setting_json(json_t *take_value) {

@@ -89,6 +89,7 @@ void berth_sandbox_read(struct evhttp_request *request, struct berth_sandbox_req
         .query = uri == NULL ? NULL : evhttp_uri_get_query(uri),
         .host = evhttp_find_header(headers, "Host"),
         .authorization = evhttp_find_header(headers, "Authorization"),
+        .accept = evhttp_find_header(headers, "Accept"),
         .content_type = evhttp_find_header(headers, "Content-Type"),
         .cookie = evhttp_find_header(headers, "Cookie"),
         .request_id = evhttp_find_header(headers, "X-Request-Id"),

@@ -36,6 +36,7 @@ struct berth_sandbox_request {
     const char *query; /* What follows "?", not decoded; NULL if there is none. */
     const char *host;
     const char *authorization;
+    const char *accept;
     const char *content_type;
     const char *cookie;
     const char *request_id;       /* X-Request-Id */

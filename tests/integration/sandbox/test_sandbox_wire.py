@@ -102,9 +102,10 @@ class Case(unittest.TestCase):
                 received += piece
             return received
 
-    def memory_kib(self) -> int:
+    def peak_kib(self) -> int:
+        """The most memory that the sandbox has had so far."""
         status = Path(f"/proc/{self.sandbox.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
+        found = re.search(r"VmHWM:\s+(\d+)", status)
         assert found is not None
         return int(found.group(1))
 
@@ -144,9 +145,7 @@ class Bodies(Case):
     def test_a_gigabyte_is_never_in_memory(self) -> None:
         size = 1 << 28  # A quarter of one, for the test's sake.
         self.sandbox.add_rule(body="gigabyte", body_bytes=size)
-        # The first replies fill what the allocator keeps for itself.
-        self.raw(API + "/health", 1 << 24)
-        before_kib = self.memory_kib()
+        before_kib = self.peak_kib()
         client = self.connect()
         client.request("GET", API + "/health")
         reply = client.getresponse()
@@ -156,8 +155,7 @@ class Bodies(Case):
             received += len(piece)
         self.assertEqual(received, size)
         client.close()
-        # A sanitizer keeps what was freed for a while; still far below the body.
-        self.assertLess(self.memory_kib() - before_kib, 64 << 10)
+        self.assertLess(self.peak_kib() - before_kib, 64 << 10)
 
     def test_a_client_that_leaves_midway_harms_nobody(self) -> None:
         self.sandbox.add_rule(body="gigabyte", route="GET /health")
@@ -273,11 +271,11 @@ class Logins(Case):
         self.create()
         robot = self.ask("POST", API + "/robots", ROBOT).json
         session = self.session()
-        self.sandbox.faults(password_ms=300, cores=1)
-        self.assertGreaterEqual(self.seconds_of_two(self.headers()), 0.6)
+        self.sandbox.faults(password_ms=1000, cores=1)
+        self.assertGreaterEqual(self.seconds_of_two(self.headers()), 2)
         cheap = self.headers(robot["name"], robot["secret"])
-        self.assertLess(self.seconds_of_two(cheap), 0.6)
-        self.assertLess(self.seconds_of_two(session), 0.6)
+        self.assertLess(self.seconds_of_two(cheap), 2)
+        self.assertLess(self.seconds_of_two(session), 2)
 
     def session(self) -> dict[str, str]:
         """The headers of a session, got as a browser gets them."""

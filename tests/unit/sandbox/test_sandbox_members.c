@@ -92,7 +92,7 @@ static void test_a_member_is_named_by_id_or_name_and_must_be_there(void **state)
     assert_int_equal(berth_model_add_member(fixture->model, &fixture->berth, by_name("team-a"),
                                             &by_nothing, &member)
                          .status,
-                     400);
+                     500);
     add(fixture, &fixture->berth, "team-a", "nobody", 3, 404);
     add(fixture, &fixture->berth, "team-a", "carol", 6, 400);
     add(fixture, &fixture->berth, "nope", "carol", 3, 404);

@@ -107,7 +107,7 @@ static const void **all_projects(const struct berth_model *model, size_t *ret_co
     size_t count = 0;
     for (int64_t id = 1; id < model->projects.next; id++) {
         const struct project_row *project = berth_model_project_by_id(model, id);
-        if (project != NULL) {
+        if (project != NULL && project->view.quota_id != 0) {
             items[count++] = &project->view;
         }
     }
@@ -118,7 +118,8 @@ static const void **all_projects(const struct berth_model *model, size_t *ret_co
 static const void **one_project(const struct berth_model *model, int64_t id, size_t *ret_count) {
     const void **items = berth_sandbox_alloc(sizeof(items[0]));
     const struct project_row *project = berth_model_project_by_id(model, id);
-    *ret_count = project != NULL ? 1 : 0;
-    items[0] = project != NULL ? &project->view : NULL;
+    bool has_quota = project != NULL && project->view.quota_id != 0;
+    *ret_count = has_quota ? 1 : 0;
+    items[0] = has_quota ? &project->view : NULL;
     return items;
 }

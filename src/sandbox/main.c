@@ -16,21 +16,30 @@
 #include "berth/base/assert.h"
 #include "embedded_kafka.h"
 #include "registry_server.h"
+#include "sandbox_tls.h"
 
 #define REGISTRIES_MAX     16
 #define NAME_CHARS_MAX     63
 #define PASSWORD_BYTES_MAX 256
 #define TOPICS_MAX         64
+#define PLAIN_USERS_MAX    16
 #define EXIT_USAGE         2
 
 enum option_key {
     OPTION_REGISTRY = 'r',
     OPTION_ADMIN_PORT = 'a',
     OPTION_USER = 'u',
+    OPTION_PLAIN_USER = 'U',
     OPTION_PASSWORD_FILE = 'p',
     OPTION_READY_FILE = 'f',
     OPTION_KAFKA = 'k',
     OPTION_TOPIC = 't',
+    /* Without a letter. */
+    OPTION_BASE_PATH = 256,
+    OPTION_HARBOR_VERSION,
+    OPTION_TLS_CERT,
+    OPTION_TLS_KEY,
+    OPTION_TLS_CLIENT_CA,
 };
 
 struct registry_option {
@@ -51,6 +60,13 @@ struct options {
     bool with_kafka;
     uint16_t admin_port;
     const char *user_name;
+    const char *plain_users[PLAIN_USERS_MAX + 1];
+    size_t plain_user_count;
+    const char *base_path;
+    const char *harbor_version;
+    const char *tls_certificate;
+    const char *tls_key;
+    const char *tls_client_ca;
     const char *password_file;
     const char *ready_file;
 };
@@ -60,11 +76,15 @@ struct sandbox {
     struct event *signals[2];
     struct berth_sandbox_registry *registries[REGISTRIES_MAX];
     size_t registry_count;
+    struct berth_sandbox_tls *tls; /* NULL: http. */
     struct berth_sandbox_admin *admin;
     struct berth_sandbox_kafka *kafka; /* NULL: none was wanted. */
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state);
+static error_t parse_likeness(int key, char *argument, struct argp_state *state);
+static void check_options(const struct options *options, struct argp_state *state);
+static void add_plain_user(struct options *options, const char *argument, struct argp_state *state);
 static void add_registry(struct options *options, const char *argument, struct argp_state *state);
 static void add_topic(struct options *options, const char *argument, struct argp_state *state);
 static bool parse_port(const char *text, uint16_t *ret_port);
@@ -91,7 +111,18 @@ static const struct argp_option OPTIONS[] = {
     {"admin-port", OPTION_ADMIN_PORT, "PORT", 0,
      "Where faults are set and counters are read (default 0: a free one)", 0},
     {"user", OPTION_USER, "NAME", 0, "A system administrator beside \"admin\" (default berth)", 0},
-    {"password-file", OPTION_PASSWORD_FILE, "FILE", 0, "Holds the password of both", 0},
+    {"plain-user", OPTION_PLAIN_USER, "NAME", 0,
+     "A user without rights of his own; may be given up to 16 times", 0},
+    {"password-file", OPTION_PASSWORD_FILE, "FILE", 0, "Holds the password of all of them", 0},
+    {"base-path", OPTION_BASE_PATH, "/PATH", 0,
+     "What stands before every path of a registry; elsewhere it answers with a page of HTML", 0},
+    {"harbor-version", OPTION_HARBOR_VERSION, "X.Y.Z", 0,
+     "What the registries claim to be (default 2.14.4); they behave the same", 0},
+    {"tls-cert", OPTION_TLS_CERT, "FILE", 0,
+     "The registries speak https, with this certificate and its chain (PEM)", 0},
+    {"tls-key", OPTION_TLS_KEY, "FILE", 0, "The certificate's key (PEM)", 0},
+    {"tls-client-ca", OPTION_TLS_CLIENT_CA, "FILE", 0,
+     "Only clients with a certificate of this authority are let in (PEM)", 0},
     {"ready-file", OPTION_READY_FILE, "FILE", 0,
      "Is written, with the addresses in it, once everything listens", 0},
     {"kafka", OPTION_KAFKA, NULL, 0,
@@ -114,7 +145,7 @@ static const struct argp ARGP = {
 };
 
 int main(int argc, char **argv) {
-    struct options options = {.user_name = "berth"};
+    struct options options = {.user_name = "berth", .base_path = ""};
     struct sandbox sandbox = {0};
     struct berth_error error = {""};
     argp_err_exit_status = EXIT_USAGE;
@@ -150,6 +181,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         }
         options->user_name = argument;
         return 0;
+    case OPTION_PLAIN_USER:
+        add_plain_user(options, argument, state);
+        return 0;
     case OPTION_PASSWORD_FILE:
         options->password_file = argument;
         return 0;
@@ -166,19 +200,78 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         argp_error(state, "%s: no argument was expected", argument);
         return 0;
     case ARGP_KEY_END:
-        if (options->registry_count == 0) {
-            argp_error(state, "--registry NAME=PORT is missing");
+        check_options(options, state);
+        return 0;
+    default:
+        return parse_likeness(key, argument, state);
+    }
+}
+
+/* What the registries look like to their clients. */
+static error_t parse_likeness(int key, char *argument, struct argp_state *state) {
+    struct options *options = state->input;
+    switch (key) {
+    case OPTION_BASE_PATH:
+        if (argument[0] != '/' || argument[strlen(argument) - 1] == '/') {
+            argp_error(state, "--base-path %s: it begins with \"/\" and doesn't end with one",
+                       argument);
         }
-        if (options->password_file == NULL) {
-            argp_error(state, "--password-file FILE is missing");
-        }
-        if (options->topic_count > 0 && !options->with_kafka) {
-            argp_error(state, "--topic is for the embedded Kafka: --kafka is missing");
-        }
+        options->base_path = argument;
+        return 0;
+    case OPTION_HARBOR_VERSION:
+        options->harbor_version = argument;
+        return 0;
+    case OPTION_TLS_CERT:
+        options->tls_certificate = argument;
+        return 0;
+    case OPTION_TLS_KEY:
+        options->tls_key = argument;
+        return 0;
+    case OPTION_TLS_CLIENT_CA:
+        options->tls_client_ca = argument;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static void check_options(const struct options *options, struct argp_state *state) {
+    if (options->registry_count == 0) {
+        argp_error(state, "--registry NAME=PORT is missing");
+    }
+    if (options->password_file == NULL) {
+        argp_error(state, "--password-file FILE is missing");
+    }
+    if (options->topic_count > 0 && !options->with_kafka) {
+        argp_error(state, "--topic is for the embedded Kafka: --kafka is missing");
+    }
+    if ((options->tls_certificate == NULL) != (options->tls_key == NULL)) {
+        argp_error(state, "--tls-cert and --tls-key go together");
+    }
+    if (options->tls_client_ca != NULL && options->tls_certificate == NULL) {
+        argp_error(state, "--tls-client-ca: --tls-cert and --tls-key are missing");
+    }
+    for (size_t i = 0; i < options->plain_user_count; i++) {
+        if (strcmp(options->plain_users[i], options->user_name) == 0) {
+            argp_error(state, "--plain-user %s: is the administrator's name", options->user_name);
+        }
+    }
+}
+
+static void add_plain_user(struct options *options, const char *argument,
+                           struct argp_state *state) {
+    bool taken = strcmp(argument, "admin") == 0;
+    for (size_t i = 0; i < options->plain_user_count; i++) {
+        taken = taken || strcmp(options->plain_users[i], argument) == 0;
+    }
+    if (taken || argument[0] == '\0') {
+        argp_error(state, "--plain-user %s: there is one of that name already, or it is none",
+                   argument);
+    }
+    if (options->plain_user_count == PLAIN_USERS_MAX) {
+        argp_error(state, "--plain-user %s: more than %d", argument, PLAIN_USERS_MAX);
+    }
+    options->plain_users[options->plain_user_count++] = argument;
 }
 
 static void add_registry(struct options *options, const char *argument, struct argp_state *state) {
@@ -303,11 +396,21 @@ static enum berth_rc start_registries(struct sandbox *sandbox, const struct opti
                                       struct berth_error *reterr) {
     char password[PASSWORD_BYTES_MAX];
     enum berth_rc rc = read_password(options->password_file, password, reterr);
+    if (rc == BERTH_OK && options->tls_certificate != NULL) {
+        rc = berth_sandbox_tls_new(options->tls_certificate, options->tls_key,
+                                   options->tls_client_ca, &sandbox->tls, reterr);
+    }
     for (size_t i = 0; rc == BERTH_OK && i < options->registry_count; i++) {
-        const struct berth_sandbox_registry_options registry = {.name = options->registries[i].name,
-                                                                .port = options->registries[i].port,
-                                                                .user_name = options->user_name,
-                                                                .password = password};
+        const struct berth_sandbox_registry_options registry = {
+            .name = options->registries[i].name,
+            .port = options->registries[i].port,
+            .base_path = options->base_path,
+            .harbor = {.user_name = options->user_name,
+                       .plain_users = options->plain_users,
+                       .password = password,
+                       .version = options->harbor_version},
+            .tls = sandbox->tls,
+        };
         rc = berth_sandbox_registry_new(sandbox->base, &registry,
                                         &sandbox->registries[sandbox->registry_count], reterr);
         sandbox->registry_count += rc == BERTH_OK ? 1 : 0;
@@ -344,6 +447,7 @@ static void stop(struct sandbox *sandbox) {
     for (size_t i = 0; i < sandbox->registry_count; i++) {
         sandbox->registries[i] = berth_sandbox_registry_free(sandbox->registries[i]);
     }
+    sandbox->tls = berth_sandbox_tls_free(sandbox->tls);
     for (size_t i = 0; i < sizeof(sandbox->signals) / sizeof(sandbox->signals[0]); i++) {
         if (sandbox->signals[i] != NULL) {
             event_free(sandbox->signals[i]);
@@ -380,9 +484,12 @@ static enum berth_rc announce(const struct sandbox *sandbox, const struct option
 
 static bool print_addresses(const struct sandbox *sandbox, FILE *stream) {
     for (size_t i = 0; i < sandbox->registry_count; i++) {
-        (void)fprintf(stream, "registry %s http://127.0.0.1:%u\n",
-                      berth_sandbox_registry_name(sandbox->registries[i]),
-                      (unsigned)berth_sandbox_registry_port(sandbox->registries[i]));
+        const struct berth_sandbox_registry *registry = sandbox->registries[i];
+        (void)fprintf(stream, "registry %s %s://127.0.0.1:%u%s\n",
+                      berth_sandbox_registry_name(registry),
+                      sandbox->tls != NULL ? "https" : "http",
+                      (unsigned)berth_sandbox_registry_port(registry),
+                      berth_sandbox_registry_base_path(registry));
     }
     if (sandbox->kafka != NULL) {
         (void)fprintf(stream, "kafka %s\n", berth_sandbox_kafka_address(sandbox->kafka));

@@ -62,12 +62,13 @@ struct berth_model_verdict berth_model_read_for_member(
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    if (berth_model_role_name(request->role)[0] == '\0') {
+    bool exists = find_member(project, user->id) != NULL;
+    if (!exists && berth_model_role_name(request->role)[0] == '\0') {
         return berth_model_error("BAD_REQUEST", "Failed to update project member, role is not"
                                                 " valid");
     }
-    *ret_reading = (struct berth_model_reading){
-        .project_id = project->view.id, .member_exists = find_member(project, user->id) != NULL};
+    *ret_reading =
+        (struct berth_model_reading){.project_id = project->view.id, .member_exists = exists};
     return verdict;
 }
 
@@ -183,6 +184,17 @@ int64_t berth_model_role(const struct berth_model_project *project, int64_t user
     return member == NULL ? 0 : member->view.role;
 }
 
+bool berth_model_administers(const struct berth_model *model,
+                             const struct berth_model_caller *caller) {
+    bool found = false;
+    for (int64_t id = 1; id < model->members.next && !found; id++) {
+        const struct member_row *member = berth_model_ids_get(&model->members, id);
+        found = member != NULL && caller->kind == BERTH_MODEL_USER &&
+                member->view.user == caller->user && member->view.role == BERTH_MODEL_ROLE_ADMIN;
+    }
+    return found;
+}
+
 int64_t berth_model_role_count(const struct berth_model_project *project, int64_t role) {
     int64_t count = 0;
     const struct member_row *member = NULL;
@@ -263,7 +275,9 @@ static struct berth_model_verdict find_asked_user(const struct berth_model *mode
                                                      (long long)request->user_id);
     }
     if (!by_name) {
-        return berth_model_error("BAD_REQUEST", "no user or group is given");
+        return berth_model_error("BAD_REQUEST",
+                                 "at least one of member_user or member_group must be"
+                                 " provided");
     }
     *ret_user = berth_model_find_user(model, request->user_name);
     return *ret_user != NULL

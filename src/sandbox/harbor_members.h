@@ -72,6 +72,10 @@ struct berth_model_verdict berth_model_list_members(const struct berth_model *mo
 /* The user's role in the project, 0 if he has none. */
 int64_t berth_model_role(const struct berth_model_project *project, int64_t user_id);
 
+/* Whether the caller is projectAdmin of any project. */
+bool berth_model_administers(const struct berth_model *model,
+                             const struct berth_model_caller *caller);
+
 /* How many members have this role. */
 int64_t berth_model_role_count(const struct berth_model_project *project, int64_t role);
 

@@ -99,6 +99,9 @@ void berth_model_drop_members(struct berth_model *model, struct project_row *pro
 /* Removes a robot from every index and frees it. */
 void berth_model_drop_robot(struct berth_model *model, struct robot_row *robot);
 
+/* Removes all repositories of a project that goes. */
+void berth_model_drop_repositories(struct project_row *project);
+
 /* Frees a project that is in no index any more. */
 void berth_model_free_project(struct project_row *project);
 

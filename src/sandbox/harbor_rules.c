@@ -63,10 +63,10 @@ static const struct resource_actions SYSTEM_RIGHTS[] = {
     {"user-group", {"create", "read", "update", "list", "delete"}},
 };
 
-/* By role; what isn't listed, nobody may. */
+/* By role; what isn't listed, nobody may: not even a projectAdmin lists metadata. */
 static const struct resource_actions ADMIN_ROLE[] = {
     {"project", {"read", "delete", "update"}},
-    {"metadata", {"read", "create", "delete", "list", "update"}},
+    {"metadata", {"read", "create", "delete", "update"}},
     {"member", {"read", "create", "delete", "list", "update"}},
     {"robot", {"read", "create", "delete", "list", "update"}},
     {"repository", {"read", "update", "delete", "list", "pull", "push"}},
@@ -75,7 +75,7 @@ static const struct resource_actions ADMIN_ROLE[] = {
 
 static const struct resource_actions MAINTAINER_ROLE[] = {
     {"project", {"read"}},
-    {"metadata", {"read", "create", "delete", "list", "update"}},
+    {"metadata", {"read", "create", "delete", "update"}},
     {"member", {"read", "list"}},
     {"robot", {"read", "list"}},
     {"repository", {"read", "update", "delete", "list", "pull", "push"}},
@@ -96,7 +96,7 @@ static const struct resource_actions GUEST_ROLE[] = {
 
 static const struct resource_actions LIMITED_GUEST_ROLE[] = {
     {"project", {"read"}},
-    {"repository", {"read", "list", "pull"}},
+    {"repository", {"list", "pull"}},
     {"quota", {"read"}},
 };
 

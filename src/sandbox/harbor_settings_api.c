@@ -58,37 +58,48 @@ void berth_sandbox_update_configurations(struct berth_sandbox_call *call) {
 /* What POST /robots takes. Harbor shows it to system administrators, and to those of projects. */
 void berth_sandbox_get_permissions(struct berth_sandbox_call *call) {
     struct berth_model_verdict verdict = berth_model_require_login(&call->caller);
-    if (verdict.status == 200 &&
-        !(call->caller.kind == BERTH_MODEL_USER && call->caller.user->sysadmin)) {
-        berth_sandbox_reply_error(call->reply, 403, "FORBIDDEN",
-                                  "only admins(system and project) can access permissions");
-        return;
-    }
     if (verdict.status != 200) {
         berth_sandbox_call_refuse(call, &verdict);
         return;
     }
-    json_t *json =
-        json_pack("{s:o,s:o}", "system", rights_json(false), "project", rights_json(true));
+    bool sysadmin = call->caller.kind == BERTH_MODEL_USER && call->caller.user->sysadmin;
+    if (!sysadmin && !berth_model_administers(call->harbor->model, &call->caller)) {
+        berth_sandbox_reply_error(call->reply, 403, "FORBIDDEN",
+                                  "only admins(system and project) can access permissions");
+        return;
+    }
+    json_t *json = json_pack("{s:o}", "project", rights_json(true));
     BERTH_ASSERT(json != NULL);
+    if (sysadmin) {
+        BERTH_ASSERT(json_object_set_new(json, "system", rights_json(false)) == 0);
+    }
     berth_sandbox_reply_json(call->reply, 200, json);
 }
 
 void berth_sandbox_create_user(struct berth_sandbox_call *call) {
     const char *name = "";
     const char *password = "";
-    const char *unused = NULL;
+    const char *email = "";
+    const char *real_name = "";
+    const char *comment = "";
     if (!berth_sandbox_call_bind_body(call, "userReq") ||
         !berth_sandbox_call_bind_text(call, call->body, "username", &name) ||
         !berth_sandbox_call_bind_text(call, call->body, "password", &password) ||
-        !berth_sandbox_call_bind_text(call, call->body, "email", &unused) ||
-        !berth_sandbox_call_bind_text(call, call->body, "realname", &unused) ||
-        !berth_sandbox_call_bind_text(call, call->body, "comment", &unused)) {
+        !berth_sandbox_call_bind_text(call, call->body, "email", &email) ||
+        !berth_sandbox_call_bind_text(call, call->body, "realname", &real_name) ||
+        !berth_sandbox_call_bind_text(call, call->body, "comment", &comment)) {
+        return;
+    }
+    struct berth_model_verdict verdict =
+        berth_model_require_system(call->harbor->model, &call->caller, "user", "create");
+    if (verdict.status == 200 && (strchr(email, '@') == NULL || real_name[0] == '\0' ||
+                                  strpbrk(real_name, ",~#$%") != NULL || strlen(comment) > 30)) {
+        berth_sandbox_reply_error(call->reply, 400, "BAD_REQUEST",
+                                  "email, realname or comment with illegal format or length");
         return;
     }
     const struct berth_model_user *user = NULL;
-    struct berth_model_verdict verdict =
-        berth_model_create_user(call->harbor->model, &call->caller, name, password, &user);
+    verdict = berth_model_create_user(call->harbor->model, &call->caller, name, password, &user);
     if (verdict.status != 201) {
         berth_sandbox_call_refuse(call, &verdict);
         return;

@@ -56,9 +56,8 @@ struct berth_model_verdict berth_model_create_user(struct berth_model *model,
     }
     if (!berth_model_rules_secret_legal(password)) {
         return berth_model_error("BAD_REQUEST",
-                                 "the password or secret must be 8-128, inclusively, characters"
-                                 " long with at least 1 uppercase letter, 1 lowercase letter and"
-                                 " 1 number");
+                                 "the password or secret must be longer than 8 chars with at least"
+                                 " 1 uppercase letter, 1 lowercase letter and 1 number");
     }
     if (name[0] == '\0' || strlen(name) > BERTH_MODEL_NAME_BYTES_MAX ||
         strpbrk(name, ",~#$%") != NULL) {
@@ -93,7 +92,7 @@ struct berth_model_verdict berth_model_delete_user(struct berth_model *model,
     }
     bool himself = caller->kind == BERTH_MODEL_USER && caller->user->id == id;
     if (id == BERTH_MODEL_ADMIN_ID || himself) {
-        return berth_model_error("FORBIDDEN", "can not delete the admin or oneself");
+        return berth_model_error("FORBIDDEN", "User with ID %lld cannot be deleted", (long long)id);
     }
     struct berth_model_user *user = row_of(model, id);
     if (user == NULL) {

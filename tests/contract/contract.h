@@ -199,6 +199,8 @@ struct session open_session(struct contract *c);
 /* A session of the user; posts the login and returns the reply. */
 const struct http_reply *log_in(struct contract *c, struct session *session, const char *user,
                                 const char *password);
+/* Switches faults of the stand-in (sandbox_faults.h); on a real Harbor, nothing. */
+void set_stand_in(struct contract *c, const char *faults);
 /* Pushes an image of the repository IMAGE; skips the claim, saying why, where that can't be done.
  */
 void push_image(struct contract *c, struct project project);

@@ -32,7 +32,7 @@ struct flight {
 
 static void begin(struct flight *flight, const struct http_client *client,
                   const struct http_request *request);
-static void add_headers(struct flight *flight, const struct http_request *request);
+static void add_headers(struct flight *flight, const char *url, const struct http_request *request);
 static void add_header(struct flight *flight, const char *name, const char *value);
 static void end(struct flight *flight, CURLcode code);
 static size_t on_body(char *bytes, size_t size, size_t count, void *context);
@@ -151,7 +151,7 @@ static void begin(struct flight *flight, const struct http_client *client,
     (void)append(&reply->body, &reply->body_bytes, "", 0);
     (void)append(&reply->headers, &reply->headers_bytes, "", 0);
     *flight = (struct flight){.easy = easy, .reply = reply, .due_ms = request->delay_ms};
-    add_headers(flight, request);
+    add_headers(flight, client->url, request);
     (void)curl_easy_setopt(easy, CURLOPT_URL, url);
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -173,7 +173,8 @@ static void begin(struct flight *flight, const struct http_client *client,
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, flight->headers);
 }
 
-static void add_headers(struct flight *flight, const struct http_request *request) {
+static void add_headers(struct flight *flight, const char *url,
+                        const struct http_request *request) {
     const struct http_login *login = request->login;
     if (request->body != NULL) {
         const char *type = request->content_type;
@@ -204,6 +205,8 @@ static void add_headers(struct flight *flight, const struct http_request *reques
     }
     if (login->csrf_token != NULL) {
         add_header(flight, "X-Harbor-CSRF-Token", login->csrf_token);
+        /* 5.3b: over TLS a front end may check it. */
+        add_header(flight, "Referer", url);
     }
 }
 

@@ -17,7 +17,8 @@
 static void digest_of(const char *bytes, char ret_digest[DIGEST_BYTES]);
 static bool push_blob(struct contract *c, const char *project_name, const char *bytes,
                       const char *digest);
-static bool ask_stand_in(struct contract *c, const char *method, const char *project_name);
+static bool ask_stand_in(struct contract *c, const char *method, const char *path,
+                         const char *body);
 static const char *form_value(struct contract *c, const char *value);
 
 struct project make_project(struct contract *c) {
@@ -147,12 +148,20 @@ const struct http_reply *log_in(struct contract *c, struct session *session, con
     return reply;
 }
 
+void set_stand_in(struct contract *c, const char *faults) {
+    if (c->stand_in != NULL) {
+        (void)require(c, ask_stand_in(c, "PUT", "faults", faults),
+                      "the stand-in takes no faults: %s", faults);
+    }
+}
+
 void push_image(struct contract *c, struct project project) {
     static const char CONFIG[] = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{},"
                                  "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}";
     if (c->stand_in != NULL) {
-        (void)require(c, ask_stand_in(c, "PUT", project.name),
-                      "the stand-in's admin path makes no repository");
+        /* It has no registry behind it: its admin path does what a push would. */
+        const char *path = text(c, "repositories/%s/" IMAGE, project.name);
+        (void)require(c, ask_stand_in(c, "PUT", path, NULL), "the stand-in makes no repository");
         return;
     }
     char digest[DIGEST_BYTES];
@@ -177,7 +186,8 @@ void push_image(struct contract *c, struct project project) {
 
 void remove_image(struct contract *c, const char *project_name) {
     if (c->stand_in != NULL) {
-        (void)ask_stand_in(c, "DELETE", project_name);
+        const char *path = text(c, "repositories/%s/" IMAGE, project_name);
+        (void)ask_stand_in(c, "DELETE", path, NULL);
         return;
     }
     const struct http_reply *gone =
@@ -185,12 +195,13 @@ void remove_image(struct contract *c, const char *project_name) {
     expect_status(c, gone, 200);
 }
 
-/* It has no registry behind it: its admin path does what a push would, and undoes it. */
-static bool ask_stand_in(struct contract *c, const char *method, const char *project_name) {
+static bool ask_stand_in(struct contract *c, const char *method, const char *path,
+                         const char *body) {
     struct http_client *admin = http_client_new(c->stand_in);
-    const char *path = text(c, "/registries/alpha/repositories/%s/" IMAGE, project_name);
+    struct http_request request = {.method = method, .body = body};
     struct http_reply *reply = NULL;
-    http_send(admin, &(struct http_request){.method = method, .path = path}, 1, &reply);
+    request.path = text(c, "/registries/alpha/%s", path);
+    http_send(admin, &request, 1, &reply);
     bool done = reply->status / 100 == 2;
     (void)http_reply_free(reply);
     (void)http_client_free(admin);

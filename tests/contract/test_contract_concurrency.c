@@ -220,7 +220,10 @@ static void test_6_side_by_side(void **state) {
         CLAIM("6.3", "a robot left without its project is listed by the old id and deleted", orphan,
               .needs = NEED_SYSADMIN),
     };
+    /* A real Harbor takes its time between what it reads and what it writes. */
+    set_stand_in(*state, "{\"between_ms\":100}");
     run_claims(state, MAP(claims));
+    set_stand_in(*state, "{\"between_ms\":0}");
 }
 
 int main(void) {

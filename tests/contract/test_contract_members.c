@@ -155,7 +155,9 @@ static void adds_side_by_side(struct contract *c, const struct claim *claim) {
     request.body = json_text(c, "{'role_id':3,'member_user':{'user_id':%" PRId64 "}}", c->user_id);
     const struct http_request requests[] = {request, request};
     const struct http_reply *replies[2];
+    set_stand_in(c, "{\"between_ms\":100}");
     ask_all(c, requests, 2, replies);
+    set_stand_in(c, "{\"between_ms\":0}");
     size_t made = 0;
     for (size_t i = 0; i < 2; i++) {
         long status = replies[i]->status;

@@ -222,9 +222,8 @@ static struct session forgotten_session(struct contract *c) {
     struct session session = open_session(c);
     char id[HTTP_VALUE_BYTES];
     (void)memcpy(id, session.sid, strlen(session.sid) + 1);
-    for (char *at = id; *at != '\0'; at++) {
-        *at = *at == '0' ? '1' : *at == 'a' ? 'b' : *at >= '1' && *at <= '9' ? '0' : *at;
-    }
+    id[0] = id[0] == 'a' ? 'b' : 'a';
+    id[1] = id[1] == 'a' ? 'b' : 'a';
     session.login.cookies = text(c, "sid=%s; _gorilla_csrf=%s", id, session.csrf_cookie);
     return session;
 }

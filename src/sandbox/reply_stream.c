@@ -12,7 +12,7 @@
 #include "sandbox_evhttp.h"
 #include "sandbox_memory.h"
 
-#define CHUNK_BYTES 4096
+#define CHUNK_BYTES 65536
 /* A client that doesn't read leaves no more than this with us, and what the kernel takes. */
 #define PENDING_BYTES_MAX 262144
 #define PAUSE_MS          1
@@ -26,12 +26,16 @@ struct berth_sandbox_stream {
     int64_t end_bytes; /* How much is sent. */
 };
 
+/* Sent again and again, by reference; whoever reads slowly may keep them beyond their stream. */
+static char blanks[CHUNK_BYTES];
+
 static int64_t promised_bytes(const struct berth_sandbox_stream *stream);
 static void send_bytes(struct berth_sandbox_stream *stream, size_t bytes_max);
 
 struct berth_sandbox_stream *berth_sandbox_stream_new(struct evhttp_request *request,
                                                       struct berth_sandbox_reply *take_reply) {
     struct berth_sandbox_stream *stream = berth_sandbox_alloc(sizeof(*stream));
+    memset(blanks, ' ', sizeof(blanks));
     stream->request = request;
     stream->reply = *take_reply;
     berth_sandbox_reply_init(take_reply);
@@ -77,20 +81,17 @@ static int64_t promised_bytes(const struct berth_sandbox_stream *stream) {
 
 /* The body first; blanks after it, which leave JSON what it was. */
 static void send_bytes(struct berth_sandbox_stream *stream, size_t bytes_max) {
-    char blanks[CHUNK_BYTES];
-    const char *next = blanks;
     int64_t left = stream->end_bytes - stream->sent_bytes;
     size_t bytes = left < (int64_t)bytes_max ? (size_t)left : bytes_max;
-    if (stream->sent_bytes < (int64_t)stream->reply.body_bytes) {
-        size_t body_left = stream->reply.body_bytes - (size_t)stream->sent_bytes;
-        next = stream->reply.body + stream->sent_bytes;
-        bytes = bytes < body_left ? bytes : body_left;
-    } else {
-        memset(blanks, ' ', bytes);
-    }
     struct evbuffer *chunk = evbuffer_new();
     BERTH_ASSERT(chunk != NULL);
-    BERTH_ASSERT(evbuffer_add(chunk, next, bytes) == 0);
+    if (stream->sent_bytes < (int64_t)stream->reply.body_bytes) {
+        size_t body_left = stream->reply.body_bytes - (size_t)stream->sent_bytes;
+        bytes = bytes < body_left ? bytes : body_left;
+        BERTH_ASSERT(evbuffer_add(chunk, stream->reply.body + stream->sent_bytes, bytes) == 0);
+    } else {
+        BERTH_ASSERT(evbuffer_add_reference(chunk, blanks, bytes, NULL, NULL) == 0);
+    }
     evhttp_send_reply_chunk(stream->request, chunk);
     evbuffer_free(chunk);
     stream->sent_bytes += (int64_t)bytes;

@@ -288,6 +288,7 @@ class Sandbox(Service):
     def __init__(self, folder: Path, build: Path, topics: Optional[dict[str, int]] = None) -> None:
         super().__init__("sandbox", folder)
         self.topics = topics
+        self.options: tuple[str, ...] = ()  # More of the program's.
         self.program = build / "bin" / "berth-sandbox"
         self.password_file = folder / "harbor-password"
         self.password_file.write_text(self.password)
@@ -308,7 +309,7 @@ class Sandbox(Service):
             words += ["--kafka"]
             for name, partitions in self.topics.items():
                 words += ["--topic", f"{name}={partitions}"]
-        return words + ["--password-file", str(self.password_file)]
+        return words + ["--password-file", str(self.password_file), *self.options]
 
     def launch(self) -> None:
         # The word "ready" of an earlier start must not count for this one.

@@ -214,6 +214,7 @@ static void failed_login_locks(struct contract *c, const struct claim *claim) {
                                             .path = API "/users/current",
                                             .delay_ms = (long)i * 250};
     }
+    set_stand_in(c, "{\"login_lock_ms\":1500}");
     ask_all(c, requests, 6, replies);
     size_t refused = 0;
     for (size_t i = 1; i < 6; i++) {
@@ -229,6 +230,7 @@ static void failed_login_locks(struct contract *c, const struct claim *claim) {
                                    .path = API "/users/current",
                                    .delay_ms = UNLOCKED_MS},
             1, &later);
+    set_stand_in(c, "{\"login_lock_ms\":100}");
     expect_status(c, later, 200);
 }
 

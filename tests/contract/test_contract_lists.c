@@ -155,7 +155,7 @@ static void keyset(struct contract *c, const struct claim *claim) {
 static void sees(struct contract *c, const struct claim *claim) {
     struct three three = make_three(c);
     const struct http_login *who = NULL;
-    struct robot robot = {0};
+    struct robot robot;
     if (claim->who == 1) {
         who = &c->user;
     } else if (claim->who == 2) {

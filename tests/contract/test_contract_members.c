@@ -303,34 +303,35 @@ static void quota_of_a_user(struct contract *c, const struct claim *claim) {
     expect_error(c, reply, 403, "FORBIDDEN");
 }
 
-#define QUOTAS .needs = NEED_SYSADMIN | NEED_QUOTAS
+#define QUOTAS (NEED_SYSADMIN | NEED_QUOTAS)
 
 static void test_4_quotas(void **state) {
     static const struct claim claims[] = {
         CLAIM("4", "a project has one quota, found by its id, with its fields", quota_fields,
-              QUOTAS),
-        CLAIM("4", "a project that isn't there has none: 200 and empty", no_quota, QUOTAS),
+              .needs = QUOTAS),
+        CLAIM("4", "a project that isn't there has none: 200 and empty", no_quota, .needs = QUOTAS),
         CLAIM("4", "PUT of bytes sets the limit, once and again", sets_quota,
-              .input = "{'hard':{'storage':4096}}", .code = "4096", QUOTAS),
+              .input = "{'hard':{'storage':4096}}", .code = "4096", .needs = QUOTAS),
         CLAIM("4", "PUT of -1 is unlimited", sets_quota, .input = "{'hard':{'storage':-1}}",
-              .code = "-1", QUOTAS),
+              .code = "-1", .needs = QUOTAS),
         CLAIM("4", "PUT of 2^50 is legal", sets_quota,
-              .input = "{'hard':{'storage':1125899906842624}}", .code = "1125899906842624", QUOTAS),
+              .input = "{'hard':{'storage':1125899906842624}}", .code = "1125899906842624",
+              .needs = QUOTAS),
         CLAIM("4", "PUT of more than 2^50 is 400", quota_refused,
               .input = "{'hard':{'storage':1125899906842625}}", .status = 400,
-              .code = "BAD_REQUEST", QUOTAS),
+              .code = "BAD_REQUEST", .needs = QUOTAS),
         CLAIM("4", "PUT of 0 is 400", quota_refused, .input = "{'hard':{'storage':0}}",
-              .status = 400, .code = "BAD_REQUEST", QUOTAS),
+              .status = 400, .code = "BAD_REQUEST", .needs = QUOTAS),
         CLAIM("4", "PUT of another resource is 400", quota_refused,
               .input = "{'hard':{'storage':4096,'count':3}}", .status = 400, .code = "BAD_REQUEST",
-              QUOTAS),
+              .needs = QUOTAS),
         CLAIM("4", "PUT without storage is 400", quota_refused, .input = "{'hard':{}}",
-              .status = 400, .code = "BAD_REQUEST", QUOTAS),
-        CLAIM("4", "PUT of a missing quota is 404", quota_missing, QUOTAS),
+              .status = 400, .code = "BAD_REQUEST", .needs = QUOTAS),
+        CLAIM("4", "PUT of a missing quota is 404", quota_missing, .needs = QUOTAS),
         CLAIM("4", "a user lists no quotas, not even his own: 403", quota_of_a_user,
-              .needs = NEED_SYSADMIN | NEED_QUOTAS | NEED_USER | NEED_EVERYONE),
+              .needs = QUOTAS | NEED_USER | NEED_EVERYONE),
         CLAIM("4", "a user sets no quota, not even his own: 403", quota_of_a_user, .who = 1,
-              .needs = NEED_SYSADMIN | NEED_QUOTAS | NEED_USER | NEED_EVERYONE),
+              .needs = QUOTAS | NEED_USER | NEED_EVERYONE),
     };
     run_claims(state, MAP(claims));
 }

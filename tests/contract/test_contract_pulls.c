@@ -79,7 +79,7 @@ enum caller { BOUND, OF_ANOTHER, DISABLED, DELETED, WRONG, NOBODY, ADMIN };
 /* A robot of the project, or what has become of it. */
 static struct http_login caller(struct contract *c, const struct claim *claim,
                                 struct project project) {
-    struct robot robot = {0};
+    struct robot robot;
     switch ((enum caller)claim->who) {
     case OF_ANOTHER:
         return make_robot(c, make_project(c)).login;

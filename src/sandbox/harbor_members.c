@@ -275,9 +275,8 @@ static struct berth_model_verdict find_asked_user(const struct berth_model *mode
                                                      (long long)request->user_id);
     }
     if (!by_name) {
-        return berth_model_error("BAD_REQUEST",
-                                 "at least one of member_user or member_group must be"
-                                 " provided");
+        /* A 400 only from 2.16 on. */
+        return berth_model_error("UNKNOWN", "internal server error");
     }
     *ret_user = berth_model_find_user(model, request->user_name);
     return *ret_user != NULL

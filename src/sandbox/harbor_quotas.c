@@ -73,6 +73,7 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
     if (project == NULL) {
         return berth_model_error("NOT_FOUND", "quota %lld not found", (long long)quota_id);
     }
+    /* All are looked at before any is taken. */
     for (size_t i = 0; i < limit_count; i++) {
         if (strcmp(limits[i].resource, "storage") != 0) {
             return berth_model_error("BAD_REQUEST", "resource %s not support", limits[i].resource);
@@ -81,9 +82,9 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
         if (!berth_model_is_ok(&verdict)) {
             return verdict;
         }
-        project->view.storage_limit_bytes = limits[i].value;
-        project->view.quota_updated_ms = now_ms;
     }
+    project->view.storage_limit_bytes = limits[limit_count - 1].value;
+    project->view.quota_updated_ms = now_ms;
     return verdict;
 }
 

@@ -5,6 +5,7 @@ import argparse
 import base64
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -22,6 +23,7 @@ from typing import Any, Optional
 from service import exit_on_sigterm, wait_until
 from services import Sandbox
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "sandbox.md"
 API = "/api/v2.0"
 WAIT_S = 30
 PULL = {
@@ -102,9 +104,10 @@ class Case(unittest.TestCase):
                 received += piece
             return received
 
-    def memory_kib(self) -> int:
+    def peak_kib(self) -> int:
+        """The most memory that the sandbox has had so far."""
         status = Path(f"/proc/{self.sandbox.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
+        found = re.search(r"VmHWM:\s+(\d+)", status)
         assert found is not None
         return int(found.group(1))
 
@@ -144,9 +147,7 @@ class Bodies(Case):
     def test_a_gigabyte_is_never_in_memory(self) -> None:
         size = 1 << 28  # A quarter of one, for the test's sake.
         self.sandbox.add_rule(body="gigabyte", body_bytes=size)
-        # The first replies fill what the allocator keeps for itself.
-        self.raw(API + "/health", 1 << 24)
-        before_kib = self.memory_kib()
+        before_kib = self.peak_kib()
         client = self.connect()
         client.request("GET", API + "/health")
         reply = client.getresponse()
@@ -156,8 +157,7 @@ class Bodies(Case):
             received += len(piece)
         self.assertEqual(received, size)
         client.close()
-        # A sanitizer keeps what was freed for a while; still far below the body.
-        self.assertLess(self.memory_kib() - before_kib, 64 << 10)
+        self.assertLess(self.peak_kib() - before_kib, 64 << 10)
 
     def test_a_client_that_leaves_midway_harms_nobody(self) -> None:
         self.sandbox.add_rule(body="gigabyte", route="GET /health")
@@ -273,11 +273,11 @@ class Logins(Case):
         self.create()
         robot = self.ask("POST", API + "/robots", ROBOT).json
         session = self.session()
-        self.sandbox.faults(password_ms=300, cores=1)
-        self.assertGreaterEqual(self.seconds_of_two(self.headers()), 0.6)
+        self.sandbox.faults(password_ms=1000, cores=1)
+        self.assertGreaterEqual(self.seconds_of_two(self.headers()), 2)
         cheap = self.headers(robot["name"], robot["secret"])
-        self.assertLess(self.seconds_of_two(cheap), 0.6)
-        self.assertLess(self.seconds_of_two(session), 0.6)
+        self.assertLess(self.seconds_of_two(cheap), 2)
+        self.assertLess(self.seconds_of_two(session), 2)
 
     def session(self) -> dict[str, str]:
         """The headers of a session, got as a browser gets them."""
@@ -341,6 +341,51 @@ class Logins(Case):
         reply = self.ask("GET", API + "/users/current", headers=session)
         self.assertEqual(reply.status, 401)
         self.assertIn("sid=", reply.headers["Set-Cookie"])
+
+
+class Page(Case):
+    """docs/sandbox.md: what is told there can be done."""
+
+    text = PAGE.read_text()
+
+    def test_every_example_of_a_fault_is_one(self) -> None:
+        table = self.text.split("| what goes wrong | example |")[1].split("\n\n")[0]
+        examples = re.findall(r"`(\{.*\})` \|$", table, re.M)
+        self.assertEqual(len(examples), len(table.splitlines()) - 2)
+        for example in examples:
+            with self.subTest(example=example):
+                faults = json.loads(example)
+                self.sandbox.faults(**faults)
+                shown = self.sandbox.admin("GET", "alpha", "faults")
+                self.assertEqual(shown | faults, shown)
+                self.sandbox.faults()
+
+    def test_the_commands_for_faults_run(self) -> None:
+        (block,) = re.findall(r"^```\n(curl .*?)^```$", self.text, re.M | re.S)
+        commands = block.replace("/main/", "/alpha/")
+        environment = {"ADMIN": self.sandbox.admin_url, "PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            ["sh", "-ec", commands], env=environment, capture_output=True, text=True, check=False
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_the_table_of_faults_has_every_key(self) -> None:
+        keys = self.sandbox.admin("GET", "alpha", "faults").keys()
+        for key in keys:
+            self.assertRegex(self.text, f"[`\"]{key}[`\"]")
+
+    def test_what_else_there_is_at_the_admin_port(self) -> None:
+        admin = self.sandbox.admin
+        admin("PUT", "alpha", "users/dave", {"password": "Some-Passw0rd", "sysadmin": True})
+        dave = self.headers("dave", "Some-Passw0rd")
+        reply = self.ask("GET", API + "/users/current", headers=dave)
+        self.assertTrue(reply.json["sysadmin_flag"])
+        admin("PUT", "alpha", "repositories/library/busybox")
+        self.assertEqual(self.ask("DELETE", API + "/projects/library").status, 412)
+        admin("DELETE", "alpha", "repositories/library/busybox")
+        for what in ("counters", "writes", "sessions", "csrf-key", "faults"):
+            admin("DELETE", "alpha", what)
+        self.assertEqual(admin("GET", "alpha", "writes"), [])
 
 
 class BasePath(Case):

@@ -231,7 +231,7 @@ static void create_is_refused(struct contract *c, const struct claim *claim) {
     const char *name = new_name(c);
     const char *body = filled(c, claim->input, "NAME", name);
     expect_error(c, ask(c, &c->admin, "POST", body, API "/projects"), claim->status, claim->code);
-    expect_status(c, get_project(c, &c->admin, name), 404);
+    expect_status(c, ask(c, &c->admin, "HEAD", NULL, API "/projects?project_name=%s", name), 404);
 }
 
 static void name_of_bytes(struct contract *c, const struct claim *claim) {

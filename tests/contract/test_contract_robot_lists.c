@@ -77,12 +77,13 @@ static void system_list(struct contract *c, const struct claim *claim) {
            "a project's robot is listed");
 }
 
-static void keys_in_lower_case(struct contract *c, const struct claim *claim) {
+static void level_in_lower_case(struct contract *c, const struct claim *claim) {
     (void)claim;
     struct scene scene = make_scene(c);
     const struct http_reply *list = ask(
         c, &c->admin, "GET", NULL,
-        API "/robots?page_size=100&q=level%%3Dproject%%2Cprojectid%%3D%" PRId64, scene.project.id);
+        API "/robots?page_size=-1&q=level%%3Dproject%%2CProjectID%%3D%" PRId64, scene.project.id);
+    expect_status(c, list, 200);
     expect(c, json_with(list->json, "name", scene.robots[0].name) == NULL,
            "the project's robots are listed");
 }
@@ -153,8 +154,11 @@ static void test_2_6_listing(void **state) {
               .input = "q=Level%3Dsystem", .since = 2013, .needs = NEED_SYSADMIN),
         CLAIM("2.6", "q=Level=project,ProjectID=N lists the robots of a project", query,
               .input = OF_PROJECT, .code = "ws-a ws-b ws-c"),
-        CLAIM("2.6", "Level and ProjectID in lower case don't list a project's robots",
-              keys_in_lower_case, .needs = NEED_SYSADMIN),
+        CLAIM("2.6", "level in lower case isn't Level: the project's robots aren't listed",
+              level_in_lower_case, .needs = NEED_SYSADMIN),
+        CLAIM("2.6", "projectid in lower case isn't ProjectID: 400", query,
+              .input = "q=Level%3Dproject%2Cprojectid%3D<ID>", .status = 400,
+              .code = "BAD_REQUEST"),
         CLAIM("2.6", "ProjectID=0 is 400", query, .input = "q=Level%3Dproject%2CProjectID%3D0",
               .status = 400, .code = "BAD_REQUEST"),
         CLAIM("2.6", "ProjectID of no number is 400", query,

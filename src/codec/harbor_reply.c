@@ -139,6 +139,15 @@ void berth_harbor_lookup_decode(const struct berth_harbor_call *call, const char
     json_decref(json);
 }
 
+bool berth_harbor_reply_names_user(const struct berth_harbor_reply *reply, const char *username) {
+    json_t *json = parse(reply);
+    const char *name = berth_harbor_text_of(json, "username");
+    bool named = reply->status == 200 && name != NULL && name[0] != 0 &&
+                 (strcasecmp(name, username) == 0 || strchr(username, '@') != NULL);
+    json_decref(json);
+    return named;
+}
+
 /* The verdict by everything but a good reply's body. */
 static enum berth_harbor_verdict judge(unsigned call, const struct berth_harbor_call *asked,
                                        bool echo_waived, const struct berth_harbor_reply *reply,

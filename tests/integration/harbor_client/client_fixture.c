@@ -41,6 +41,7 @@ void client_fixture_init(struct client_fixture *fixture, const char *url) {
             .url = fixture->urls[i],
             .username = "svc-berth",
             .password = "Pass:word1",
+            .basic_login = true,
             .limit = 4,
             .queue_max = 16,
             .connect_timeout_ms = 5000,

@@ -35,9 +35,16 @@ void worker_reload_cb(evutil_socket_t signal_number, short what, void *ctx) {
     log_findings(&report);
     berth_config_reload(worker->config, fresh, changed, worker);
     keep_old_names(worker, fresh);
+    /* Told at the old level or at the new one, whichever lets it through. */
+    bool told = berth_log_enabled(BERTH_LOG_INFO);
+    if (told) {
+        berth_log(BERTH_LOG_INFO, "configuration.reloaded", "file=%s", worker->config->path);
+    }
     take_over(worker);
     fresh = berth_config_free(fresh);
-    berth_log(BERTH_LOG_INFO, "configuration.reloaded", "file=%s", worker->config->path);
+    if (!told) {
+        berth_log(BERTH_LOG_INFO, "configuration.reloaded", "file=%s", worker->config->path);
+    }
 }
 
 void worker_free_old_names(struct worker *worker) {

@@ -99,8 +99,7 @@ struct berth_harbor_endpoint *berth_harbor_endpoint_leave(struct berth_harbor_en
     return NULL;
 }
 
-int berth_harbor_endpoint_set_up(const struct berth_harbor_endpoint *endpoint, CURL *easy) {
-    const struct berth_harbor_registry_config *registry = &endpoint->registry;
+int berth_harbor_set_up_curl(void *easy, const struct berth_harbor_registry_config *registry) {
     int bad = 0;
     bad |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -41,7 +41,4 @@ struct berth_harbor_endpoint *berth_harbor_endpoint_use(struct berth_harbor_endp
 /* One less; the last one wipes and frees it. NULL is fine; returns NULL. */
 struct berth_harbor_endpoint *berth_harbor_endpoint_leave(struct berth_harbor_endpoint *endpoint);
 
-/* Sets what is the same for every request to it. Zero when all went well. */
-int berth_harbor_endpoint_set_up(const struct berth_harbor_endpoint *endpoint, CURL *easy);
-
 #endif

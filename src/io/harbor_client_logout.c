@@ -62,7 +62,7 @@ static void begin(const struct registry *registry, CURLM *multi, struct farewell
         .data = farewell->cookie_line,
         .next = endpoint->extra_count > 0 ? &endpoint->extra[0] : NULL,
     };
-    int bad = berth_harbor_endpoint_set_up(endpoint, easy);
+    int bad = berth_harbor_set_up_curl(easy, &endpoint->registry);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_URL, url);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)LOG_OUT_MS);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &farewell->cookie);

@@ -7,6 +7,10 @@
 #include "curl_loop.h"
 #include "harbor_client_parts.h"
 
+static const char SESSIONS_DO_NOT_WORK[] =
+    "sessions don't work here (cookies or CSRF tokens are lost): Basic for 10 minutes, 2 requests "
+    "at once; login = basic says so for good";
+
 static void notice(struct registry *registry, bool trouble, const char *text);
 static void repeat(struct registry *registry, struct job *job);
 static void repeat_all(struct registry *registry, struct jobs *jobs);
@@ -44,9 +48,13 @@ void client_take_answer(struct registry *registry, struct job *job,
     struct berth_harbor_answer *answer = &decoded->answer;
     enum berth_harbor_belief belief = BERTH_HARBOR_BELIEVE;
     if (job->generation != 0) {
+        int64_t basic_until_ms = registry->session.basic_until_ms;
         seen->repeats = job->repeats;
         belief = berth_harbor_session_judge(&registry->session, berth_clock_monotonic_ms(),
                                             job->generation, seen);
+        if (registry->session.basic_until_ms != basic_until_ms) {
+            notice(registry, true, SESSIONS_DO_NOT_WORK);
+        }
     }
     switch (belief) {
     case BERTH_HARBOR_PROVE:
@@ -219,9 +227,7 @@ static void end_errand(struct registry *registry, enum berth_harbor_errand erran
         }
         break;
     case BERTH_HARBOR_LOGIN_UNFIT:
-        notice(registry, true,
-               "sessions don't work here (cookies or CSRF tokens are lost): Basic for 10 minutes, "
-               "2 requests at once; login = basic says so for good");
+        notice(registry, true, SESSIONS_DO_NOT_WORK);
         break;
     case BERTH_HARBOR_PROVED:
         answer_all(registry, &registry->proving, NULL);

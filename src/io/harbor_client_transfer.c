@@ -155,7 +155,7 @@ void berth_harbor_transfer_abandon(struct berth_harbor_transfer *transfer) {
 /* What is the same for every request to this endpoint; curl keeps it. Zero when all went well. */
 static int set_lasting_options(struct berth_harbor_transfer *transfer) {
     CURL *easy = transfer->easy;
-    int bad = berth_harbor_endpoint_set_up(transfer->endpoint, easy);
+    int bad = berth_harbor_set_up_curl(easy, &transfer->endpoint->registry);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_says);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, curl_socket_made_cb);

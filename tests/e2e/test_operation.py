@@ -94,6 +94,56 @@ class Operation(StageCase):
         for secret in (self.stage.sandbox.password, self.stage.master_key.read_text().strip()):
             self.assertNotIn(secret, done.stdout + done.stderr)
 
+    def test_a_reload_takes_over_what_it_can_and_names_what_needs_a_restart(self) -> None:
+        worker = self.stage.add_worker()
+        text = worker.configuration.read_text()
+        changed = (
+            text.replace("log_level = info", "log_level = warning")
+            .replace("start = earliest", "start = latest")
+            .replace("[kafka]\n", "[kafka]\nfetch.wait.max.ms = 250\n")
+            .replace("[registry beta]", "[registry gamma]")
+            .replace("dedicated = yes", "dedicated = yes\nrequest_timeout_ms = 6000", 1)
+        )
+        worker.reload(changed)
+        said = worker.log.read_text()
+        for option in (
+            "berth.start",
+            "kafka.fetch.wait.max.ms",
+            "registry beta",
+            "registry gamma",
+        ):
+            self.assertRegex(said, rf'WARN\w* configuration.needs_restart option="{option}"')
+        self.assertIn('configuration.changed option="berth.log_level"', said)
+        self.assertIn('configuration.changed option="registry alpha.request_timeout_ms"', said)
+        # What it says at level info is no longer said.
+        result = self.stage.send("create-space", "--registry", "alpha", "--space", "quiet")
+        self.assertEqual(result["code"], "space.created")
+        self.assertNotIn("command.settled", worker.log.read_text())
+
+    def test_a_bad_file_is_refused_in_one_line_and_the_old_one_stays(self) -> None:
+        worker = self.stage.add_worker()
+        text = worker.configuration.read_text()
+        worker.reload(text.replace("log_level = info", "log_level = loud"))
+        lines = [line for line in worker.log.read_text().splitlines() if "refused" in line]
+        self.assertEqual(len(lines), 1)
+        self.assertIn("log_level", lines[0])
+        result = self.stage.send("create-space", "--registry", "alpha", "--space", "as-before")
+        self.assertEqual(result["code"], "space.created")
+
+    def test_it_logs_in_once_and_logs_out_when_it_stops(self) -> None:
+        self.stage.sandbox.reset_counters()
+        worker = self.stage.add_worker()
+        for number in range(5):
+            self.stage.send("create-space", "--registry", "alpha", "--space", f"in-{number}")
+        calls = self.stage.sandbox.counters()
+        self.assertEqual(calls["POST /c/login"], 1)
+        self.assertEqual(calls["POST /projects"], 5)
+        worker.stop()
+        self.assertEqual(self.stage.sandbox.counters()["GET /c/log_out"], 1)
+        said = worker.log.read_text()
+        self.assertNotIn(self.stage.sandbox.password, said)
+        self.assertNotIn("sid=", said)
+
     def test_a_drain_that_runs_out_of_time_lists_what_is_left_and_nothing_is_lost(self) -> None:
         worker = self.worker_with("[berth]", "drain_timeout_ms = 1000")
         worker.launch()

@@ -63,6 +63,10 @@ struct berth_harbor_registry_config {
 struct berth_harbor_registry_config
 berth_harbor_registry_configured(const struct berth_config_registry *registry);
 
+/* Sets on a handle of curl's (CURL *) what every request to the registry is made with, but for URL
+ * and headers: for whoever has a curl of his own. Zero when all went well. */
+int berth_harbor_set_up_curl(void *easy, const struct berth_harbor_registry_config *registry);
+
 /*
  * Called for each submitted call once, from the loop, never within berth_harbor_client_submit().
  * call is a copy of what was submitted; it and the answer are borrowed until the callback returns.

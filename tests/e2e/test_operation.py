@@ -5,8 +5,10 @@ import base64
 import hashlib
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 
+from front_end import FrontEnd, make_certificates
 from run import run_tests
 from stage import DONE, NO_ANSWER, USAGE, Worker, wait_until
 from workload import StageCase
@@ -112,7 +114,7 @@ class Operation(StageCase):
             "registry beta",
             "registry gamma",
         ):
-            self.assertRegex(said, rf'WARN\w* configuration.needs_restart option="{option}"')
+            self.assertRegex(said, rf'warning configuration.needs_restart option="{option}"')
         self.assertIn('configuration.changed option="berth.log_level"', said)
         self.assertIn('configuration.changed option="registry alpha.request_timeout_ms"', said)
         # What it says at level info is no longer said.
@@ -143,6 +145,32 @@ class Operation(StageCase):
         said = worker.log.read_text()
         self.assertNotIn(self.stage.sandbox.password, said)
         self.assertNotIn("sid=", said)
+
+    def test_a_front_end_with_a_ca_and_client_certificates_of_its_own_lets_it_in(self) -> None:
+        folder = self.stage.folder
+        make_certificates(folder)
+        address = urllib.parse.urlsplit(self.stage.sandbox.url("alpha"))
+        assert address.port is not None
+        with FrontEnd(folder, address.port) as front:
+            worker = self.stage.add_worker()
+            plain = f"url = {self.stage.sandbox.url('alpha')}"
+            url = f"https://localhost:{front.port}"
+            lines = [f"url = {url}", f"ca_file = {folder}/ca.pem", "extra_headers = X-Team: blue"]
+            shown = [f"client_cert_file = {folder}/client.pem"]
+            key = [f"client_key_file = {folder}/client.key"]
+            text = worker.configuration.read_text()
+            worker.reload(text.replace(plain, "\n".join(lines + shown + key), 1))
+            result = self.stage.send("create-space", "--registry", "alpha", "--space", "behind")
+            self.assertEqual(result["code"], "space.created")
+            self.assertIn(f"Referer: {url}\r\n".encode(), front.seen)
+            self.assertIn(b"X-Team: blue\r\n", front.seen)
+            self.assertIn(b"X-Harbor-CSRF-Token: ", front.seen)
+            self.assertNotIn(b"Authorization:", front.seen)
+
+            # Another certificate's key is found before it is used.
+            key = [f"client_key_file = {folder}/server.key"]
+            worker.reload(text.replace(plain, "\n".join(lines + shown + key), 1))
+            self.assertIn("isn't the key of the certificate", worker.log.read_text())
 
     def test_a_drain_that_runs_out_of_time_lists_what_is_left_and_nothing_is_lost(self) -> None:
         worker = self.worker_with("[berth]", "drain_timeout_ms = 1000")

@@ -73,7 +73,7 @@ struct worker {
     bool partitions[BERTH_ENGINE_PARTITIONS_MAX]; /* Gained and not given up or lost. */
     bool records_waiting;        /* Some partition may have records: take them next turn. */
     bool records_held_back;      /* ... but the engine has no room: look after each turn. */
-    struct berth_record *taking; /* The record that is being stepped. */
+    struct berth_record *taking; /* The record that is being stepped, until it is taken in. */
 
     struct refused_call *refused; /* commands_max + 2 */
     size_t refused_count;
@@ -83,6 +83,8 @@ struct worker {
 
     struct outbox outbox;
     uint64_t batch_number;
+    size_t map_len_max;     /* What Kafka takes as metadata of an offset, as far as we know, ... */
+    size_t map_len_longest; /* ... and the longest of the batch under way. */
 
     struct rebuild *rebuild;
     bool topics_fine; /* They were, once. */

@@ -221,7 +221,8 @@ static void libevent_mail_cb(evutil_socket_t fd, short what, void *ctx) {
         struct berth_batch_result result = {.id = publisher->batch_id,
                                             .outcome = mail.outcome,
                                             .text = mail.text,
-                                            .culprit = mail.culprit};
+                                            .culprit = mail.culprit,
+                                            .metadata_too_large = mail.metadata_too_large};
         publisher->on_done(publisher->ctx, &result);
     }
 }

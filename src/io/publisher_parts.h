@@ -68,6 +68,7 @@ struct berth_publisher_mail {
     bool done;
     enum berth_batch_outcome outcome;
     ptrdiff_t culprit;
+    bool metadata_too_large;
     char text[BERTH_ERROR_BYTES_MAX];
     bool trouble;
     char trouble_text[BERTH_ERROR_BYTES_MAX];

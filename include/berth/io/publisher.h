@@ -79,8 +79,9 @@ const char *berth_batch_outcome_name(enum berth_batch_outcome outcome);
 struct berth_batch_result {
     uint64_t id;
     enum berth_batch_outcome outcome;
-    const char *text;  /* Why, for the log; "" when COMMITTED. */
-    ptrdiff_t culprit; /* The record that is to blame, if one is known; else -1. */
+    const char *text;        /* Why, for the log; "" when COMMITTED. */
+    ptrdiff_t culprit;       /* The record that is to blame, if one is known; else -1. */
+    bool metadata_too_large; /* FAILED_FOR_GOOD because of an offset's metadata. */
 };
 
 /* Everything is copied. */

@@ -21,6 +21,7 @@
 #include "berth/io/publisher.h"
 #include "lookups.h"
 #include "outbox.h"
+#include "publisher_watch.h"
 #include "slots.h"
 
 struct event;
@@ -98,6 +99,7 @@ struct worker {
     struct event *topics_event;
     char topics_why[512]; /* What is wrong with them; empty: they are fine. */
     size_t record_bytes_max[BERTH_RECORD_KINDS];
+    struct publisher_watch watch;
     bool publisher_slow_told;
 
     bool stopping; /* Told to stop: draining, then closing. */

@@ -126,6 +126,10 @@ int64_t berth_publisher_busy_ms(const struct berth_publisher *publisher, int64_t
     return busy_ms > 0 ? busy_ms : 1;
 }
 
+uint64_t berth_publisher_steps(const struct berth_publisher *publisher) {
+    return atomic_load(&publisher->steps);
+}
+
 static enum berth_rc copy_options(struct berth_publisher *publisher,
                                   const struct berth_publisher_options *options) {
     publisher->on_done = options->on_done;

@@ -92,12 +92,13 @@ struct berth_publisher {
     uint64_t batch_id;
     int64_t busy_since_ms;
 
-    /* Both threads', under the mutex; but for ready, which is atomic. */
+    /* Both threads', under the mutex; but for ready and steps, which are atomic. */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* handed_over or stopping. */
     bool handed_over;
     bool stopping;
     atomic_bool ready;
+    atomic_uint_fast64_t steps;
     struct berth_batch offered;
     struct berth_publisher_mail mail;
 

@@ -84,6 +84,7 @@ void *berth_publisher_thread(void *ctx) {
             to = BERTH_PUBLISHER_ENDED;
         }
         publisher->state = to;
+        (void)atomic_fetch_add(&publisher->steps, 1);
         atomic_store(&publisher->ready, (READY_STATES & (1U << to)) != 0);
     }
     berth_publisher_drop_producer(publisher);

@@ -121,6 +121,10 @@ bool berth_publisher_ready(const struct berth_publisher *publisher);
 /* How long the batch in work has been in work; 0: none is. now_ms as berth_clock_monotonic_ms(). */
 int64_t berth_publisher_busy_ms(const struct berth_publisher *publisher, int64_t now_ms);
 
+/* How many steps its thread has taken. While it has a batch and this doesn't change, one call of
+ * librdkafka is under way; those are asked to take a second at most. For a watchdog. */
+uint64_t berth_publisher_steps(const struct berth_publisher *publisher);
+
 /*
  * Stops it: the batch in work is finished first, if that takes no longer than timeout_ms; on_done
  * isn't called any more. NULL is fine. Not from on_done or on_trouble.

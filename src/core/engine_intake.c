@@ -69,7 +69,7 @@ static void read_map(struct berth_engine *engine, struct partition *partition,
     static const char *const reasons[] = {
         [BERTH_SETTLED_READ] = NULL,
         [BERTH_SETTLED_CUT] = "was written with a larger window: its upper part",
-        [BERTH_SETTLED_FOREIGN] = "wasn't written by berth: it",
+        [BERTH_SETTLED_FOREIGN] = "is no map of berth's: it",
         [BERTH_SETTLED_VERSION] = "was written by a later version: it",
         [BERTH_SETTLED_DAMAGED] = "is damaged: it",
         [BERTH_SETTLED_OTHER_BASE] = "was written for another offset: it",

@@ -40,6 +40,9 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
         add_item(worker, &effect->publish.items[i]);
     }
     worker->map_len_longest = 0;
+    /* What was left behind by no other transaction: the publisher may have to know it again. */
+    (void)snprintf(worker->map_omitted, sizeof(worker->map_omitted), "omitted %s %" PRIu64,
+                   worker->incarnation, worker->batch_number);
     for (size_t i = 0; i < effect->publish.offsets_count; i++) {
         add_offset(worker, &effect->publish.offsets[i]);
     }
@@ -68,17 +71,19 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
 }
 
 static void add_offset(struct worker *worker, const struct berth_publish_offset *offset) {
-    size_t len = strlen(offset->metadata);
-    bool fits = len <= worker->map_len_max;
-    if (fits && len > worker->map_len_longest) {
-        worker->map_len_longest = len;
+    const char *metadata = offset->metadata;
+    if (strlen(metadata) > worker->map_len_max) {
+        metadata = strlen(worker->map_omitted) > worker->map_len_max ? "" : worker->map_omitted;
+    }
+    if (strlen(metadata) > worker->map_len_longest) {
+        worker->map_len_longest = strlen(metadata);
     }
     must(worker, outbox_add_offset(&worker->outbox,
                                    &(struct berth_batch_offset){
                                        .topic = worker_lasting_topic(worker, offset->topic),
                                        .partition = offset->number,
                                        .offset = offset->offset,
-                                       .metadata = fits ? offset->metadata : NULL}));
+                                       .metadata = metadata}));
 }
 
 /* The brokers take less than Kafka's default. What they refused would be refused again and again.

@@ -86,6 +86,7 @@ struct worker {
     uint64_t batch_number;
     size_t map_len_max;     /* What Kafka takes as metadata of an offset, as far as we know, ... */
     size_t map_len_longest; /* ... and the longest of the batch under way. */
+    char map_omitted[64 + BERTH_UUID_BYTES]; /* Instead of a map that is longer. */
 
     struct rebuild *rebuild;
     bool topics_fine; /* They were, once. */

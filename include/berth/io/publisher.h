@@ -51,7 +51,8 @@ struct berth_batch_offset {
 /*
  * Everything is borrowed until on_done, but for the group metadata. There may be no record, but
  * there is at least one offset (asserted): when a commit gets no answer before its producer breaks,
- * the committed offsets tell what became of it.
+ * the committed offsets tell what became of it. So no batch may leave a partition with the offset
+ * and the metadata that the one before left it with.
  */
 struct berth_batch {
     uint64_t id; /* The caller's own. */

@@ -16,11 +16,14 @@ BEHIND = 20
 SOON_S = 60
 
 
-class SettleOrder(StageCase):
+class Stuck(StageCase):
+    """One command is stuck, those behind it in its partition are answered."""
+
     partitions = 1
 
     def setUp(self) -> None:
         super().setUp()
+        self.prepare()
         self.worker = self.stage.add_worker()
         self.stage.send("create-space", "--registry", "alpha", "--space", "stuck")
         self.fault(away="hang", route=STUCK_ROUTE)
@@ -35,6 +38,9 @@ class SettleOrder(StageCase):
         wait_for_answers(self.stage, 1 + BEHIND)
         self.assertEqual(self.bound(), [])
 
+    def prepare(self) -> None:
+        """Before there is a worker."""
+
     def bound(self) -> list[dict[str, Any]]:
         return [one for one in answers(self.stage) if one["command"] == "BindWorkspace"]
 
@@ -44,6 +50,8 @@ class SettleOrder(StageCase):
     def asked(self, route: str) -> int:
         return self.stage.sandbox.counters().get(route, 0)
 
+
+class SettleOrder(Stuck):
     def assert_only_the_stuck_one_is_done_again(self, worker: Worker) -> None:
         wait_until("the stuck one is tried again", lambda: self.asked(STUCK_ROUTE) > 0, SOON_S)
         self.fault(away="no", route="")
@@ -71,6 +79,30 @@ class SettleOrder(StageCase):
         self.stage.sandbox.reset_counters()
         other = self.stage.add_worker("worker-2")
         self.assert_only_the_stuck_one_is_done_again(other)
+
+
+class LittleMetadata(Stuck):
+    """Brokers that take no map."""
+
+    def prepare(self) -> None:
+        with open(self.stage.kafka.properties, "a") as properties:
+            properties.write("offset.metadata.max.bytes=10\n")
+        self.stage.kafka.restart()
+
+    def test_without_maps_work_goes_on_and_a_kill_repeats_answers_but_no_work(self) -> None:
+        self.assertIn("partition.map_refused", self.worker.log.read_text())
+        self.worker.kill()
+        self.stage.sandbox.reset_counters()
+        self.worker.start_again()
+        wait_until("the stuck one is tried again", lambda: self.asked(STUCK_ROUTE) > 0, SOON_S)
+        self.fault(away="no", route="")
+        wait_until("the stuck one is done", lambda: self.bound() != [], SOON_S, pause_s=0.1)
+        by_source: dict[int, set[str]] = {}
+        for one in answers(self.stage):
+            by_source.setdefault(one["source"]["offset"], set()).add(str(one))
+        self.assertEqual(len(by_source), 2 + BEHIND)
+        self.assertEqual({len(said) for said in by_source.values()}, {1}, "answers differ")
+        self.assertEqual(self.asked(CREATED_ROUTE), 0, "Harbor was asked for a settled one")
 
 
 if __name__ == "__main__":

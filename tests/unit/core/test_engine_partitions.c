@@ -135,6 +135,22 @@ static void test_a_claim_that_has_to_wait_is_left_to_the_next_owner(void **state
     world_finish(world);
 }
 
+/* Its lane is held when its partition is revoked: it isn't even asked for again. */
+static void test_what_waits_for_a_held_lane_is_left_to_the_next_owner(void **state) {
+    (void)state;
+    struct world *world = served(1);
+    world_hold(world, "team-a", "elsewhere", "alive");
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 10);
+    int claims = world_traced(world, "claim #1");
+    world_revoke(world, 0, 0);
+    world_run(world, 0);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    assert_int_equal(world_traced(world, "claim #1"), claims);
+    world_ledger_space(world, "team-a")->held = false;
+    world_finish(world);
+}
+
 /* A transaction that is undecided may still carry its offset. */
 static void test_a_revoked_partition_is_not_given_up_during_its_transaction(void **state) {
     (void)state;
@@ -433,6 +449,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_of_a_revoked_partition_begins_in_the_place_of_another),
         cmocka_unit_test(test_what_has_not_begun_is_left_also_before_something_begun),
         cmocka_unit_test(test_a_claim_that_has_to_wait_is_left_to_the_next_owner),
+        cmocka_unit_test(test_what_waits_for_a_held_lane_is_left_to_the_next_owner),
         cmocka_unit_test(test_a_revoked_partition_is_not_given_up_during_its_transaction),
         cmocka_unit_test(test_a_revoked_partition_is_not_given_up_while_its_start_is_committed),
         cmocka_unit_test(test_a_revoked_partition_is_given_up_at_the_bound_in_any_case),

@@ -234,6 +234,26 @@ static void test_offsets_that_are_never_delivered_hold_nothing_back(void **state
     world_finish(world);
 }
 
+/* Compaction removed one that was never answered: what comes after it shows that it is gone, and
+ * nothing waits for it. */
+static void test_a_record_that_is_gone_holds_nothing_back(void **state) {
+    (void)state;
+    struct world *world = served();
+    (void)send_stuck(world, 1, 60000);
+    struct world_record *gone = world_send(world, 0, BERTH_BIND_WORKSPACE, 2, "stuck", "alpha");
+    send_creates(world, 3, 1);
+    world_run(world, 1000);
+    world_crash(world, 0);
+    gone->marker = true;
+    start_again(world, 0);
+    world_run_idle(world);
+    send_creates(world, 4, 1);
+    world_run_idle(world);
+    assert_int_equal(gone->answers, 0);
+    assert_int_equal(world->partitions[0].committed, 4);
+    world_finish(world);
+}
+
 /* Draining leaves what hasn't begun, in front of what was answered, to the next start. */
 static void test_a_drain_leaves_gaps_that_the_next_start_fills(void **state) {
     (void)state;
@@ -268,6 +288,7 @@ int main(void) {
         cmocka_unit_test(test_a_map_for_another_offset_is_ignored),
         cmocka_unit_test(test_a_log_that_starts_above_the_committed_offset_keeps_the_rest),
         cmocka_unit_test(test_offsets_that_are_never_delivered_hold_nothing_back),
+        cmocka_unit_test(test_a_record_that_is_gone_holds_nothing_back),
         cmocka_unit_test(test_a_drain_leaves_gaps_that_the_next_start_fills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

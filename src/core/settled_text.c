@@ -184,9 +184,9 @@ static bool read_bits(struct reading *reading, struct berth_settled_map *map, bo
     return true;
 }
 
-/* False: there is no run left. One is spared, for what is settled next. */
+/* False: there is no run left. */
 static bool add_run(struct berth_settled_map *map, int64_t first, int64_t end) {
-    return map->count + 1 < map->capacity && berth_settled_map_settle(map, first, end) == BERTH_OK;
+    return berth_settled_map_settle(map, first, end) == BERTH_OK;
 }
 
 static bool read_number(struct reading *reading, int64_t *ret_number) {

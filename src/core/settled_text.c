@@ -121,7 +121,7 @@ enum berth_settled_reading berth_settled_map_read(struct berth_settled_map *map,
     if (text_len == 0) {
         return BERTH_SETTLED_READ;
     }
-    uint8_t raw[RAW_BYTES_MAX];
+    uint8_t raw[RAW_BYTES_MAX] = {0};
     size_t len = 0;
     if (text_len > BERTH_SETTLED_TEXT_MAX || !from_base64(text, text_len, raw, &len) ||
         len < BERTH_SETTLED_HEAD_BYTES + BERTH_SETTLED_CHECKSUM_BYTES || raw[0] != MAGIC) {

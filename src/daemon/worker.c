@@ -182,6 +182,10 @@ static void watch_cb(evutil_socket_t fd, short what, void *ctx) {
     worker->publisher_slow_told = slow;
     publisher_watch_tick(&worker->watch, busy_ms > 0, berth_publisher_steps(worker->publisher));
     if (publisher_watch_stuck(&worker->watch)) {
+        /* Here, because the end waits in vain for the thread, and nothing comes after that. */
+        berth_log(BERTH_LOG_ERROR, "publisher.stuck",
+                  "busy_ms=%lld remedy=\"none needed: it ends, to be started anew\"",
+                  (long long)busy_ms);
         worker_fail(worker,
                     "a call of librdkafka's transactional producer hasn't come back for %d s; what "
                     "is under way is found again by the next start",

@@ -241,6 +241,10 @@ static void name_is_free(struct contract *c, const struct claim *claim) {
     (void)claim;
     struct project first = make_public_project(c);
     (void)make_robot(c, first);
+    const char *member =
+        json_text(c, "{'role_id':3,'member_user':{'user_id':%" PRId64 "}}", c->user_id);
+    expect_status(
+        c, ask(c, &c->admin, "POST", member, API "/projects/%" PRId64 "/members", first.id), 201);
     expect_status(c, delete_project(c, first), 200);
     const char *body = json_text(c, "{'project_name':'%s'}", first.name);
     struct project second = make_project_as(c, &c->admin, body, first.name);
@@ -252,6 +256,9 @@ static void name_is_free(struct contract *c, const struct claim *claim) {
             second.id);
     expect_status(c, robots, 200);
     expect_number(c, "robots", (int64_t)json_array_size(robots->json), 0);
+    const struct http_reply *members =
+        ask(c, &c->admin, "GET", NULL, API "/projects/%" PRId64 "/members", second.id);
+    expect_number(c, "members", (int64_t)json_array_size(members->json), 1);
     /* An id in the path can't hit the namesake. */
     expect_status(c, delete_project(c, first), 404);
     expect_status(c, get_project(c, &c->admin, second.name), 200);
@@ -271,8 +278,8 @@ static void test_1_7_deleting(void **state) {
         CLAIM("1.7", "members don't block", deletes_with_members, .needs = NEED_USER),
         CLAIM("1.7", "the quota is gone with the project", quota_goes,
               .needs = NEED_SYSADMIN | NEED_QUOTAS),
-        CLAIM("1.7", "the name is free at once, with a new id, without old robots and visibility",
-              name_is_free, .needs = NEED_SYSADMIN),
+        CLAIM("1.7", "the name is free at once, with a new id, and nothing of the old one's",
+              name_is_free, .needs = NEED_SYSADMIN | NEED_USER),
     };
     run_claims(state, MAP(claims));
 }

@@ -62,7 +62,8 @@ static double maps_ignored(const struct view *view) {
 }
 
 static double map_fill(const struct view *view) {
-    return (double)view->engine.map_bytes_max / BERTH_SETTLED_ROOM_BYTES;
+    const size_t room_bytes = BERTH_SETTLED_ROOM_BYTES;
+    return (double)view->engine.map_bytes_max / (double)room_bytes;
 }
 
 static double partitions_crowded(const struct view *view) {

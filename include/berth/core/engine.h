@@ -270,6 +270,7 @@ struct berth_engine_figures {
     uint64_t skipped_total;      /* Records that were settled before; not read again. */
     uint64_t maps_ignored_total; /* Metadata of others, or damaged: repetition. */
     uint32_t partitions_crowded; /* Nothing beyond what is settled is taken in from them. */
+    size_t map_bytes_max;        /* Of the fullest map; of BERTH_SETTLED_ROOM_BYTES. */
 };
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret);
 

@@ -54,6 +54,13 @@ struct redisReply *sim_redis_run(struct sim_redis *redis, const char *source,
                                  const struct berth_redis_args *args);
 void sim_redis_reply_free(struct redisReply *reply);
 
+/* Calls fn after each script that was run; for the comparison with a real Redis. */
+void sim_redis_observe(struct sim_redis *redis,
+                       void (*fn)(void *ctx, const char *source,
+                                  const struct berth_redis_args *args,
+                                  const struct redisReply *reply),
+                       void *ctx);
+
 /* ---- Direct reads, for checkers. What is expired isn't there. ---- */
 
 /* The value of a field, or of a string; {NULL, 0}: it isn't there. Views, until the next change. */

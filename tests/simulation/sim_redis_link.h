@@ -34,7 +34,7 @@ struct sim_link_config {
     size_t pending_max;
     uint64_t seed; /* Ids of rebuilds are made from it. */
 
-    /* A request leaves. It is the world's now: sim_request_free(). */
+    /* A request leaves. It is the world's now: sim_request_free(), once it was answered. */
     void (*on_request)(void *ctx, struct sim_request *take_request);
     /* As in struct berth_ledger_config. */
     void (*on_answer)(void *ctx, uint64_t call_id, const struct berth_ledger_answer *answer,
@@ -101,7 +101,8 @@ void sim_request_run(struct sim_request *request, struct sim_redis *redis);
 /* The reply reaches the worker: its callback runs. Nothing happens when the connection has ended
  * (or the link was freed). Must have been run (asserted). */
 void sim_request_answer(struct sim_request *request);
-/* Not answered any more by anyone else than sim_link_disconnect(). */
+/* Only when it was answered (asserted), be it by the end of the connection or of the link, and not
+ * from within a callback. NULL is fine. */
 void sim_request_free(struct sim_request *request);
 
 #endif

@@ -69,6 +69,9 @@ static struct sim_text *insert(struct sim_value *value, size_t index, size_t cou
 }
 
 static void take_out(struct sim_value *value, size_t index, size_t count) {
+    if (count == 0) {
+        return;
+    }
     struct sim_text *at = value->items + index;
     for (size_t i = 0; i < count; i++) {
         free(at[i].data);
@@ -156,12 +159,16 @@ bool sim_member_remove(struct sim_value *set, struct berth_bytes member) {
 
 /* ---- Keys ---- */
 
-static void forget(struct sim_keyspace *keyspace, struct sim_key *key) {
-    HASH_DEL(keyspace->first, key);
+static void free_key(struct sim_key *key) {
     take_out(&key->value, 0, key->value.count);
     free(key->value.items);
     free(key->name);
     free(key);
+}
+
+static void forget(struct sim_keyspace *keyspace, struct sim_key *key) {
+    HASH_DEL(keyspace->first, key);
+    free_key(key);
 }
 
 static struct sim_key *make(struct sim_keyspace *keyspace, struct berth_bytes name,
@@ -231,8 +238,12 @@ struct sim_value *sim_next_key(struct sim_keyspace *keyspace, uint64_t *serial,
 }
 
 void sim_keyspace_clear(struct sim_keyspace *keyspace) {
-    while (keyspace->first != NULL) {
-        forget(keyspace, keyspace->first);
+    struct sim_key *key = keyspace->first;
+    HASH_CLEAR(hh, keyspace->first);
+    while (key != NULL) {
+        struct sim_key *next = key->hh.next;
+        free_key(key);
+        key = next;
     }
 }
 
@@ -244,6 +255,7 @@ void sim_keyspace_copy(struct sim_keyspace *target, const struct sim_keyspace *s
                   key->value.type)
                  ->value;
         value->ends_ms = key->value.ends_ms;
+        BERTH_ASSERT(key->value.count > 0); /* Redis has nothing that is empty. */
         (void)insert(value, 0, key->value.count);
         for (size_t i = 0; i < key->value.count; i++) {
             assign(&value->items[i], sim_bytes(&key->value.items[i]));

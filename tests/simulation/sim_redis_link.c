@@ -54,6 +54,7 @@ static void enter(struct sim_link *link) {
 
 /* ---- What the ledger calls ---- */
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names. */
 enum berth_rc __wrap_berth_redis_client_new(const struct berth_redis_client_config *config,
                                             struct berth_redis_client **ret_client,
                                             struct berth_error *reterr);
@@ -68,6 +69,7 @@ int __wrap_event_del(struct event *event);
 void __wrap_event_free(struct event *event);
 enum berth_rc __wrap_berth_uuid4(char ret_uuid[BERTH_UUID_BYTES]);
 int64_t __wrap_berth_clock_wall_ms(void);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 enum berth_rc __wrap_berth_redis_client_new(const struct berth_redis_client_config *config,
                                             struct berth_redis_client **ret_client,

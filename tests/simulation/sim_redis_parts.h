@@ -56,13 +56,13 @@ void sim_keyspace_clear(struct sim_keyspace *keyspace);
 void sim_keyspace_copy(struct sim_keyspace *target, const struct sim_keyspace *source);
 
 /* NULL: there is no such key (any more). Another type is asserted. */
-struct sim_value *sim_find(struct sim_keyspace *keyspace, struct berth_bytes key,
+struct sim_value *sim_find(struct sim_keyspace *keyspace, struct berth_bytes name,
                            enum sim_key_type type);
 /* The same whatever it holds. */
-struct sim_value *sim_find_any(struct sim_keyspace *keyspace, struct berth_bytes key);
-struct sim_value *sim_find_or_make(struct sim_keyspace *keyspace, struct berth_bytes key,
+struct sim_value *sim_find_any(struct sim_keyspace *keyspace, struct berth_bytes name);
+struct sim_value *sim_find_or_make(struct sim_keyspace *keyspace, struct berth_bytes name,
                                    enum sim_key_type type);
-bool sim_delete(struct sim_keyspace *keyspace, struct berth_bytes key);
+bool sim_delete(struct sim_keyspace *keyspace, struct berth_bytes name);
 
 /* The first key made after the one with this serial; NULL at the end. Expired ones are passed over.
  */

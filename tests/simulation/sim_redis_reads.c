@@ -19,18 +19,18 @@ static struct sim_value *find(struct sim_redis *redis, const char *key, enum sim
 
 /* ---- Single values ---- */
 
-static struct berth_bytes field(struct sim_value *hash, const char *name) {
-    return sim_bytes(hash == NULL ? NULL : sim_field(hash, of(name)));
+static struct berth_bytes value_of(struct sim_value *hash, const char *field) {
+    return sim_bytes(hash == NULL ? NULL : sim_field(hash, of(field)));
 }
 
 /* 0 when it isn't there. */
 static int64_t field_number(struct sim_value *hash, const char *name) {
-    struct berth_bytes bytes = field(hash, name);
+    struct berth_bytes bytes = value_of(hash, name);
     return bytes.data == NULL ? 0 : strtoll((const char *)bytes.data, NULL, 10);
 }
 
-struct berth_bytes sim_redis_hash_get(struct sim_redis *redis, const char *key, const char *name) {
-    return field(find(redis, key, SIM_KEY_HASH), name);
+struct berth_bytes sim_redis_hash_get(struct sim_redis *redis, const char *key, const char *field) {
+    return value_of(find(redis, key, SIM_KEY_HASH), field);
 }
 
 struct berth_bytes sim_redis_string_get(struct sim_redis *redis, const char *key) {
@@ -39,7 +39,7 @@ struct berth_bytes sim_redis_string_get(struct sim_redis *redis, const char *key
 }
 
 static void copy_field(struct sim_value *hash, const char *name, char *ret_text, size_t bytes) {
-    struct berth_bytes value = field(hash, name);
+    struct berth_bytes value = value_of(hash, name);
     BERTH_ASSERT(value.len < bytes);
     if (value.len > 0) {
         memcpy(ret_text, value.data, value.len);
@@ -97,16 +97,16 @@ bool sim_redis_command(struct sim_redis *redis, const char *command_id,
         return false;
     }
     *ret_command = (struct sim_redis_command){
-        .digest = field(hash, "digest"),
-        .source = field(hash, "source"),
-        .kind = field(hash, "kind"),
-        .before = field(hash, "before"),
-        .result = field(hash, "result"),
-        .rest = field(hash, "rest"),
+        .digest = value_of(hash, "digest"),
+        .source = value_of(hash, "source"),
+        .kind = value_of(hash, "kind"),
+        .before = value_of(hash, "before"),
+        .result = value_of(hash, "result"),
+        .rest = value_of(hash, "rest"),
         .version = field_number(hash, "version"),
         .attempts = field_number(hash, "attempts"),
         .received_at_ms = field_number(hash, "received_at"),
-        .earlier = field(hash, "earlier").data != NULL,
+        .earlier = value_of(hash, "earlier").data != NULL,
     };
     return true;
 }

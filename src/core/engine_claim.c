@@ -56,6 +56,12 @@ static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
 void claim_ask(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(!item->holds_lane);
     BERTH_ASSERT(item->calls_outstanding == 0);
+    if (item->partition == NULL) {
+        /* Its record is somebody else's, who may have settled it; and if Redis has lost its data
+         * since, a claim of ours would do it once more. */
+        work_abandon(engine, item);
+        return;
+    }
     item_move(engine, item, ITEM_CLAIMING);
 
     const struct berth_command *command = &item->command;

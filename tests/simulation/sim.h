@@ -320,6 +320,7 @@ struct sim_worker {
     bool draining;
     /* The group: what the broker thinks of it, and what it knows itself. */
     bool member;
+    bool waits_to_join; /* Its last life is a member still. */
     uint32_t member_id;
     uint32_t known_member_id;
     uint32_t known_generation;
@@ -450,6 +451,9 @@ struct sim {
     struct sim_redis *redis;
     struct sim_redis_copy *redis_copy; /* A replica's. */
     struct sim_line *buried;           /* Lines of the dead, to be freed after this turn. */
+    struct sim_request **dropped; /* Requests that nobody will answer. */
+    size_t dropped_count;
+    size_t dropped_capacity;
     int64_t redis_away_until_ms;
     int32_t redis_losses;
     int64_t redis_lost_ms; /* When last; -1: never. */
@@ -526,6 +530,7 @@ void sim_harbor_answers(struct sim *sim, struct sim_event *event);
 void sim_link_start(struct sim *sim, struct sim_worker *worker);
 void sim_link_stop(struct sim *sim, struct sim_worker *worker);
 void sim_ask_ledger(struct sim *sim, struct sim_worker *worker, const struct berth_effect *effect);
+void sim_link_drop(struct sim *sim, struct sim_request *take_request);
 void sim_link_bury(struct sim *sim);
 void sim_link_event(struct sim *sim, struct sim_event *event);
 void sim_redis_goes(struct sim *sim, int64_t for_ms);

@@ -102,7 +102,7 @@ static void check_agreement(struct sim *sim, const struct sim_item *item) {
     if (!command->answered || command->losses != sim->redis_losses) {
         command->answered = true;
         command->result = publication->result;
-        command->losses = sim->redis_losses;
+        command->losses = publication->whole ? publication->rest.losses : sim->redis_losses;
     }
 }
 
@@ -113,9 +113,9 @@ static void check_audit(struct sim *sim, const struct sim_item *item) {
         publication->rest.audit == 0) {
         return;
     }
-    if (command->audit_losses != sim->redis_losses) {
+    if (command->audit_losses != publication->rest.losses) {
         command->audits_changed = 0;
-        command->audit_losses = sim->redis_losses;
+        command->audit_losses = publication->rest.losses;
     }
     bool final = publication->result.kind != BERTH_FAILED;
     command->audits_changed += final && publication->result.changed != 0;

@@ -68,7 +68,8 @@ static void rebalance(struct sim *sim) {
     choose_targets(sim);
     sim_trace(sim, "generation %u, %d members", sim->generation, members_count(sim));
     for (int i = 0; i < sim->workers_count; i++) {
-        if (sim->workers[i].member && sim->workers[i].engine != NULL) {
+        const struct sim_worker *worker = &sim->workers[i];
+        if (worker->member && worker->engine != NULL && !worker->waits_to_join) {
             learn_soon(sim, &sim->workers[i], 5 + sim_below(sim, 400));
         }
     }
@@ -130,12 +131,11 @@ static void revoke_what_moves(struct sim *sim, struct sim_worker *worker) {
 void sim_group_joins(struct sim *sim, struct sim_event *event) {
     struct sim_worker *worker = &sim->workers[event->worker];
     if (!worker->member) {
-        if (worker->draining) {
-            return;
-        }
         sim_trace(sim, "w%d learns that it is no member", worker->number);
         lose_all(sim, worker);
-        sim_group_join(sim, worker);
+        if (!worker->draining) {
+            sim_group_join(sim, worker);
+        }
         return;
     }
     if (event->epoch != worker->member_id) {
@@ -188,9 +188,11 @@ void sim_group_gave_up(struct sim *sim, struct sim_worker *worker, uint32_t name
 
 void sim_group_join(struct sim *sim, struct sim_worker *worker) {
     if (worker->member && !sim->static_members) {
-        return; /* Its last life's membership must end first: the session does that. */
+        worker->waits_to_join = true; /* The session ends the membership of its last life. */
+        return;
     }
     bool known = worker->member;
+    worker->waits_to_join = false;
     worker->member = true;
     worker->member_id = ++sim->next_member_id;
     sim_trace(sim, "w%d joins as member %u", worker->number, worker->member_id);
@@ -247,7 +249,7 @@ void sim_group_session(struct sim *sim, struct sim_event *event) {
         return; /* It left, or is back as another member. */
     }
     bool frozen = worker->engine != NULL && sim_worker_frozen(sim, worker);
-    bool waits = worker->engine != NULL && worker->known_member_id != worker->member_id;
+    bool waits = worker->engine != NULL && worker->waits_to_join;
     if (worker->engine != NULL && !frozen && !waits) {
         return;
     }

@@ -62,7 +62,7 @@ static void on_request(void *ctx, struct sim_request *take_request) {
     struct sim *sim = line->sim;
     struct sim_worker *worker = line->worker;
     if (line->dead) {
-        sim_request_free(take_request);
+        sim_link_drop(sim, take_request);
         return;
     }
     enum sim_fault fault = worker->asking;
@@ -72,7 +72,7 @@ static void on_request(void *ctx, struct sim_request *take_request) {
         let_die(sim, worker, fault == SIM_LEDGER_LATE);
     }
     if (worker->link_dead && !worker->link_late) {
-        sim_request_free(take_request);
+        sim_link_drop(sim, take_request);
         return;
     }
     struct sim_event *runs = sim_event(sim, SIM_EVENT_REDIS_RUNS, worker->number);
@@ -273,6 +273,26 @@ void sim_link_bury(struct sim *sim) {
         (void)sim_link_free(line->link);
         free(line);
     }
+    size_t kept = 0;
+    for (size_t i = 0; i < sim->dropped_count; i++) {
+        if (sim_request_answered(sim->dropped[i])) {
+            sim_request_free(sim->dropped[i]);
+        } else {
+            sim->dropped[kept++] = sim->dropped[i];
+        }
+    }
+    sim->dropped_count = kept;
+}
+
+/* Its client still waits for it until the connection ends. */
+void sim_link_drop(struct sim *sim, struct sim_request *take_request) {
+    if (sim->dropped_count == sim->dropped_capacity) {
+        sim->dropped_capacity = 2 * sim->dropped_capacity + 64;
+        sim->dropped = realloc((void *)sim->dropped,
+                               sim->dropped_capacity * sizeof(*sim->dropped));
+        BERTH_ASSERT(sim->dropped != NULL);
+    }
+    sim->dropped[sim->dropped_count++] = take_request;
 }
 
 /* ---- Asking ---- */

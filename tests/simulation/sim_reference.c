@@ -175,6 +175,12 @@ static void take_over(struct sim *sim, const struct sim_item *item, struct sim_s
         }
         return;
     }
+    if (after->knowledge == BERTH_SPACE_PRESENT &&
+        space->reference.project_id != after->project_id) {
+        /* A new project has what was asked for; of one that was found nothing is known. */
+        bool made = sim_harbor_maker(sim, space->registry, after->project_id) != 0;
+        space->reference.quota_bytes = made ? BERTH_QUOTA_UNLIMITED : BERTH_QUOTA_UNSET;
+    }
     for (int facet = 0; facet < SIM_FACETS; facet++) {
         int64_t dirty_ms = space->dirty_ms[facet];
         bool looked = publication->rest.verified != 0 && facet != SIM_QUOTA &&

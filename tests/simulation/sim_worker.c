@@ -35,6 +35,7 @@ void sim_worker_start(struct sim *sim, struct sim_worker *worker) {
     worker->drained = false;
     worker->draining = false;
     worker->frozen_until_ms = 0;
+    worker->waits_to_join = false;
     worker->known_member_id = 0;
     worker->known_generation = 0;
     berth_pool_init(&worker->pool, POOL_BYTES(&worker->config));

@@ -139,7 +139,7 @@ void sim_post(struct sim *sim, struct sim_event *event, int64_t delay_ms) {
 
 static void free_event(struct sim *sim, struct sim_event *event) {
     if (event->request != NULL) {
-        sim_request_free(event->request);
+        sim_link_drop(sim, event->request);
     }
     if (event->transaction != NULL) {
         sim_transaction_unref(event->transaction);
@@ -304,6 +304,27 @@ static bool quiet(const struct sim *sim) {
     return true;
 }
 
+/* Who still waits for what. */
+static void tell_who_waits(struct sim *sim) {
+    for (int i = 0; i < sim->workers_count; i++) {
+        const struct sim_worker *worker = &sim->workers[i];
+        struct berth_engine_figures figures = {0};
+        if (worker->engine != NULL) {
+            berth_engine_figures(worker->engine, &figures);
+        }
+        sim_trace(sim, "w%d %s%s%s: taken in %u, worked on %u, ready %u, publishing %d", i,
+                  worker->engine != NULL ? "runs" : "is dead", worker->draining ? ", drains" : "",
+                  worker->member ? "" : ", is no member", figures.taken_in, figures.worked_on,
+                  figures.ready, figures.publishing);
+    }
+    for (int i = 0; i < SIM_PARTITIONS; i++) {
+        const struct sim_partition *partition = &sim->partitions[i];
+        sim_trace(sim, "p%d: owner %d, target %d, committed %lld of %lld, pending %d", i,
+                  partition->owner, partition->target, (long long)partition->committed,
+                  (long long)partition->end, partition->pending);
+    }
+}
+
 static void run(struct sim *sim) {
     int64_t quiet_from_ms = -1;
     for (uint64_t steps = 0;; steps++) {
@@ -318,7 +339,11 @@ static void run(struct sim *sim) {
         if (quiet_from_ms >= 0 && at_ms > quiet_from_ms + SIM_TRANSACTION_MS) {
             return;
         }
-        SIM_CHECK(sim, at_ms < sim->calm_from_ms + SIM_CALM_BOUND_MS,
+        bool in_time = at_ms < sim->calm_from_ms + SIM_CALM_BOUND_MS;
+        if (!in_time) {
+            tell_who_waits(sim);
+        }
+        SIM_CHECK(sim, in_time,
                   "after the faults stopped not everything was settled within the bound");
         sim->now_ms = at_ms > sim->now_ms ? at_ms : sim->now_ms;
         if (wake_ms < event_ms) {
@@ -432,6 +457,8 @@ static void sim_free(struct sim *sim) {
     while (sim->queue_count > 0) {
         free_event(sim, pop(sim));
     }
+    sim_link_bury(sim);
+    free((void *)sim->dropped);
     while (sim->open_count > 0) {
         sim_transaction_unref(sim->open[--sim->open_count]);
     }

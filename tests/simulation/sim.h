@@ -273,6 +273,8 @@ struct sim_slot {
     int64_t work_from_ms;
     int64_t asked_ms; /* The ledger. */
     int32_t losses;   /* Of Redis, when its claim was asked. */
+    int32_t olders;   /* How often it had become an older copy then. */
+    char data_set[BERTH_UUID_BYTES]; /* Where it was claimed. */
     struct sim_publication publication;
 };
 
@@ -373,7 +375,8 @@ struct sim_event {
     uint32_t epoch;
     bool told; /* Its sender was answered already. */
     bool decided;
-    int32_t losses; /* Of Redis, when it was asked. */
+    int32_t olders; /* Of Redis, when it was claimed for. */
+    char data_set[BERTH_UUID_BYTES];
     struct sim_request *request; /* Owned. */
     struct sim_transaction *transaction;
     struct berth_harbor_call call;
@@ -456,6 +459,7 @@ struct sim {
     size_t dropped_capacity;
     int64_t redis_away_until_ms;
     int32_t redis_losses;
+    int32_t redis_olders; /* Of these: became an older copy. */
     int64_t redis_lost_ms; /* When last; -1: never. */
     /* The topic of space states. */
     struct {
@@ -625,6 +629,7 @@ int sim_space_of(const struct sim *sim, const char *registry, const char *space)
 
 /* ---- sim_checks.c ---- */
 
+void sim_check_handed(struct sim *sim, const struct sim_event *event);
 void sim_check_write(struct sim *sim, const struct sim_event *event);
 void sim_check_stored(struct sim *sim, const struct sim_event *event,
                       const struct sim_publication *publication);

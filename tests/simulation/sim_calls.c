@@ -35,7 +35,8 @@ void sim_ask_harbor(struct sim *sim, struct sim_worker *worker, const struct ber
     handed->slot = effect->slot;
     handed->record = slot->record;
     handed->call = *call;
-    handed->losses = slot->losses;
+    handed->olders = slot->olders;
+    memcpy(handed->data_set, slot->data_set, sizeof(handed->data_set));
     handed->fault =
         sim_faults_meet(sim, worker, slot, (int)SIM_STEP_HARBOR + (int)call->kind);
     int64_t queued_ms = sim_chance(sim, 3) ? sim_below(sim, 9000) : sim_below(sim, 2);
@@ -75,8 +76,7 @@ void sim_harbor_handed(struct sim *sim, struct sim_event *event) {
         return;
     }
     if (berth_harbor_call_is_write(event->call.kind)) {
-        SIM_CHECK(sim, event->record->answers == 0,
-                  "what was settled is not done again: a write for an answered record");
+        sim_check_handed(sim, event);
     }
     struct sim_event *runs = next_of(sim, event, SIM_EVENT_HARBOR_RUNS);
     runs->asked_ms = sim->now_ms;

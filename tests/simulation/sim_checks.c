@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/core/settled_map.h"
 #include "sim.h"
 
 /* ---- Writes to Harbor ---- */
@@ -24,15 +25,46 @@ static bool is_its_turn(const struct sim *sim, const struct sim_record *record) 
     return true;
 }
 
+/* A refusal by age isn't stored (design 4.2): a worker whose clock is right may do what one whose
+ * clock is wrong has refused. Where Redis lost a claim, the other way round. */
+static bool refused_by_age(const struct sim_record *record) {
+    return record->answers > 0 && record->form == BERTH_PUBLISH_DIRECT &&
+           (strcmp(record->answer.result.code, BERTH_CODE_COMMAND_TOO_OLD) == 0 ||
+            strcmp(record->answer.result.code, BERTH_CODE_COMMAND_ISSUED_IN_FUTURE) == 0);
+}
+
+static void all_dirty(struct sim *sim, int space) {
+    for (int facet = 0; facet < SIM_FACETS; facet++) {
+        sim_reference_dirty(sim, space, (enum sim_facet)facet);
+    }
+}
+
+/* Who has seen nothing newer than an older copy of Redis may work on it until somebody who has says
+ * so (design 4.9): its lanes may then have a second holder, for as long as a lease. */
+static bool lane_was_lost(struct sim *sim, const struct sim_event *event) {
+    if (event->olders == sim->redis_olders && !refused_by_age(event->record)) {
+        return false;
+    }
+    all_dirty(sim, event->record->space);
+    return true;
+}
+
+void sim_check_handed(struct sim *sim, const struct sim_event *event) {
+    SIM_CHECK(sim, event->record->answers == 0 || lane_was_lost(sim, event),
+              "what was settled is not done again: a write for an answered record");
+}
+
 void sim_check_write(struct sim *sim, const struct sim_event *event) {
     const struct sim_record *record = event->record;
     const struct sim_space *space = &sim->spaces[record->space];
     SIM_CHECK(sim, strcmp(event->call.space, space->name) == 0 || event->call.space[0] == '\0',
               "a write is about its command's space");
-    SIM_CHECK(sim, is_its_turn(sim, record),
+    SIM_CHECK(sim, is_its_turn(sim, record) || lane_was_lost(sim, event),
               "commands of a space are carried out in their order, each after the one before was "
               "settled");
-    if (event->losses != sim->redis_losses) {
+    char data_set[BERTH_UUID_BYTES];
+    if (!sim_redis_data_set(sim->redis, data_set) || strcmp(data_set, event->data_set) != 0 ||
+        event->olders != sim->redis_olders) {
         return; /* Who holds a lane was lost with Redis' data. */
     }
     char incarnation[BERTH_UUID_BYTES];
@@ -159,8 +191,13 @@ static void check_item(struct sim *sim, const struct sim_item *item) {
               item->publication.result.code,
               sim_state_text(&item->publication.result.after, text, sizeof(text)));
     SIM_CHECK(sim, record->answers == 1, "each record is answered exactly once");
+    SIM_CHECK(sim, item->publication.whole || item->form == BERTH_PUBLISH_REPLAY,
+              "the ledger keeps the whole of an outcome until it was committed");
     SIM_CHECK(sim, !goes_through_lane(record) || is_its_turn(sim, record),
               "commands of a space are answered in their order");
+    if (refused_by_age(record) && sim->redis_losses > 0) {
+        all_dirty(sim, record->space);
+    }
     check_agreement(sim, item);
     check_audit(sim, item);
     publish_state(sim, item);
@@ -171,6 +208,24 @@ static void check_item(struct sim *sim, const struct sim_item *item) {
     }
 }
 
+/* What is settled, by committed offset and map, has one answer, and nothing else has any. */
+static void check_settled(struct sim *sim, struct sim_partition *partition) {
+    struct berth_settled_run runs[SIM_RECORDS_MAX];
+    struct berth_settled_map map;
+    berth_settled_map_init(&map, runs, SIM_RECORDS_MAX, partition->committed);
+    SIM_CHECK(sim, berth_settled_map_read(&map, partition->metadata) == BERTH_SETTLED_READ,
+              "the map that is committed with an offset can be read back");
+    for (int64_t i = partition->checked; i < partition->end; i++) {
+        const struct sim_record *record = partition->entries[i];
+        bool settled = berth_settled_map_has(&map, i);
+        SIM_CHECK(sim, record == NULL || !settled || record->answers == 1,
+                  "no offset is committed without its result");
+        SIM_CHECK(sim, record == NULL || settled || record->answers == 0,
+                  "no result is committed without its offset");
+    }
+    partition->checked = partition->committed;
+}
+
 void sim_check_commit(struct sim *sim, const struct sim_transaction *transaction) {
     for (size_t i = 0; i < transaction->items_count; i++) {
         check_item(sim, &transaction->items[i]);
@@ -178,11 +233,7 @@ void sim_check_commit(struct sim *sim, const struct sim_transaction *transaction
     for (size_t i = 0; i < transaction->offsets_count; i++) {
         struct sim_partition *partition =
             &sim->partitions[transaction->offsets[i].partition];
-        for (; partition->checked < partition->committed; partition->checked++) {
-            const struct sim_record *record = partition->entries[partition->checked];
-            SIM_CHECK(sim, record == NULL || record->answers == 1,
-                      "no offset is committed without its result");
-        }
+        check_settled(sim, partition);
     }
 }
 

@@ -171,6 +171,8 @@ void sim_group_fetches(struct sim *sim, struct sim_event *event) {
         .number = partition->number,
         .start_offset = assignment->position,
         .commit_start = first,
+        .committed_offset = partition->committed,
+        .metadata = first ? NULL : partition->metadata,
     };
     sim_worker_tell(sim, worker, &told, assignment->epoch);
 }

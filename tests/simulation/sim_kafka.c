@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Logs, transactions and committed offsets, with Kafka's rules of who may do what. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,8 +67,6 @@ static void add_items(struct sim *sim, struct sim_worker *worker,
             sim_publication_of(sim, slot, item->outcome, &slot->publication);
         }
         SIM_CHECK(sim, slot->publication.made, "what is published was made");
-        SIM_CHECK(sim, slot->publication.whole || item->form == BERTH_PUBLISH_REPLAY,
-                  "the ledger keeps the whole of an outcome until it was committed");
         copy->record = slot->record;
         copy->form = item->form;
         copy->publication = slot->publication;
@@ -87,8 +86,10 @@ static void add_offsets(struct sim *sim, struct sim_worker *worker,
         SIM_CHECK(sim, assignment->in_use, "only outcomes of live epochs are handed over");
         transaction->offsets[i].partition = assignment->partition;
         transaction->offsets[i].offset = offset->offset;
-        sim_trace(sim, "w%d offset p%d@%lld", worker->number, assignment->partition,
-                  (long long)offset->offset);
+        transaction->offsets[i].metadata = strdup(offset->metadata);
+        BERTH_ASSERT(transaction->offsets[i].metadata != NULL);
+        sim_trace(sim, "w%d offset p%d@%lld%s", worker->number, assignment->partition,
+                  (long long)offset->offset, offset->metadata[0] == '\0' ? "" : " and a map");
     }
 }
 
@@ -151,6 +152,10 @@ static void commit(struct sim *sim, struct sim_transaction *transaction) {
         SIM_CHECK(sim, partition->committed >= 0 || offset == 0,
                   "where nothing was committed, the start comes first and alone");
         partition->committed = offset;
+        SIM_CHECK(sim, strlen(transaction->offsets[i].metadata) < sizeof(partition->metadata),
+                  "the bounds hold: an offset's metadata");
+        (void)snprintf(partition->metadata, sizeof(partition->metadata), "%s",
+                       transaction->offsets[i].metadata);
     }
     sim_check_commit(sim, transaction);
 }

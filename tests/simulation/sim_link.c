@@ -117,6 +117,7 @@ static void note_answer(struct sim *sim, struct sim_slot *slot,
     }
     if (answer->kind == BERTH_LEDGER_CLAIM && answer->claim.verdict == BERTH_CLAIM_TAKEN) {
         slot->token = answer->claim.token;
+        (void)sim_redis_data_set(sim->redis, slot->data_set);
         slot->lease_end_ms = slot->asked_ms + SIM_LEASE_MS;
         if (slot->work_from_ms == 0 || !slot->publication.made) {
             slot->work_from_ms = slot->asked_ms;
@@ -341,6 +342,7 @@ void sim_ask_ledger(struct sim *sim, struct sim_worker *worker, const struct ber
         if (step == SIM_STEP_CLAIM) {
             slot->record->in_lane = true;
             slot->losses = sim->redis_losses;
+            slot->olders = sim->redis_olders;
         }
         fault = sim_faults_meet(sim, worker, slot, step);
     }
@@ -516,13 +518,14 @@ void sim_redis_loses(struct sim *sim, bool older) {
     older &= sim->redis_copy != NULL;
     sim_trace(sim, older ? "redis is an older copy" : "redis is empty");
     sim->redis_losses++;
+    sim->redis_olders += older;
     sim->redis_lost_ms = sim->now_ms;
     if (older) {
         sim_redis_fail_over(sim->redis, sim->redis_copy);
     } else {
         sim_redis_flush(sim->redis);
     }
-    if (sim_chance(sim, 50)) {
-        all_down(sim); /* Else behind a proxy that keeps the connections. */
+    if (older || sim_chance(sim, 50)) {
+        all_down(sim); /* A FLUSHALL keeps the connections. */
     }
 }

@@ -104,10 +104,23 @@ static void offer(struct sim *sim, struct sim_worker *worker, uint32_t number,
         .text = "The record is not an Avro command.",
     };
     worker->stepping = record;
+    int was_answered = record->answers;
     assignment->position = record->offset + 1;
     enum berth_rc rc = step(sim, worker, &event);
     SIM_CHECK(sim, rc == BERTH_OK, "a record that could be taken was refused");
-    worker->stepping = NULL;
+    if (worker->engine == NULL) {
+        return;
+    }
+    /* What its owner was told to be settled isn't done again; who has lost it may not know. */
+    const struct sim_partition *partition = &sim->partitions[assignment->partition];
+    bool owned = partition->owner == worker->number && partition->epoch == assignment->epoch;
+    if (worker->stepping != NULL) {
+        SIM_CHECK(sim, record->answers > 0, "only what was settled is passed over");
+        sim_trace(sim, "w%d passes over #%d", worker->number, record->number);
+        worker->stepping = NULL;
+    } else {
+        SIM_CHECK(sim, !owned || was_answered == 0, "what was settled is not taken in again");
+    }
 }
 
 void sim_worker_take_in(struct sim *sim, struct sim_worker *worker) {

@@ -198,10 +198,10 @@ static void check_item(struct sim *sim, const struct sim_item *item) {
     if (refused_by_age(record) && sim->redis_losses > 0) {
         all_dirty(sim, record->space);
     }
+    sim_reference_answer(sim, item);
     check_agreement(sim, item);
     check_audit(sim, item);
     publish_state(sim, item);
-    sim_reference_answer(sim, item);
     if (item->publication.result.kind == BERTH_FAILED && record->number > 0 &&
         goes_through_lane(record)) {
         sim_producers_replay(sim, record);

@@ -55,13 +55,21 @@ static void change_robot(struct sim *sim, int space) {
     char name[BERTH_SPACE_BYTES + BERTH_ROBOT_NAME_BYTES + 16];
     (void)snprintf(name, sizeof(name), "%s%s", berth_model_robot_prefix(model), robot->name);
     sim_trace(sim, "a human disables robot %s", robot->name);
+    char description[64]; /* Copies: the model frees what it has before it takes the new. */
+    (void)snprintf(description, sizeof(description), "%s", robot->description);
+    const struct berth_model_access access = {
+        .resource = "repository", .action = "pull", .effect = ""};
+    const struct berth_model_permission permission = {.kind = "project",
+                                                      .namespace = sim->spaces[space].name,
+                                                      .access = &access,
+                                                      .access_count = 1};
     const struct berth_model_robot_request request = {
         .name = name,
         .level = "project",
-        .description = robot->description,
+        .description = description,
         .disable = true,
-        .permissions = robot->permissions,
-        .permission_count = robot->permission_count,
+        .permissions = &permission,
+        .permission_count = 1,
     };
     (void)berth_model_update_robot(model, &caller, robot->id, &request,
                                    SIM_WALL_MS + sim->now_ms);

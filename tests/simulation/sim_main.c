@@ -88,9 +88,13 @@ static struct arguments read_arguments(int argc, char **argv) {
     return arguments;
 }
 
+static uint64_t seed_under_way;
+
 /* An assertion of the engine failed: what led there is of use. */
-static void on_abort(int signal_number) {
+static void on_signal(int signal_number) {
     sim_print_last();
+    fprintf(stderr, "seed %llu failed: signal %d\n", (unsigned long long)seed_under_way,
+            signal_number);
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
@@ -100,6 +104,7 @@ static void run_seed(const struct arguments *arguments, struct shared *shared, u
                                   .trace = arguments->trace,
                                   .meetings = &shared->meetings,
                                   .crash_plan = -1};
+    seed_under_way = seed;
     uint64_t hash = sim_run(&options);
     if (arguments->twice) {
         options.trace = false;
@@ -117,7 +122,8 @@ static void run_seed(const struct arguments *arguments, struct shared *shared, u
 
 /* Takes seeds until there are none left. */
 static void work(const struct arguments *arguments, struct shared *shared) {
-    signal(SIGABRT, on_abort);
+    signal(SIGABRT, on_signal);
+    signal(SIGSEGV, on_signal);
     for (;;) {
         uint64_t i = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
         if (i >= arguments->seeds) {

@@ -85,6 +85,13 @@ static void bind_all(struct sim *sim, const struct berth_command *command,
     }
 }
 
+/* A producer's own resend isn't recognised across a loss of Redis' data (design 4.9): then the
+ * command finds that it made the space itself. */
+static bool is_forgotten_resend(const struct sim *sim, const struct sim_item *item) {
+    const struct sim_command *command = &sim->commands[item->record->number];
+    return command->answered && command->losses < item->publication.rest.losses;
+}
+
 static void expect_success(struct sim *sim, const struct sim_item *item,
                            const struct sim_state *reference) {
     const struct berth_command *command = &item->record->command;
@@ -104,7 +111,9 @@ static void expect_success(struct sim *sim, const struct sim_item *item,
     SIM_CHECK(sim, was_there || creates, "only CreateSpace makes a space");
     SIM_CHECK(sim, !was_there || reference->project_id == after->project_id,
               "a space that was there keeps its project");
-    SIM_CHECK(sim, !creates || command->if_exists == BERTH_IF_EXISTS_ADOPT || !was_there,
+    SIM_CHECK(sim,
+              !creates || command->if_exists == BERTH_IF_EXISTS_ADOPT || !was_there ||
+                  is_forgotten_resend(sim, item),
               "CreateSpace succeeds on a space that is there only with ADOPT");
     bool sets = creates || command->type == BERTH_UPDATE_SPACE;
     int visibility = sets && command->visibility != BERTH_VISIBILITY_UNSET

@@ -186,6 +186,8 @@ struct sim_space {
     bool published; /* Some state of it is in the topic of spaces: the last one. */
     bool tombstone;
     struct sim_state published_state;
+    /* Where an older copy of Redis lacked its last state; if nobody noticed, that stays so. */
+    char stale_data_set[BERTH_UUID_BYTES];
     int64_t slow_until_ms; /* Every request about it takes for ever. */
 };
 

@@ -250,6 +250,14 @@ void sim_check_worker(struct sim *sim, const struct sim_worker *worker) {
 
 /* ---- The end ---- */
 
+/* An older copy is told from a newer one by its sequence. When others have worked on it before
+ * whoever had seen a newer one looked, nobody can tell any more. */
+static bool is_unnoticed(struct sim *sim, const struct sim_space *space) {
+    char data_set[BERTH_UUID_BYTES] = "";
+    (void)sim_redis_data_set(sim->redis, data_set);
+    return space->stale_data_set[0] != '\0' && strcmp(space->stale_data_set, data_set) == 0;
+}
+
 static void check_space(struct sim *sim, int index) {
     const struct sim_space *space = &sim->spaces[index];
     const char *registry = sim->registries[space->registry].name;
@@ -276,7 +284,7 @@ static void check_space(struct sim *sim, int index) {
         SIM_CHECK(sim, sim_facet_equal(&there, &space->reference, (enum sim_facet)facet),
                   "Harbor ends as if each command had been applied once, in the order of its space");
         SIM_CHECK(sim,
-                  known.knowledge == BERTH_SPACE_UNKNOWN ||
+                  known.knowledge == BERTH_SPACE_UNKNOWN || is_unnoticed(sim, space) ||
                       sim_facet_equal(&there, &known, (enum sim_facet)facet),
                   "Redis agrees with Harbor when all is quiet");
     }

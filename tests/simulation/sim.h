@@ -448,7 +448,7 @@ struct sim {
     struct sim_partition partitions[SIM_PARTITIONS];
     struct sim_record *records;
     size_t records_count;
-    struct sim_command *commands;
+    struct sim_command *commands; /* By number, SIM_RECORDS_MAX + 1. */
     struct sim_space spaces[SIM_SPACES_MAX];
     struct berth_model *harbors[SIM_REGISTRIES];
     const struct berth_model_user *accounts[SIM_REGISTRIES];
@@ -589,12 +589,16 @@ struct berth_model_caller sim_harbor_account(const struct sim *sim, int registry
 
 void sim_human_changes(struct sim *sim, int space);
 void sim_human_pushes(struct sim *sim, int space);
+/* The workspace whose robot it was, or any; -1: it couldn't be done. */
+int sim_human_disables(struct sim *sim, int space);
+int sim_human_deletes(struct sim *sim, int space);
 void sim_human_makes(struct sim *sim, int space, const struct berth_harbor_call *call);
 
 /* ---- sim_producers.c ---- */
 
 void sim_producers_init(struct sim *sim);
 void sim_producers_send(struct sim *sim, struct sim_event *event);
+void sim_producers_bind(struct sim *sim, int space, enum berth_command_type type, int workspace);
 void sim_producers_replay(struct sim *sim, const struct sim_record *record);
 
 /* ---- sim_faults.c ---- */

@@ -13,7 +13,9 @@
 
 #define ANY        (-1)
 #define PATIENCE_MS 15000
-#define KILL_LATER  1000 /* Events with such a number kill a worker; below, they are a wish's. */
+/* What the number of an event is about: a wish, one to be arranged for, a worker to be killed. */
+#define ARRANGE    100
+#define KILL_LATER 1000
 
 const char *sim_fault_name(enum sim_fault fault) {
     static const char *const names[SIM_FAULT_KINDS + 1] = {
@@ -63,28 +65,23 @@ const char *sim_step_name(int step) {
 /* ---- The table ---- */
 
 #define CALL(kind) (1u << (kind))
-#define READS                                                                                      \
-    (CALL(BERTH_HARBOR_GET_PROJECT_NAME) | CALL(BERTH_HARBOR_GET_PROJECT_ID) |                     \
-     CALL(BERTH_HARBOR_LIST_ROBOTS))
-#define ROBOTS                                                                                     \
-    (CALL(BERTH_HARBOR_CREATE_ROBOT) | CALL(BERTH_HARBOR_SET_SECRET) |                             \
-     CALL(BERTH_HARBOR_DELETE_ROBOT))
+#define READS      (CALL(BERTH_HARBOR_GET_PROJECT_NAME) | CALL(BERTH_HARBOR_LIST_ROBOTS))
+#define BY_ID      CALL(BERTH_HARBOR_GET_PROJECT_ID)
+#define SETS                                                                                       \
+    (CALL(BERTH_HARBOR_UPDATE_PROJECT) | CALL(BERTH_HARBOR_GET_QUOTA) |                            \
+     CALL(BERTH_HARBOR_SET_QUOTA))
+#define BINDS (CALL(BERTH_HARBOR_CREATE_ROBOT) | CALL(BERTH_HARBOR_SET_SECRET))
 
-/* Which requests a plan can make at all. */
+/* Which requests a plan can make at all. Only plans that set a quota read one; an unbinding takes
+ * "gone" as done, so nothing makes it doubt the project that it read by name; only an explicit Bind
+ * enables a robot that a human disabled. */
 static const unsigned requests[BERTH_COMMAND_TYPES] = {
-    [BERTH_CREATE_SPACE] = READS | CALL(BERTH_HARBOR_CREATE_PROJECT) |
-                           CALL(BERTH_HARBOR_UPDATE_PROJECT) | CALL(BERTH_HARBOR_GET_QUOTA) |
-                           CALL(BERTH_HARBOR_SET_QUOTA),
-    [BERTH_UPDATE_SPACE] = READS | CALL(BERTH_HARBOR_UPDATE_PROJECT) |
-                           CALL(BERTH_HARBOR_GET_QUOTA) | CALL(BERTH_HARBOR_SET_QUOTA),
-    [BERTH_DELETE_SPACE] =
-        READS | CALL(BERTH_HARBOR_GET_QUOTA) | CALL(BERTH_HARBOR_DELETE_PROJECT),
-    [BERTH_BIND_WORKSPACE] = READS | CALL(BERTH_HARBOR_GET_QUOTA) |
-                             CALL(BERTH_HARBOR_CREATE_ROBOT) | CALL(BERTH_HARBOR_SET_SECRET) |
-                             CALL(BERTH_HARBOR_ENABLE_ROBOT),
-    [BERTH_UNBIND_WORKSPACE] =
-        READS | CALL(BERTH_HARBOR_GET_QUOTA) | CALL(BERTH_HARBOR_DELETE_ROBOT),
-    [BERTH_SET_WORKSPACE_BINDINGS] = READS | CALL(BERTH_HARBOR_GET_QUOTA) | ROBOTS,
+    [BERTH_CREATE_SPACE] = READS | BY_ID | SETS | CALL(BERTH_HARBOR_CREATE_PROJECT),
+    [BERTH_UPDATE_SPACE] = READS | BY_ID | SETS,
+    [BERTH_DELETE_SPACE] = READS | BY_ID | CALL(BERTH_HARBOR_DELETE_PROJECT),
+    [BERTH_BIND_WORKSPACE] = READS | BY_ID | BINDS | CALL(BERTH_HARBOR_ENABLE_ROBOT),
+    [BERTH_UNBIND_WORKSPACE] = READS | CALL(BERTH_HARBOR_DELETE_ROBOT),
+    [BERTH_SET_WORKSPACE_BINDINGS] = READS | BY_ID | BINDS | CALL(BERTH_HARBOR_DELETE_ROBOT),
 };
 
 static bool is_worker_fault(enum sim_fault fault) {
@@ -115,18 +112,38 @@ const char *sim_no_cell(enum sim_fault fault, int type, int step) {
 
 /* ---- Wishes ---- */
 
+#define WEIGHT_MAX 3
+#define CELLS_MAX  (WEIGHT_MAX * SIM_FAULT_KINDS * BERTH_COMMAND_TYPES * SIM_STEPS)
+
 struct cell {
     uint8_t fault;
     uint8_t type;
     uint8_t step;
 };
 
-static size_t list_cells(struct cell cells[SIM_FAULT_KINDS * BERTH_COMMAND_TYPES * SIM_STEPS]) {
+/* Steps that a plan seldom comes to are wished for more often. */
+static int weight(int type, int step) {
+    static const unsigned seldom[BERTH_COMMAND_TYPES] = {
+        [BERTH_CREATE_SPACE] = BY_ID | SETS,
+        [BERTH_UPDATE_SPACE] = BY_ID | SETS | READS,
+        [BERTH_DELETE_SPACE] = READS,
+        [BERTH_BIND_WORKSPACE] = BY_ID | CALL(BERTH_HARBOR_ENABLE_ROBOT),
+        [BERTH_UNBIND_WORKSPACE] = READS | CALL(BERTH_HARBOR_DELETE_ROBOT),
+        [BERTH_SET_WORKSPACE_BINDINGS] = BY_ID | READS,
+    };
+    bool harbor = step >= (int)SIM_STEP_HARBOR;
+    return harbor && (seldom[type] & CALL(step - (int)SIM_STEP_HARBOR)) != 0 ? WEIGHT_MAX : 1;
+}
+
+static size_t list_cells(struct cell cells[CELLS_MAX]) {
     size_t count = 0;
     for (int fault = 0; fault < SIM_FAULT_KINDS; fault++) {
         for (int type = 0; type < BERTH_COMMAND_TYPES; type++) {
             for (int step = 0; step < SIM_STEPS; step++) {
-                if (sim_no_cell((enum sim_fault)fault, type, step) == NULL) {
+                int count_of = sim_no_cell((enum sim_fault)fault, type, step) == NULL
+                                   ? weight(type, step)
+                                   : 0;
+                for (int i = 0; i < count_of; i++) {
                     cells[count++] =
                         (struct cell){(uint8_t)fault, (uint8_t)type, (uint8_t)step};
                 }
@@ -136,8 +153,10 @@ static size_t list_cells(struct cell cells[SIM_FAULT_KINDS * BERTH_COMMAND_TYPES
     return count;
 }
 
+static bool is_rare(const struct sim_wish *wish);
+
 void sim_faults_init(struct sim *sim) {
-    struct cell cells[SIM_FAULT_KINDS * BERTH_COMMAND_TYPES * SIM_STEPS];
+    struct cell cells[CELLS_MAX];
     if (sim->slow_world) {
         /* Its neighbours are watched instead. */
         sim->spaces[0].slow_until_ms = sim->now_ms + sim->sending_ms;
@@ -158,6 +177,39 @@ void sim_faults_init(struct sim *sim) {
         struct sim_event *granted = sim_event(sim, SIM_EVENT_FAULT, -1);
         granted->number = (int)i;
         sim_post(sim, granted, wish->from_ms + PATIENCE_MS - sim->now_ms);
+        if (is_rare(wish)) {
+            struct sim_event *arranged = sim_event(sim, SIM_EVENT_FAULT, -1);
+            arranged->number = ARRANGE + (int)i;
+            sim_post(sim, arranged, wish->from_ms - sim->now_ms);
+        }
+    }
+}
+
+/* Steps that a plan comes to only after something happened by hand. */
+static bool is_rare(const struct sim_wish *wish) {
+    int by_id = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_GET_PROJECT_ID;
+    int enable = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_ENABLE_ROBOT;
+    bool binds =
+        wish->type == BERTH_BIND_WORKSPACE || wish->type == BERTH_SET_WORKSPACE_BINDINGS;
+    return (binds && wish->step == by_id) || wish->step == enable;
+}
+
+/* Somebody deletes a project, or disables a robot, and a command comes that meets that. */
+static void arrange(struct sim *sim, const struct sim_wish *wish) {
+    bool enable = wish->step == (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_ENABLE_ROBOT;
+    int first = (int)sim_below(sim, sim->spaces_count);
+    for (int i = 0; i < sim->spaces_count; i++) {
+        int space = (first + i) % sim->spaces_count;
+        int workspace = enable ? sim_human_disables(sim, space) : sim_human_deletes(sim, space);
+        if (workspace < 0) {
+            continue;
+        }
+        int owner = sim->partitions[sim->spaces[space].partition].owner;
+        if (enable && owner >= 0) {
+            sim->workers[owner].wall_ms += 4200000; /* To it every space is cold. */
+        }
+        sim_producers_bind(sim, space, (enum berth_command_type)wish->type, workspace);
+        return;
     }
 }
 
@@ -310,7 +362,11 @@ static void grant(struct sim *sim, struct sim_wish *wish) {
 }
 
 void sim_faults_timed(struct sim *sim, struct sim_event *event) {
-    if (event->number < KILL_LATER) {
+    if (event->number >= ARRANGE && event->number < KILL_LATER) {
+        arrange(sim, &sim->wishes[event->number - ARRANGE]);
+        return;
+    }
+    if (event->number < ARRANGE) {
         grant(sim, &sim->wishes[event->number]);
         return;
     }

@@ -5,9 +5,7 @@
 
 #include "sim.h"
 
-static struct berth_model_caller human(const struct sim *sim, int registry) {
-    (void)sim;
-    (void)registry;
+static struct berth_model_caller human(void) {
     static const struct berth_model_user admin = {
         .id = BERTH_MODEL_ADMIN_ID, .name = "admin", .sysadmin = true};
     return berth_model_as_user(&admin);
@@ -24,7 +22,7 @@ static const struct berth_model_robot *some_robot(struct sim *sim, int space) {
     const struct berth_model_project *project = sim_harbor_project(sim, space);
     struct berth_model_query_page page = {0};
     const struct berth_model_robot *found = NULL;
-    if (!sim_harbor_robots(sim, sim->spaces[space].registry, project->id, 1, &page)) {
+    if (project == NULL || !sim_harbor_robots(sim, sim->spaces[space].registry, project->id, 1, &page)) {
         return NULL;
     }
     size_t first = page.count > 0 ? (size_t)sim_below(sim, (int64_t)page.count) : 0;
@@ -39,22 +37,11 @@ static const struct berth_model_robot *some_robot(struct sim *sim, int space) {
     return found;
 }
 
-static void change_robot(struct sim *sim, int space) {
+static void disable_robot(struct sim *sim, int space, const struct berth_model_robot *robot) {
     struct berth_model *model = sim->harbors[sim->spaces[space].registry];
-    struct berth_model_caller caller = human(sim, 0);
-    const struct berth_model_robot *robot = some_robot(sim, space);
-    if (robot == NULL) {
-        return;
-    }
-    sim_reference_dirty(sim, space, SIM_BINDINGS);
-    if (sim_chance(sim, 50)) {
-        sim_trace(sim, "a human deletes robot %s", robot->name);
-        (void)berth_model_delete_robot(model, &caller, robot->id);
-        return;
-    }
+    struct berth_model_caller caller = human();
     char name[BERTH_SPACE_BYTES + BERTH_ROBOT_NAME_BYTES + 16];
     (void)snprintf(name, sizeof(name), "%s%s", berth_model_robot_prefix(model), robot->name);
-    sim_trace(sim, "a human disables robot %s", robot->name);
     char description[64]; /* Copies: the model frees what it has before it takes the new. */
     (void)snprintf(description, sizeof(description), "%s", robot->description);
     const struct berth_model_access access = {
@@ -71,8 +58,46 @@ static void change_robot(struct sim *sim, int space) {
         .permissions = &permission,
         .permission_count = 1,
     };
+    sim_trace(sim, "a human disables robot %s", robot->name);
+    sim_reference_dirty(sim, space, SIM_BINDINGS);
     (void)berth_model_update_robot(model, &caller, robot->id, &request,
                                    SIM_WALL_MS + sim->now_ms);
+}
+
+int sim_human_disables(struct sim *sim, int space) {
+    const struct berth_model_robot *robot = some_robot(sim, space);
+    int workspace = -1;
+    if (robot != NULL && sim_harbor_is_ours(robot, &workspace)) {
+        disable_robot(sim, space, robot);
+    }
+    return workspace;
+}
+
+int sim_human_deletes(struct sim *sim, int space) {
+    struct berth_model *model = sim->harbors[sim->spaces[space].registry];
+    struct berth_model_caller caller = human();
+    struct berth_model_project_ref ref = {.text = sim->spaces[space].name, .is_name = true};
+    if (berth_model_delete_project(model, &caller, ref).status != 200) {
+        return -1;
+    }
+    sim_trace(sim, "a human deletes project %s", ref.text);
+    all_dirty(sim, space);
+    return (int)sim_below(sim, SIM_WORKSPACES);
+}
+
+static void change_robot(struct sim *sim, int space) {
+    const struct berth_model_robot *robot = some_robot(sim, space);
+    if (robot == NULL) {
+        return;
+    }
+    if (sim_chance(sim, 50)) {
+        disable_robot(sim, space, robot);
+        return;
+    }
+    struct berth_model_caller caller = human();
+    sim_trace(sim, "a human deletes robot %s", robot->name);
+    sim_reference_dirty(sim, space, SIM_BINDINGS);
+    (void)berth_model_delete_robot(sim->harbors[sim->spaces[space].registry], &caller, robot->id);
 }
 
 void sim_human_pushes(struct sim *sim, int space) {
@@ -83,7 +108,7 @@ void sim_human_pushes(struct sim *sim, int space) {
 }
 
 static void set_quota(struct sim *sim, int space, const struct berth_model_project *project) {
-    struct berth_model_caller caller = human(sim, 0);
+    struct berth_model_caller caller = human();
     const struct berth_model_limit limit = {.resource = "storage",
                                             .value = 1 + sim_below(sim, 1000)};
     sim_trace(sim, "a human sets the quota of %s", project->name);
@@ -94,7 +119,7 @@ static void set_quota(struct sim *sim, int space, const struct berth_model_proje
 
 static void change_project(struct sim *sim, int space, const struct berth_model_project *project) {
     struct berth_model *model = sim->harbors[sim->spaces[space].registry];
-    struct berth_model_caller caller = human(sim, 0);
+    struct berth_model_caller caller = human();
     struct berth_model_project_ref ref = {.text = sim->spaces[space].name, .is_name = true};
     switch (sim_below(sim, 5)) {
     case 0:
@@ -115,9 +140,7 @@ static void change_project(struct sim *sim, int space, const struct berth_model_
         (void)berth_model_remove_repository(model, ref.text, "image");
         break;
     default:
-        sim_trace(sim, "a human deletes project %s", project->name);
-        all_dirty(sim, space);
-        (void)berth_model_delete_project(model, &caller, ref);
+        (void)sim_human_deletes(sim, space);
         break;
     }
 }
@@ -135,7 +158,7 @@ void sim_human_changes(struct sim *sim, int space) {
 }
 
 static void make_project(struct sim *sim, int space) {
-    struct berth_model_caller caller = human(sim, 0);
+    struct berth_model_caller caller = human();
     const struct berth_model_project_request request = {
         .name = sim->spaces[space].name, .is_public = sim_chance(sim, 30) ? "true" : "false"};
     const struct berth_model_project *project = NULL;
@@ -173,7 +196,7 @@ void sim_human_makes(struct sim *sim, int space, const struct berth_harbor_call 
         .permissions = &permission,
         .permission_count = 1,
     };
-    struct berth_model_caller caller = human(sim, 0);
+    struct berth_model_caller caller = human();
     const struct berth_model_robot *robot = NULL;
     struct berth_model_verdict verdict =
         berth_model_create_robot(sim->harbors[where->registry], &caller, &request,

@@ -538,6 +538,9 @@ static void fail_over(struct sim *sim) {
     for (int i = 0; i < sim->spaces_count; i++) {
         if (before[i] != after[i]) {
             memcpy(sim->spaces[i].stale_data_set, data_set, sizeof(data_set));
+            for (int facet = 0; facet < SIM_FACETS; facet++) {
+                sim_reference_dirty(sim, i, (enum sim_facet)facet);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,11 +188,19 @@ int main(int argc, char **argv) {
         failures = run_all(&arguments, shared);
     }
     double took = seconds() - begun;
+    struct rusage usage[2];
+    getrusage(RUSAGE_CHILDREN, &usage[0]);
+    getrusage(RUSAGE_SELF, &usage[1]);
+    double processor = 0;
+    for (int i = 0; i < 2; i++) {
+        processor += (double)(usage[i].ru_utime.tv_sec + usage[i].ru_stime.tv_sec) +
+                     (double)(usage[i].ru_utime.tv_usec + usage[i].ru_stime.tv_usec) / 1e6;
+    }
     int holes = arguments.table ? sim_table(&shared->meetings) : 0;
-    printf("%llu seeds in %.1f s (%.1f ms each a process), %llu answers, %llu writes to Harbor, "
+    printf("%llu seeds in %.1f s (%.1f ms of a processor each), %llu answers, %llu writes to Harbor, "
            "%.1f virtual hours; calm after at most %.1f s (seed %llu); failures: %d\n",
            (unsigned long long)shared->done, took,
-           shared->done > 0 ? took * 1000 * arguments.jobs / (double)shared->done : 0,
+           shared->done > 0 ? processor * 1000 / (double)shared->done : 0,
            (unsigned long long)shared->meetings.answers,
            (unsigned long long)shared->meetings.writes,
            (double)shared->meetings.virtual_ms / 3600000,

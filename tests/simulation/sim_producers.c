@@ -5,6 +5,8 @@
 
 #include "sim.h"
 
+#define HUMAN_CHANGES 8 /* Beside those that are faults. */
+
 static void make_spaces(struct sim *sim) {
     for (int i = 0; i < sim->spaces_count; i++) {
         struct sim_space *space = &sim->spaces[i];
@@ -100,9 +102,9 @@ static enum berth_command_type choose_type(struct sim *sim) {
         int percent;
         enum berth_command_type type;
     } weights[BERTH_COMMAND_TYPES] = {
-        {26, BERTH_CREATE_SPACE},     {16, BERTH_UPDATE_SPACE},
+        {23, BERTH_CREATE_SPACE},     {16, BERTH_UPDATE_SPACE},
         {15, BERTH_DELETE_SPACE},     {19, BERTH_BIND_WORKSPACE},
-        {11, BERTH_UNBIND_WORKSPACE}, {13, BERTH_SET_WORKSPACE_BINDINGS},
+        {14, BERTH_UNBIND_WORKSPACE}, {13, BERTH_SET_WORKSPACE_BINDINGS},
     };
     int64_t roll = sim_below(sim, 100);
     for (int i = 0; i < BERTH_COMMAND_TYPES; i++) {
@@ -182,6 +184,28 @@ void sim_producers_init(struct sim *sim) {
     for (int number = 1; number <= SIM_COMMANDS; number++) {
         send_command(sim, number);
     }
+    for (int i = 0; i < HUMAN_CHANGES && sim->humans && !sim->slow_world; i++) {
+        struct sim_event *human = sim_event(sim, SIM_EVENT_HUMAN, -1);
+        human->number = (int)sim_below(sim, sim->spaces_count);
+        sim_post(sim, human, sim_below(sim, sim->sending_ms));
+    }
+}
+
+/* One more command, which binds this workspace and no other. */
+void sim_producers_bind(struct sim *sim, int space, enum berth_command_type type, int workspace) {
+    if (sim->records_count == SIM_RECORDS_MAX) {
+        return;
+    }
+    int number = (int)sim->records_count + 1;
+    struct sim_record *record = new_record(sim, number, space);
+    record->command.type = type;
+    record->command.workspaces = record->workspaces;
+    record->command.workspaces_count = 1;
+    (void)snprintf(record->workspaces[0].id, BERTH_WORKSPACE_BYTES, "t%d", workspace);
+    (void)snprintf(record->workspaces[0].robot_name, BERTH_ROBOT_NAME_BYTES, "ws-t%d", workspace);
+    digest(&record->command);
+    sim->commands[number].first = record;
+    send_at(sim, record, 0);
 }
 
 /* Somebody replays the dead letter. */

@@ -419,7 +419,7 @@ static struct sim *sim_new(const struct sim_options *options) {
     berth_random_init(&sim->random, options->seed);
     sim->lines = malloc((size_t)LINES * LINE_BYTES);
     sim->records = calloc(SIM_RECORDS_MAX, sizeof(*sim->records));
-    sim->commands = calloc(SIM_RECORDS_MAX, sizeof(*sim->commands));
+    sim->commands = calloc(SIM_RECORDS_MAX + 1, sizeof(*sim->commands));
     BERTH_ASSERT(sim->lines != NULL && sim->records != NULL && sim->commands != NULL);
     running = sim;
     for (int i = 0; i < SIM_PARTITIONS; i++) {

@@ -66,6 +66,8 @@
  * are waited for, one transaction and one session that time out. */
 #define SIM_CALM_BOUND_MS INT64_C(900000)
 
+#define SIM_CRASHED_FOR_MS 60000
+
 #define SIM_KEY_ID     "cafe0123"
 #define SIM_DEPLOYMENT "sim"
 #define SIM_ACCOUNT    "berth"
@@ -432,6 +434,8 @@ struct sim {
     size_t spare_count;
     struct sim_meetings *meetings;
 
+    struct sim_crash *crash;
+
     /* What kind of world the seed makes. */
     int workers_count;
     int spaces_count;
@@ -495,9 +499,17 @@ struct sim_options {
     uint64_t seed;
     bool trace;
     struct sim_meetings *meetings;
-    /* For the crash after each effect: -1, or this plan's run, and after which effect. */
-    int crash_plan;
-    int crash_effect;
+    /* NULL: a world of the seed. Else one in which nothing goes wrong but a crash. */
+    struct sim_crash *crash;
+};
+
+/* A plan whose worker is killed after this effect of its (the first is 1), and so much later; for
+ * so long that another takes over. */
+struct sim_crash {
+    enum berth_command_type type;
+    int effect;
+    int64_t delay_ms;
+    int effects; /* Met so far. */
 };
 
 /* Runs the world of a seed to its end; returns the hash of its trace. A breach doesn't return. */
@@ -596,6 +608,8 @@ void sim_human_makes(struct sim *sim, int space, const struct berth_harbor_call 
 
 /* ---- sim_producers.c ---- */
 
+/* The command whose plan is crashed. */
+#define SIM_CRASHED 3
 void sim_producers_init(struct sim *sim);
 void sim_producers_send(struct sim *sim, struct sim_event *event);
 void sim_producers_bind(struct sim *sim, int space, enum berth_command_type type, int workspace);
@@ -609,6 +623,8 @@ void sim_faults_init(struct sim *sim);
 enum sim_fault sim_faults_meet(struct sim *sim, struct sim_worker *worker, struct sim_slot *slot,
                                int step);
 void sim_faults_timed(struct sim *sim, struct sim_event *event);
+/* How long a worker that is killed now stays dead. */
+int64_t sim_dead_for_ms(struct sim *sim);
 const char *sim_fault_name(enum sim_fault fault);
 const char *sim_step_name(int step);
 /* NULL: the fault can meet this step of this plan; else why not. */

@@ -157,6 +157,9 @@ static bool is_rare(const struct sim_wish *wish);
 
 void sim_faults_init(struct sim *sim) {
     struct cell cells[CELLS_MAX];
+    if (sim->crash != NULL) {
+        return;
+    }
     if (sim->slow_world) {
         /* Its neighbours are watched instead. */
         sim->spaces[0].slow_until_ms = sim->now_ms + sim->sending_ms;
@@ -256,6 +259,10 @@ static void kill_now_or_soon(struct sim *sim, struct sim_worker *worker) {
     sim_post(sim, kills, 1 + sim_below(sim, 60));
 }
 
+int64_t sim_dead_for_ms(struct sim *sim) {
+    return sim->crash != NULL ? SIM_CRASHED_FOR_MS : 200 + sim_below(sim, 12000);
+}
+
 static void do_worker_fault(struct sim *sim, struct sim_worker *worker, enum sim_fault fault) {
     sim_trace(sim, "w%d meets %s", worker->number, sim_fault_name(fault));
     switch ((int)fault) {
@@ -307,11 +314,32 @@ static void done(struct sim *sim, struct sim_wish *wish) {
     __atomic_add_fetch(&sim->meetings->faults[wish->fault], 1, __ATOMIC_RELAXED);
 }
 
+static void crash_after(struct sim *sim, struct sim_worker *worker, const struct sim_slot *slot) {
+    struct sim_crash *crash = sim->crash;
+    if (slot->record->number != SIM_CRASHED || ++crash->effects != crash->effect) {
+        return;
+    }
+    sim_trace(sim, "w%d crashes %lld ms after effect %d", worker->number,
+              (long long)crash->delay_ms, crash->effect);
+    if (crash->delay_ms == 0) {
+        worker->stop_asked = true;
+        return;
+    }
+    struct sim_event *kills = sim_event(sim, SIM_EVENT_FAULT, -1);
+    kills->number = KILL_LATER + worker->number;
+    kills->epoch = worker->life;
+    sim_post(sim, kills, crash->delay_ms);
+}
+
 enum sim_fault sim_faults_meet(struct sim *sim, struct sim_worker *worker, struct sim_slot *slot,
                                int step) {
     int type = (int)slot->record->command.type;
     slot->step = step;
     __atomic_add_fetch(&sim->meetings->steps[type][step], 1, __ATOMIC_RELAXED);
+    if (sim->crash != NULL) {
+        crash_after(sim, worker, slot);
+        return SIM_NO_FAULT;
+    }
     if (sim->now_ms >= sim->faults_end_ms) {
         return SIM_NO_FAULT;
     }
@@ -357,7 +385,7 @@ static void grant(struct sim *sim, struct sim_wish *wish) {
     }
     do_worker_fault(sim, worker, wish->fault);
     if (worker->stop_asked) {
-        sim_worker_kill(sim, worker, 200 + sim_below(sim, 12000));
+        sim_worker_kill(sim, worker, sim_dead_for_ms(sim));
     }
 }
 
@@ -372,6 +400,6 @@ void sim_faults_timed(struct sim *sim, struct sim_event *event) {
     }
     struct sim_worker *worker = &sim->workers[event->number - KILL_LATER];
     if (worker->engine != NULL && worker->life == event->epoch) {
-        sim_worker_kill(sim, worker, 200 + sim_below(sim, 12000));
+        sim_worker_kill(sim, worker, sim_dead_for_ms(sim));
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sim [--seed N] [--seeds N] [--trace] [--jobs N] [--keep-going] [--twice] [--table]
+ *     [--crashes]
  *
  * Runs seeds, one process a processor. A failing seed prints its last lines, the sentence that
  * doesn't hold and the command that repeats it; the exit status is then 1.
@@ -36,11 +37,12 @@ struct arguments {
     bool twice;
     bool table;
     bool keep_going;
+    bool crashes;
 };
 
 static void usage(void) {
     fputs("usage: sim [--seed N] [--seeds N] [--trace] [--jobs N] [--keep-going] [--twice] "
-          "[--table]\n",
+          "[--table] [--crashes]\n",
           stderr);
     exit(2);
 }
@@ -74,6 +76,8 @@ static struct arguments read_arguments(int argc, char **argv) {
             arguments.twice = true;
         } else if (strcmp(argv[i], "--table") == 0) {
             arguments.table = true;
+        } else if (strcmp(argv[i], "--crashes") == 0) {
+            arguments.crashes = true;
         } else if (strcmp(argv[i], "--keep-going") == 0) {
             arguments.keep_going = true;
         } else {
@@ -103,8 +107,7 @@ static void on_signal(int signal_number) {
 static void run_seed(const struct arguments *arguments, struct shared *shared, uint64_t seed) {
     struct sim_options options = {.seed = seed,
                                   .trace = arguments->trace,
-                                  .meetings = &shared->meetings,
-                                  .crash_plan = -1};
+                                  .meetings = &shared->meetings};
     seed_under_way = seed;
     uint64_t hash = sim_run(&options);
     if (arguments->twice) {
@@ -132,6 +135,31 @@ static void work(const struct arguments *arguments, struct shared *shared) {
         }
         run_seed(arguments, shared, arguments->seed + i);
         __atomic_fetch_add(&shared->done, 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* For each plan, a crash after each of its effects: at once, and when what was asked has been
+ * carried out and nobody has heard of it. */
+static void run_crashes(const struct arguments *arguments, struct shared *shared) {
+    static const int64_t delays_ms[] = {0, 25, 1500};
+    signal(SIGABRT, on_signal);
+    for (int type = 0; type < BERTH_COMMAND_TYPES; type++) {
+        struct sim_crash crash = {.type = (enum berth_command_type)type};
+        do {
+            crash.effect++;
+            for (size_t i = 0; i < sizeof(delays_ms) / sizeof(delays_ms[0]); i++) {
+                crash.effects = 0;
+                crash.delay_ms = delays_ms[i];
+                struct sim_options options = {.seed = arguments->seed,
+                                              .trace = arguments->trace,
+                                              .meetings = &shared->meetings,
+                                              .crash = &crash};
+                (void)sim_run(&options);
+                shared->done++;
+            }
+        } while (crash.effects >= crash.effect);
+        printf("%s: a crash after each of %d effects\n",
+               berth_command_type_name(crash.type), crash.effect - 1);
     }
 }
 
@@ -182,7 +210,9 @@ int main(int argc, char **argv) {
     BERTH_ASSERT(shared != MAP_FAILED);
     double begun = seconds();
     int failures = 0;
-    if (arguments.seeds == 1) {
+    if (arguments.crashes) {
+        run_crashes(&arguments, shared);
+    } else if (arguments.seeds == 1) {
         work(&arguments, shared);
     } else {
         failures = run_all(&arguments, shared);

@@ -179,8 +179,53 @@ static void send_command(struct sim *sim, int number) {
     send_at(sim, record, at_ms);
 }
 
+static struct sim_record *plain(struct sim *sim, int number, enum berth_command_type type,
+                                int space, const char *workspaces, int64_t at_ms) {
+    struct sim_record *record = new_record(sim, number, space);
+    struct berth_command *command = &record->command;
+    command->type = type;
+    command->workspaces = record->workspaces;
+    for (; *workspaces != '\0'; workspaces++) {
+        struct berth_workspace *workspace = &record->workspaces[command->workspaces_count++];
+        (void)snprintf(workspace->id, sizeof(workspace->id), "t%c", *workspaces);
+        (void)snprintf(workspace->robot_name, sizeof(workspace->robot_name), "ws-t%c",
+                       *workspaces);
+    }
+    command->unbind = true;
+    command->visibility =
+        type == BERTH_UPDATE_SPACE ? BERTH_PUBLIC : BERTH_VISIBILITY_UNSET;
+    command->quota_given = type == BERTH_UPDATE_SPACE || type == BERTH_CREATE_SPACE;
+    command->quota_bytes = command->quota_given ? number : 0;
+    digest(command);
+    sim->commands[number].first = record;
+    send_at(sim, record, at_ms);
+    return record;
+}
+
+/* A space with two bindings, the command whose worker crashes, and one after it. */
+static void send_crashed(struct sim *sim) {
+    static const char *const workspaces[BERTH_COMMAND_TYPES] = {
+        [BERTH_CREATE_SPACE] = "",
+        [BERTH_UPDATE_SPACE] = "",
+        [BERTH_DELETE_SPACE] = "",
+        [BERTH_BIND_WORKSPACE] = "34",
+        [BERTH_UNBIND_WORKSPACE] = "12",
+        [BERTH_SET_WORKSPACE_BINDINGS] = "24",
+    };
+    enum berth_command_type type = sim->crash->type;
+    int space = type == BERTH_CREATE_SPACE ? 1 : 0;
+    (void)plain(sim, 1, BERTH_CREATE_SPACE, 0, "", 5000);
+    (void)plain(sim, 2, BERTH_BIND_WORKSPACE, 0, "12", 6000);
+    (void)plain(sim, SIM_CRASHED, type, space, workspaces[type], 9000);
+    (void)plain(sim, 4, BERTH_BIND_WORKSPACE, space, "5", 12000);
+}
+
 void sim_producers_init(struct sim *sim) {
     make_spaces(sim);
+    if (sim->crash != NULL) {
+        send_crashed(sim);
+        return;
+    }
     for (int number = 1; number <= SIM_COMMANDS; number++) {
         send_command(sim, number);
     }

@@ -72,7 +72,7 @@ static enum berth_rc step(struct sim *sim, struct sim_worker *worker, struct ber
         perform(sim, worker, &effect);
     }
     if (worker->stop_asked) {
-        sim_worker_kill(sim, worker, 200 + sim_below(sim, 12000));
+        sim_worker_kill(sim, worker, sim_dead_for_ms(sim));
     } else {
         sim_check_worker(sim, worker);
     }

@@ -397,6 +397,13 @@ static void configure(struct sim *sim) {
 
 static void choose_world(struct sim *sim) {
     static const int spaces[] = {3, 6, 16, 40};
+    if (sim->crash != NULL) {
+        sim->workers_count = 3;
+        sim->spaces_count = 2;
+        sim->faults_end_ms = sim->now_ms + 20000;
+        sim->calm_from_ms = sim->faults_end_ms + SIM_CRASHED_FOR_MS;
+        return;
+    }
     sim->workers_count = 3 + (int)sim_below(sim, 2);
     sim->spaces_count = spaces[sim_below(sim, 4)];
     sim->static_members = sim_chance(sim, 50);
@@ -413,6 +420,7 @@ static struct sim *sim_new(const struct sim_options *options) {
     sim->seed = options->seed;
     sim->printing = options->trace;
     sim->meetings = options->meetings;
+    sim->crash = options->crash;
     sim->hash = UINT64_C(14695981039346656037);
     sim->now_ms = 1000;
     sim->redis_lost_ms = -1;

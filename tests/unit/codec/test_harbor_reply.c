@@ -34,6 +34,8 @@ static struct berth_harbor_reply success_of(enum berth_harbor_call_kind kind) {
     case BERTH_HARBOR_ENABLE_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         return any_reply(200, "");
+    case BERTH_HARBOR_PROBE:
+        return any_reply(200, "{\"harbor_version\":\"v2.11.0\",\"read_only\":false}");
     }
     fail_msg("a kind of call without a reply");
     return any_reply(0, "");

@@ -292,6 +292,9 @@ static void apply(struct world *world, struct world_event *event) {
     case BERTH_HARBOR_DELETE_ROBOT:
         verdict = change_robot(world, event);
         break;
+    case BERTH_HARBOR_PROBE:
+        verdict = BERTH_HARBOR_DONE;
+        break;
     }
     event->harbor_answer.verdict = verdict;
 }

@@ -24,6 +24,8 @@ static void drop_tail(struct berth_engine *engine, struct partition *partition,
                       enum item_state state);
 static bool has_begun_nothing(const struct item *item);
 static void orphan_all(struct berth_engine *engine, struct partition *partition);
+static void orphan_from(struct berth_engine *engine, struct partition *partition,
+                        struct item *first);
 static void close_partition(struct berth_engine *engine, struct partition *partition);
 
 /* The most that taking in one record takes from the pool. */
@@ -46,6 +48,8 @@ void intake_gained(struct berth_engine *engine, const struct berth_engine_partit
         .timer = {.kind = TIMER_PARTITION, .owner = partition},
     };
     text_set(partition->topic, sizeof(partition->topic), gained->topic, NULL);
+    partition->share = share_of(engine, gained->topic);
+    engine->shares[partition->share].partitions++;
     TAILQ_INIT(&partition->window);
     engine->partitions_open++;
     if (!gained->commit_start) {
@@ -112,7 +116,8 @@ bool berth_engine_can_take(const struct berth_engine *engine, uint32_t number) {
     size_t kept_bytes = engine->worked_on == 0 ? BERTH_ENGINE_WORK_BYTES : 0;
     return partition->state == PARTITION_OPEN && start_committed &&
            partition->window_count < engine->config->window_max && engine->free_slots_count > 0 &&
-           berth_pool_free_bytes(engine->pool) >= RECORD_BYTES_MAX + kept_bytes;
+           berth_pool_free_bytes(engine->pool) >= RECORD_BYTES_MAX + kept_bytes &&
+           share_has_room(engine, partition->share, RECORD_BYTES_MAX + kept_bytes);
 }
 
 enum berth_rc intake_record(struct berth_engine *engine, const struct berth_engine_record *record) {
@@ -141,6 +146,8 @@ static struct item *make_item(struct berth_engine *engine, struct partition *par
     item->source.partition = partition->kafka_number;
     item->source.offset = record->offset;
 
+    item->share = partition->share;
+    engine->shares[item->share].commands++;
     item->partition = partition;
     TAILQ_INSERT_TAIL(&partition->window, item, in_window);
     partition->window_count++;
@@ -162,6 +169,7 @@ static void copy_command(struct berth_engine *engine, struct item *item,
 static void decide_or_join(struct berth_engine *engine, struct item *item,
                            const struct berth_engine_record *record) {
     copy_command(engine, item, record->command);
+    engine->shares[item->share].bytes += record_bytes(item);
     if (record->reason != NULL) {
         work_refuse(engine, item, BERTH_FAILED, record->reason, record->text);
         return;
@@ -188,6 +196,7 @@ static void wind_down(struct berth_engine *engine, struct partition *partition) 
     /* Those that wait for their turn go first: else the place of another would start them. */
     drop_tail(engine, partition, ITEM_QUEUED);
     drop_tail(engine, partition, ITEM_WAITING);
+    engine->let_go_due = true;
 }
 
 /* Drops the items of this state from the tail of the window in which nothing has begun. */
@@ -227,21 +236,60 @@ static bool has_begun_nothing(const struct item *item) {
     return item->state == ITEM_QUEUED || item->state == ITEM_WAITING;
 }
 
+/*
+ * An item that waits for a registry that isn't asked may wait for hours. It is let go, its lane
+ * left to whoever gets its record next; and so is everything behind it, because their answers would
+ * wait for its.
+ */
+void intake_let_go(struct berth_engine *engine) {
+    engine->let_go_due = false;
+    for (uint32_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
+        struct partition *partition = &engine->partitions[i];
+        struct item *item =
+            partition->state == PARTITION_WINDING_DOWN ? TAILQ_FIRST(&partition->window) : NULL;
+        while (item != NULL && !breaker_holds(engine, item)) {
+            item = TAILQ_NEXT(item, in_window);
+        }
+        if (item != NULL) {
+            orphan_from(engine, partition, item);
+            intake_check_finished(engine, partition);
+        }
+    }
+    for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
+        struct item *item = engine->slots[slot];
+        if (item != NULL && item->partition == NULL && breaker_holds(engine, item)) {
+            work_abandon(engine, item);
+        }
+    }
+}
+
+static void orphan_all(struct berth_engine *engine, struct partition *partition) {
+    if (!TAILQ_EMPTY(&partition->window)) {
+        orphan_from(engine, partition, TAILQ_FIRST(&partition->window));
+        engine->let_go_due = true;
+    }
+}
+
 /* What is at work goes on without a window until its calls are back; what waits is dropped. An item
  * in the transaction under way stays until that is decided. */
-static void orphan_all(struct berth_engine *engine, struct partition *partition) {
+static void orphan_from(struct berth_engine *engine, struct partition *partition,
+                        struct item *first) {
     struct item *item;
     struct item *before;
+    struct item *stays = TAILQ_PREV(first, item_list, in_window);
     /* From the end, and those that wait for their turn first: else the place of another would start
      * them. */
-    for (item = TAILQ_LAST(&partition->window, item_list); item != NULL; item = before) {
+    for (item = TAILQ_LAST(&partition->window, item_list); item != stays; item = before) {
         before = TAILQ_PREV(item, item_list, in_window);
+        if (engine->draining && item->state != ITEM_PUBLISHING) {
+            engine_notice(engine, item, "command.left", "state=let-go", NULL);
+        }
         engine->left += item->state != ITEM_PUBLISHING;
         if (item->state == ITEM_QUEUED) {
             item_release(engine, item);
         }
     }
-    while ((item = TAILQ_FIRST(&partition->window)) != NULL) {
+    while ((item = TAILQ_LAST(&partition->window, item_list)) != stays) {
         if (item->state == ITEM_WAITING || item->state == ITEM_READY) {
             item_release(engine, item);
             continue;
@@ -265,6 +313,7 @@ static void close_partition(struct berth_engine *engine, struct partition *parti
     partition->state = PARTITION_FREE;
     partition->give_up = false;
     partition->in_batch = false;
+    engine->shares[partition->share].partitions--;
     engine->partitions_open--;
 }
 

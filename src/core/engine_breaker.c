@@ -12,6 +12,21 @@
  * decides whose fault it was. What was burned in doubt is given back when the breaker opens.
  *
  * Retry-After is a pause of the same kind, which ends by itself.
+ *
+ *            a failure that may be its own              a probe is fine
+ *   CLOSED ------------------------------> DOUBTED --------------------> CLOSED
+ *     |                                      |  |
+ *     | evidence                     a probe |  | evidence
+ *     v                                fails |  v
+ *    OPEN <----------------------------------+  |
+ *     |  ^  a probe fails                       |
+ *     |  +------------------ PROBING <----------+
+ *     |  time for a probe       ^ |  a probe is fine
+ *     +-------------------------+ +--------------------> CLOSED
+ *
+ * In CLOSED and DOUBTED the registry's lanes go on; in OPEN and PROBING nothing but the probe is
+ * asked. Invariant: the probe's timer is armed in OPEN only; a probe is under way in DOUBTED and
+ * PROBING only.
  */
 #include <string.h>
 
@@ -42,12 +57,13 @@ static bool evidence(struct berth_engine *engine, struct registry *registry,
 static bool note_unreached(struct registry *registry);
 static bool note_suspect(struct berth_engine *engine, struct breaker *breaker, const char *space);
 static void note_fine(struct breaker *breaker);
-static void doubt(struct berth_engine *engine, struct registry *registry);
-static void open(struct berth_engine *engine, struct registry *registry, enum breaker_state to,
-                 const char *reason, const struct berth_harbor_answer *answer);
+static bool probed_lately(const struct berth_engine *engine, const struct breaker *breaker);
+static void open_breaker(struct berth_engine *engine, struct registry *registry,
+                         enum breaker_state to, const char *reason,
+                         const struct berth_harbor_answer *answer);
 static void wait_for_probe(struct berth_engine *engine, struct registry *registry);
 static void probe(struct berth_engine *engine, struct registry *registry);
-static void close(struct berth_engine *engine, struct registry *registry);
+static void close_breaker(struct berth_engine *engine, struct registry *registry);
 static void rest(struct berth_engine *engine, struct registry *registry, int64_t for_ms);
 static void pause_or_resume(struct berth_engine *engine, struct registry *registry);
 static bool fine_lately(const struct berth_engine *engine, const struct breaker *breaker);
@@ -124,9 +140,9 @@ void breaker_call_answered(struct berth_engine *engine, struct registry *registr
         bool again = breaker->suspects_count == BREAKER_SUSPECTS && fine_lately(engine, breaker);
         breaker->reopenings = again ? breaker->reopenings + 1 : 0;
         bool doubted = breaker->state == BREAKER_DOUBTED;
-        open(engine, registry, doubted ? BREAKER_PROBING : BREAKER_OPEN, reason, answer);
-    } else if (reason != NULL) {
-        doubt(engine, registry);
+        open_breaker(engine, registry, doubted ? BREAKER_PROBING : BREAKER_OPEN, reason, answer);
+    } else if (reason != NULL && !probed_lately(engine, breaker)) {
+        breaker_doubt(engine, registry);
     }
 }
 
@@ -213,18 +229,21 @@ static bool fine_lately(const struct berth_engine *engine, const struct breaker 
 
 /* ---- Moves ---- */
 
-static void doubt(struct berth_engine *engine, struct registry *registry) {
+static bool probed_lately(const struct berth_engine *engine, const struct breaker *breaker) {
+    return breaker->probe_began_ms > 0 && engine->now_ms - breaker->probe_began_ms < DOUBT_EVERY_MS;
+}
+
+void breaker_doubt(struct berth_engine *engine, struct registry *registry) {
     struct breaker *breaker = &registry->breaker;
-    bool lately =
-        breaker->probe_began_ms > 0 && engine->now_ms - breaker->probe_began_ms < DOUBT_EVERY_MS;
-    if (breaker->state == BREAKER_CLOSED && !lately) {
+    if (breaker->state == BREAKER_CLOSED) {
         breaker_move(breaker, BREAKER_DOUBTED);
         probe(engine, registry);
     }
 }
 
-static void open(struct berth_engine *engine, struct registry *registry, enum breaker_state to,
-                 const char *reason, const struct berth_harbor_answer *answer) {
+static void open_breaker(struct berth_engine *engine, struct registry *registry,
+                         enum breaker_state to, const char *reason,
+                         const struct berth_harbor_answer *answer) {
     struct breaker *breaker = &registry->breaker;
     breaker->opened_ms = engine->now_ms;
     breaker->probes_failed = 0;
@@ -294,7 +313,7 @@ void breaker_probe_answered(struct berth_engine *engine, struct registry *regist
         breaker->probe_fine_ms = engine->now_ms;
     }
     if (breaker->state == BREAKER_PROBING && fine) {
-        close(engine, registry);
+        close_breaker(engine, registry);
     } else if (breaker->state == BREAKER_PROBING) {
         breaker->probes_failed++;
         breaker_move(breaker, BREAKER_OPEN);
@@ -304,11 +323,11 @@ void breaker_probe_answered(struct berth_engine *engine, struct registry *regist
         work_verdict(engine, registry);
     } else {
         breaker->reopenings = 0;
-        open(engine, registry, BREAKER_OPEN, "a probe failed", answer);
+        open_breaker(engine, registry, BREAKER_OPEN, "a probe failed", answer);
     }
 }
 
-static void close(struct berth_engine *engine, struct registry *registry) {
+static void close_breaker(struct berth_engine *engine, struct registry *registry) {
     struct breaker *breaker = &registry->breaker;
     breaker_move(breaker, BREAKER_CLOSED);
     breaker->unreached = 0;

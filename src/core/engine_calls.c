@@ -8,7 +8,7 @@
 #include "engine_parts.h"
 #include "text.h"
 
-static void send(struct berth_engine *engine, struct registry *registry, struct item *item);
+static void send_call(struct berth_engine *engine, struct registry *registry, struct item *item);
 
 void calls_queue(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(item->has_unsent);
@@ -54,14 +54,14 @@ void calls_serve(struct berth_engine *engine, struct registry *registry) {
         if (running && !claim_may_call(engine, item)) {
             continue; /* It gets in line again after the renewal. */
         }
-        send(engine, registry, item);
+        send_call(engine, registry, item);
         if (running) {
             work_prepare(engine, item);
         }
     }
 }
 
-static void send(struct berth_engine *engine, struct registry *registry, struct item *item) {
+static void send_call(struct berth_engine *engine, struct registry *registry, struct item *item) {
     struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_HARBOR);
     effect->slot = item->slot;
     effect->harbor.call_id = item->slot;

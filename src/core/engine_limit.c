@@ -15,8 +15,12 @@
  * late: one kind is slower than another, and single answers scatter. A registry whose latency is
  * always the same stays at its configured limit.
  */
+#include "engine_limit.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "berth/base/assert.h"
-#include "engine_parts.h"
 
 /* Late is more than so many times the floor, and so much: below that it may be the machine. */
 #define SLOW_TIMES 3

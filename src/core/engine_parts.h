@@ -48,6 +48,7 @@
 #include "berth/core/command_rules.h"
 #include "berth/core/engine.h"
 #include "berth/core/plan.h"
+#include "engine_limit.h"
 
 enum item_state {
     ITEM_QUEUED,
@@ -205,42 +206,7 @@ struct effect_node {
 
 TAILQ_HEAD(effect_list, effect_node);
 
-/* How long calls of one kind take. */
-struct latency {
-    int64_t smooth_us; /* Moving average; 0: none seen. */
-    int64_t floor_us;  /* The least of it in the last one to two periods, ... */
-    int64_t recent_us; /* ... and in this one. */
-};
-
-struct limit {
-    uint32_t calls_max;  /* As configured. */
-    uint32_t calls;      /* Now: 1 to calls_max. */
-    uint32_t fast_below; /* Until here every good answer raises it. */
-    int64_t round_began_ms;
-    uint32_t round_answers; /* To calls that were asked in this round, ... */
-    uint32_t round_bad;     /* ... and how many of them say that it is too much. */
-    int64_t period_began_ms;
-    struct latency latencies[BERTH_HARBOR_CALL_KINDS];
-};
-
-/*
- * Whether a registry is asked (design 5).
- *
- *            a failure that may be its own              a probe is fine
- *   CLOSED ------------------------------> DOUBTED --------------------> CLOSED
- *     |                                      |  |
- *     | evidence                     a probe |  | evidence
- *     v                                fails |  v
- *    OPEN <----------------------------------+  |
- *     |  ^  a probe fails                       |
- *     |  +------------------ PROBING <----------+
- *     |  time for a probe       ^ |  a probe is fine
- *     +-------------------------+ +--------------------> CLOSED
- *
- * In CLOSED and DOUBTED the registry's lanes go on; in OPEN and PROBING nothing but the probe is
- * asked. Invariant: the probe's timer is armed in OPEN only; a probe is under way in DOUBTED and
- * PROBING only.
- */
+/* Whether a registry is asked: states and moves are in engine_breaker.c. */
 enum breaker_state { BREAKER_CLOSED, BREAKER_DOUBTED, BREAKER_OPEN, BREAKER_PROBING };
 #define BREAKER_STATES 4
 
@@ -477,19 +443,6 @@ void calls_serve(struct berth_engine *engine, struct registry *registry);
 void calls_answered(struct berth_engine *engine, struct registry *registry,
                     const struct berth_harbor_call *call, const struct berth_harbor_answer *answer);
 
-/* ---- engine_limit.c ---- */
-
-enum limit_sign {
-    LIMIT_ANSWERED, /* By somebody who is there: how long it took counts. */
-    LIMIT_OVERLOADED,
-    LIMIT_REFUSED, /* 429. */
-};
-void limit_init(struct limit *limit, uint32_t calls_max, int64_t now_ms);
-void limit_answered(struct limit *limit, enum berth_harbor_call_kind kind, enum limit_sign sign,
-                    int64_t asked_ms, int64_t now_ms);
-/* After a pause: one call first, then quickly more. */
-void limit_start_low(struct limit *limit, int64_t now_ms);
-
 /* ---- engine_breaker.c ---- */
 
 void breaker_init(struct registry *registry);
@@ -501,6 +454,8 @@ int64_t breaker_paused_ms(const struct berth_engine *engine, const struct regist
 void breaker_call_answered(struct berth_engine *engine, struct registry *registry,
                            const struct berth_harbor_call *call,
                            const struct berth_harbor_answer *answer);
+/* Asks whether the registry is well, unless that is being asked; work_verdict() follows. */
+void breaker_doubt(struct berth_engine *engine, struct registry *registry);
 void breaker_probe_answered(struct berth_engine *engine, struct registry *registry,
                             const struct berth_harbor_answer *answer);
 void breaker_probe_timer(struct berth_engine *engine, struct registry *registry);

@@ -181,7 +181,9 @@ static void back_off_or_give_up(struct berth_engine *engine, struct item *item) 
         burn(engine, item);
     }
     if (budget_spent(engine, item)) {
-        spent(engine, item);
+        item_move(engine, item, ITEM_BACKING_OFF);
+        item->awaits_verdict = true;
+        breaker_doubt(engine, &engine->registries[item->registry]);
     } else {
         back_off(engine, item);
     }
@@ -215,7 +217,7 @@ void work_give_back_burns(struct berth_engine *engine, const struct registry *re
     }
 }
 
-/* Attempts and age; nobody is given up while it can't be said whose fault it is. */
+/* Attempts and age; nobody is given up while the registry is sick. */
 static bool budget_spent(const struct berth_engine *engine, const struct item *item) {
     return !breaker_blocks(&engine->registries[item->registry]) &&
            (item->burned >= engine->config->retry_attempts ||
@@ -233,11 +235,6 @@ int64_t work_paused_ms(const struct berth_engine *engine, const struct item *ite
 }
 
 static void spent(struct berth_engine *engine, struct item *item) {
-    if (engine->registries[item->registry].breaker.state == BREAKER_DOUBTED) {
-        item_move(engine, item, ITEM_BACKING_OFF);
-        item->awaits_verdict = true;
-        return;
-    }
     item_move(engine, item, ITEM_READING_BACK);
     item->failed_once = false;
     if (item->work->write_unknown) {

@@ -122,6 +122,7 @@ static void test_the_budget_is_spent_by_attempts(void **state) {
 static void keep_busy(struct world *world, int64_t for_ms) {
     world->sick[0].until_ms = world->now_ms + for_ms;
     world->sick[0].fault = WORLD_BUSY;
+    world->sick[0].probes_fine = true;
 }
 
 /* What was certainly not carried out burns no attempt: only its age ends the command. */

@@ -291,8 +291,10 @@ static bool read_system_info(const json_t *json, struct berth_harbor_answer *ans
     }
     if (berth_harbor_text_of(json, "harbor_version") == NULL) {
         answer->verdict = BERTH_HARBOR_UNAUTHENTICATED;
+        (void)snprintf(answer->error, sizeof answer->error, "it tells us no version");
     } else if (json_is_true(json_object_get(json, "read_only"))) {
         answer->verdict = BERTH_HARBOR_READ_ONLY;
+        (void)snprintf(answer->error, sizeof answer->error, "it is in read-only mode");
     }
     return true;
 }

@@ -225,6 +225,7 @@ enum sim_fault {
     SIM_CLOCK,       /* Its wall clock jumps. */
     SIM_LOST_PARTITIONS,
     SIM_LEAVES, /* It drains and leaves the group. */
+    SIM_REGISTRY_SICK, /* For a while it answers nothing but this: 5xx, 401, read-only, nothing. */
     SIM_REDIS_AWAY,
     SIM_REDIS_EMPTIED,
     SIM_REDIS_OLDER,
@@ -457,6 +458,10 @@ struct sim {
     struct berth_model *harbors[SIM_REGISTRIES];
     const struct berth_model_user *accounts[SIM_REGISTRIES];
     struct sim_makers *makers;
+    struct sim_sickness {
+        int64_t until_ms;
+        enum sim_fault fault; /* Of every request, probes included. */
+    } sick[SIM_REGISTRIES];
     struct sim_redis *redis;
     struct sim_redis_copy *redis_copy; /* A replica's. */
     struct sim_line *buried;           /* Lines of the dead, to be freed after this turn. */

@@ -11,8 +11,27 @@
 
 /* ---- There ---- */
 
+/* Of the command that it is for; 0: a probe. */
+static int number(const struct sim_event *event) {
+    return event->record != NULL ? event->record->number : 0;
+}
+
+static void ask_probe(struct sim *sim, struct sim_worker *worker,
+                      const struct berth_effect *effect) {
+    sim_trace(sim, "w%d probes %s", worker->number,
+              sim->registries[effect->harbor.call.registry].name);
+    struct sim_event *handed = sim_event(sim, SIM_EVENT_HARBOR_HANDED, worker->number);
+    handed->call_id = effect->harbor.call_id;
+    handed->call = effect->harbor.call;
+    sim_post(sim, handed, 0);
+}
+
 void sim_ask_harbor(struct sim *sim, struct sim_worker *worker, const struct berth_effect *effect) {
     const struct berth_harbor_call *call = &effect->harbor.call;
+    if (call->kind == BERTH_HARBOR_PROBE) {
+        ask_probe(sim, worker, effect);
+        return;
+    }
     struct sim_slot *slot = &worker->slots[effect->slot];
     SIM_CHECK(sim, slot->taken, "Harbor is asked for an item that is there");
     bool write = berth_harbor_call_is_write(call->kind);
@@ -54,10 +73,37 @@ static struct sim_event *next_of(struct sim *sim, struct sim_event *event,
     return next;
 }
 
+/* What the answer says about the registry as a whole. */
+static enum berth_harbor_trouble trouble_of(const struct sim_event *event,
+                                            enum berth_harbor_verdict verdict) {
+    switch ((int)event->fault) {
+    case SIM_HARBOR_NOT_SENT:
+    case SIM_HARBOR_LOST:
+    case SIM_HARBOR_APPLIED:
+    case SIM_HARBOR_DELAYED:
+        return BERTH_HARBOR_TROUBLE_CONNECTION;
+    case SIM_HARBOR_401:
+    case SIM_HARBOR_403:
+        return BERTH_HARBOR_TROUBLE_CREDENTIALS;
+    case SIM_HARBOR_429:
+        return BERTH_HARBOR_TROUBLE_RATE;
+    case SIM_HARBOR_5XX:
+        return BERTH_HARBOR_TROUBLE_SERVER;
+    case SIM_HARBOR_READ_ONLY:
+        return BERTH_HARBOR_TROUBLE_READ_ONLY;
+    default:
+        /* A space that answers nothing: its requests time out. */
+        return verdict == BERTH_HARBOR_UNKNOWN && event->answer.http_status == 0
+                   ? BERTH_HARBOR_TROUBLE_CONNECTION
+                   : BERTH_HARBOR_TROUBLE_NONE;
+    }
+}
+
 static void answer(struct sim *sim, struct sim_event *event, enum berth_harbor_verdict verdict,
                    int64_t delay_ms) {
     struct sim_event *answers = next_of(sim, event, SIM_EVENT_HARBOR_ANSWERS);
     answers->answer.verdict = verdict;
+    answers->answer.trouble = trouble_of(event, verdict);
     if (verdict != BERTH_HARBOR_DONE) {
         (void)snprintf(answers->answer.error, sizeof(answers->answer.error), "said %s",
                        berth_harbor_verdict_name(verdict));
@@ -71,6 +117,10 @@ void sim_harbor_handed(struct sim *sim, struct sim_event *event) {
     /* The adapter looks at not_after when it hands over, not when it was asked (design 4.7). */
     bool too_late = event->call.not_after_ms != INT64_MAX &&
                     sim->now_ms + worker->boot_ms >= event->call.not_after_ms;
+    const struct sim_sickness *sick = &sim->sick[event->call.registry];
+    if (sim->now_ms < sick->until_ms) {
+        event->fault = sick->fault;
+    }
     if (event->fault == SIM_HARBOR_NOT_SENT || too_late) {
         answer(sim, event, BERTH_HARBOR_NOT_SENT, 1);
         return;
@@ -107,7 +157,8 @@ static void delay(struct sim *sim, struct sim_event *event) {
 }
 
 static void apply_and_answer(struct sim *sim, struct sim_event *event) {
-    int64_t slow_until_ms = sim->spaces[event->record->space].slow_until_ms;
+    int64_t slow_until_ms =
+        event->record != NULL ? sim->spaces[event->record->space].slow_until_ms : 0;
     if (sim->now_ms < slow_until_ms) {
         answer(sim, event, BERTH_HARBOR_UNKNOWN,
                event->asked_ms + SIM_REQUEST_TIMEOUT_MS - sim->now_ms);
@@ -125,6 +176,7 @@ static void refuse_creation(struct sim *sim, struct sim_event *event) {
         sim_human_makes(sim, event->record->space, &event->call);
         apply_and_answer(sim, event);
     } else {
+        event->answer.http_status = 409;
         answer(sim, event, BERTH_HARBOR_UNKNOWN, 5);
     }
 }
@@ -134,6 +186,7 @@ static void refuse_deletion(struct sim *sim, struct sim_event *event) {
         sim_human_pushes(sim, event->record->space);
         apply_and_answer(sim, event);
     } else {
+        event->answer.http_status = 412;
         answer(sim, event, BERTH_HARBOR_UNKNOWN, 5);
     }
 }
@@ -141,7 +194,7 @@ static void refuse_deletion(struct sim *sim, struct sim_event *event) {
 void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
     bool write = berth_harbor_call_is_write(event->call.kind);
     if (event->told) {
-        sim_trace(sim, "late #%d %s", event->record->number,
+        sim_trace(sim, "late #%d %s", number(event),
                   berth_harbor_call_name(event->call.kind));
         sim_harbor_apply(sim, event); /* Nobody is told. */
         return;
@@ -150,7 +203,7 @@ void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
         sim_check_write(sim, event);
     }
     if (event->fault != SIM_NO_FAULT) {
-        sim_trace(sim, "#%d %s meets %s", event->record->number,
+        sim_trace(sim, "#%d %s meets %s", number(event),
                   berth_harbor_call_name(event->call.kind), sim_fault_name(event->fault));
     }
     switch ((int)event->fault) {
@@ -184,11 +237,16 @@ void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
         if (sim_chance(sim, 50)) {
             sim_harbor_apply(sim, event);
         }
+        event->answer.http_status = 500;
         answer(sim, event, BERTH_HARBOR_UNKNOWN, 5);
         return;
     case SIM_HARBOR_READ_ONLY:
-        answer(sim, event, BERTH_HARBOR_READ_ONLY, 5);
-        return;
+        if (write || event->call.kind == BERTH_HARBOR_PROBE) {
+            answer(sim, event, BERTH_HARBOR_READ_ONLY, 5);
+            return;
+        }
+        event->fault = SIM_NO_FAULT; /* It stops no read. */
+        break;
     case SIM_HUMAN_CHANGES:
         sim_human_changes(sim, event->record->space);
         break;
@@ -206,7 +264,7 @@ void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
 void sim_harbor_answers(struct sim *sim, struct sim_event *event) {
     struct sim_worker *worker = &sim->workers[event->worker];
     event->answer.robots = event->robots;
-    sim_trace(sim, "w%d #%d %s: %s", worker->number, event->record->number,
+    sim_trace(sim, "w%d #%d %s: %s", worker->number, number(event),
               berth_harbor_call_name(event->call.kind),
               berth_harbor_verdict_name(event->answer.verdict));
     struct berth_event told = {

@@ -44,6 +44,7 @@ const char *sim_fault_name(enum sim_fault fault) {
         [SIM_CLOCK] = "clock jumps",
         [SIM_LOST_PARTITIONS] = "partitions lost",
         [SIM_LEAVES] = "leaves",
+        [SIM_REGISTRY_SICK] = "registry sick",
         [SIM_REDIS_AWAY] = "redis away",
         [SIM_REDIS_EMPTIED] = "redis emptied",
         [SIM_REDIS_OLDER] = "redis older",
@@ -263,6 +264,18 @@ int64_t sim_dead_for_ms(struct sim *sim) {
     return sim->crash != NULL ? SIM_CRASHED_FOR_MS : 200 + sim_below(sim, 12000);
 }
 
+static void fall_sick(struct sim *sim) {
+    static const enum sim_fault faults[] = {SIM_HARBOR_NOT_SENT, SIM_HARBOR_LOST, SIM_HARBOR_5XX,
+                                            SIM_HARBOR_401, SIM_HARBOR_READ_ONLY, SIM_HARBOR_429};
+    int registry = (int)sim_below(sim, SIM_REGISTRIES);
+    struct sim_sickness *sick = &sim->sick[registry];
+    sick->fault = faults[sim_below(sim, sizeof(faults) / sizeof(faults[0]))];
+    sick->until_ms = sim->now_ms + 500 + sim_below(sim, 30000);
+    sim_trace(sim, "registry %s: %s for %lld ms", sim->registries[registry].name,
+              sim_fault_name(sick->fault), (long long)(sick->until_ms - sim->now_ms));
+    calm_later(sim, sick->until_ms);
+}
+
 static void do_worker_fault(struct sim *sim, struct sim_worker *worker, enum sim_fault fault) {
     sim_trace(sim, "w%d meets %s", worker->number, sim_fault_name(fault));
     switch ((int)fault) {
@@ -286,6 +299,9 @@ static void do_worker_fault(struct sim *sim, struct sim_worker *worker, enum sim
     }
     case SIM_LEAVES:
         drain(sim, worker);
+        break;
+    case SIM_REGISTRY_SICK:
+        fall_sick(sim);
         break;
     case SIM_REDIS_AWAY:
         sim_redis_goes(sim, 500 + sim_below(sim, 20000));

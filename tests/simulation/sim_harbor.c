@@ -295,6 +295,8 @@ static struct berth_model_verdict carry_out(struct request *request) {
     case BERTH_HARBOR_DELETE_ROBOT:
         (void)own_robot(request);
         return berth_model_delete_robot(request->model, &request->caller, call->robot_id);
+    case BERTH_HARBOR_PROBE:
+        return (struct berth_model_verdict){.status = 200, .code = ""};
     }
     BERTH_UNREACHABLE("every call is known");
 }

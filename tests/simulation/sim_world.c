@@ -368,6 +368,7 @@ static void configure(struct sim *sim) {
             .account = SIM_ACCOUNT,
             .dedicated = i == 0,
             .lanes_max = 8,
+            .calls_max = 16,
         };
     }
     static const char *const protected_spaces[] = {"library"};

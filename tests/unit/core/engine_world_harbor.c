@@ -9,6 +9,7 @@
 
 #define FIRST_PROJECT_ID 1000
 #define QUOTA_ID_OFFSET  500000
+#define PROBE_TIMEOUT_MS 2000 /* As in the client. */
 /* What every worker's settings call the master key. */
 #define KEY_ID "cafe0123"
 
@@ -31,19 +32,34 @@ void harbor_runs(struct world *world, struct world_event *event) {
     switch (event->fault) {
     case WORLD_BUSY:
         event->harbor_answer.verdict = BERTH_HARBOR_BUSY;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_RATE;
+        event->harbor_answer.http_status = 429;
         event->harbor_answer.retry_after_ms = event->delay_ms;
         event->delay_ms = 0;
         break;
     case WORLD_READ_ONLY:
         event->harbor_answer.verdict = BERTH_HARBOR_READ_ONLY;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_READ_ONLY;
+        break;
+    case WORLD_SERVER_ERROR:
+        event->harbor_answer.verdict = BERTH_HARBOR_UNKNOWN;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_SERVER;
+        event->harbor_answer.http_status = 500;
+        break;
+    case WORLD_UNAUTHORIZED:
+        event->harbor_answer.verdict = BERTH_HARBOR_UNAUTHENTICATED;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_CREDENTIALS;
+        event->harbor_answer.http_status = 401;
         break;
     case WORLD_UNKNOWN_LOST:
     case WORLD_UNKNOWN_LATE:
         event->harbor_answer.verdict = BERTH_HARBOR_UNKNOWN;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_CONNECTION;
         break;
     case WORLD_UNKNOWN_APPLIED:
         apply(world, event);
         event->harbor_answer.verdict = BERTH_HARBOR_UNKNOWN;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_CONNECTION;
         break;
     case WORLD_FINE:
     case WORLD_SLOW:
@@ -67,8 +83,11 @@ static void answer(struct world *world, struct world_event *event) {
     int64_t delay_ms = 5;
     if (event->fault == WORLD_SLOW) {
         delay_ms += event->delay_ms;
-    } else if (event->harbor_answer.verdict == BERTH_HARBOR_UNKNOWN) {
+    } else if (event->harbor_answer.trouble == BERTH_HARBOR_TROUBLE_CONNECTION) {
         int64_t timeout_ms = world->workers[event->worker].config.request_timeout_ms;
+        if (event->harbor_call.kind == BERTH_HARBOR_PROBE && timeout_ms > PROBE_TIMEOUT_MS) {
+            timeout_ms = PROBE_TIMEOUT_MS;
+        }
         delay_ms =
             event->fault == WORLD_UNKNOWN_LATE ? 5 : event->asked_ms + timeout_ms - world->now_ms;
     }
@@ -291,6 +310,9 @@ static void apply(struct world *world, struct world_event *event) {
     case BERTH_HARBOR_ENABLE_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         verdict = change_robot(world, event);
+        break;
+    case BERTH_HARBOR_PROBE:
+        verdict = BERTH_HARBOR_DONE;
         break;
     }
     event->harbor_answer.verdict = verdict;

@@ -36,6 +36,8 @@ struct world_lane {
     uint32_t slot;
     struct world_record *record;
     int64_t token;
+    uint32_t burned;
+    int64_t paused_ms;
 };
 
 /* Something on its way. What it needs of an effect is copied. */

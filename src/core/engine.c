@@ -140,6 +140,7 @@ struct berth_engine *berth_engine_free(struct berth_engine *engine) {
         if (item != NULL) {
             work_end(engine, item);
             item_drop_outcome(engine, item);
+            item_drop_before(engine, item);
             if (item->has_room) {
                 berth_pool_unreserve(engine->pool, BERTH_ENGINE_WORK_BYTES);
             }

@@ -13,6 +13,7 @@
  *   engine_share.c    what one topic may take of the slots and of the memory
  *   engine_publish.c  batches and transactions, in any order of the window
  *   engine_settle.c   telling the ledger what was committed
+ *   engine_notice.c   something an operator may want to read
  *
  * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
  * Redis, as far as we know:
@@ -50,6 +51,7 @@
 #include "berth/core/plan.h"
 #include "berth/core/settled_map.h"
 #include "engine_limit.h"
+#include "engine_timer.h"
 
 enum item_state {
     ITEM_QUEUED,
@@ -70,22 +72,6 @@ enum item_state {
 #define ENGINE_SETTLE_CALL_ID (UINT64_MAX - 1)
 /* The Harbor calls that belong to no item: a registry's probe has this id less its index. */
 #define ENGINE_PROBE_CALL_ID (UINT64_MAX - 2)
-
-enum timer_kind {
-    TIMER_ITEM,
-    TIMER_PARTITION, /* The bound of a revocation. */
-    TIMER_RENEW,
-    TIMER_PUBLISH, /* The pause after a commit or an abort. */
-    TIMER_SETTLE,  /* The pause after the ledger didn't take a base. */
-    TIMER_PROBE,   /* A registry's: time for the next probe. */
-    TIMER_REST,    /* A registry's: the end of what Retry-After asked for. */
-};
-
-struct timer {
-    struct berth_deadline deadline; /* First, so that a deadline is its timer. */
-    enum timer_kind kind;
-    void *owner;
-};
 
 struct lane;
 struct partition;

@@ -35,8 +35,8 @@ void sim_ask_harbor(struct sim *sim, struct sim_worker *worker, const struct ber
     struct sim_slot *slot = &worker->slots[effect->slot];
     SIM_CHECK(sim, slot->taken, "Harbor is asked for an item that is there");
     bool write = berth_harbor_call_is_write(call->kind);
-    int64_t not_after_ms = call->not_after_ms == INT64_MAX ? INT64_MAX
-                                                           : call->not_after_ms - worker->boot_ms;
+    int64_t not_after_ms =
+        call->not_after_ms == INT64_MAX ? INT64_MAX : call->not_after_ms - worker->boot_ms;
     SIM_CHECK(sim, strncmp(call->request_id, slot->record->command.id, BERTH_UUID_BYTES - 1) == 0,
               "a request bears its command's id");
     if (write) {
@@ -56,8 +56,7 @@ void sim_ask_harbor(struct sim *sim, struct sim_worker *worker, const struct ber
     handed->call = *call;
     handed->olders = slot->olders;
     memcpy(handed->data_set, slot->data_set, sizeof(handed->data_set));
-    handed->fault =
-        sim_faults_meet(sim, worker, slot, (int)SIM_STEP_HARBOR + (int)call->kind);
+    handed->fault = sim_faults_meet(sim, worker, slot, (int)SIM_STEP_HARBOR + (int)call->kind);
     int64_t queued_ms = sim_chance(sim, 3) ? sim_below(sim, 9000) : sim_below(sim, 2);
     sim_post(sim, handed, queued_ms);
 }
@@ -146,10 +145,10 @@ static void delay(struct sim *sim, struct sim_event *event) {
     const struct sim_worker *worker = &sim->workers[event->worker];
     int64_t told_ms = unknown_after_ms(sim, event);
     int64_t applied_ms = told_ms + sim_below(sim, SIM_DELAY_MAX_MS);
-    int64_t covered_ms = event->call.not_after_ms == INT64_MAX
-                             ? told_ms
-                             : event->call.not_after_ms - worker->boot_ms +
-                                   SIM_REQUEST_TIMEOUT_MS - 1 - sim->now_ms;
+    int64_t covered_ms =
+        event->call.not_after_ms == INT64_MAX
+            ? told_ms
+            : event->call.not_after_ms - worker->boot_ms + SIM_REQUEST_TIMEOUT_MS - 1 - sim->now_ms;
     struct sim_event *later = next_of(sim, event, SIM_EVENT_HARBOR_RUNS);
     later->told = true;
     sim_post(sim, later, applied_ms < covered_ms ? applied_ms : covered_ms);
@@ -194,8 +193,7 @@ static void refuse_deletion(struct sim *sim, struct sim_event *event) {
 void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
     bool write = berth_harbor_call_is_write(event->call.kind);
     if (event->told) {
-        sim_trace(sim, "late #%d %s", number(event),
-                  berth_harbor_call_name(event->call.kind));
+        sim_trace(sim, "late #%d %s", number(event), berth_harbor_call_name(event->call.kind));
         sim_harbor_apply(sim, event); /* Nobody is told. */
         return;
     }
@@ -203,8 +201,8 @@ void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
         sim_check_write(sim, event);
     }
     if (event->fault != SIM_NO_FAULT) {
-        sim_trace(sim, "#%d %s meets %s", number(event),
-                  berth_harbor_call_name(event->call.kind), sim_fault_name(event->fault));
+        sim_trace(sim, "#%d %s meets %s", number(event), berth_harbor_call_name(event->call.kind),
+                  sim_fault_name(event->fault));
     }
     switch ((int)event->fault) {
     case SIM_HARBOR_LOST:

@@ -71,8 +71,8 @@ void sim_check_write(struct sim *sim, const struct sim_event *event) {
     (void)snprintf(incarnation, sizeof(incarnation), "00000000-0000-4000-9000-%04d%08u",
                    event->worker, event->life);
     struct sim_redis_space known;
-    bool there = sim_redis_space(sim->redis, sim->registries[space->registry].name, space->name,
-                                 &known);
+    bool there =
+        sim_redis_space(sim->redis, sim->registries[space->registry].name, space->name, &known);
     bool held = there && strcmp(known.holder.incarnation, incarnation) == 0 &&
                 strcmp(known.holder.command_id, record->command.id) == 0;
     if (there) {
@@ -127,8 +127,7 @@ static void check_agreement(struct sim *sim, const struct sim_item *item) {
         return;
     }
     if (command->answered && command->losses == sim->redis_losses) {
-        SIM_CHECK(sim,
-                  memcmp(&command->result, &publication->result, sizeof(command->result)) == 0,
+        SIM_CHECK(sim, memcmp(&command->result, &publication->result, sizeof(command->result)) == 0,
                   "all final answers to one id with the same content agree");
     }
     if (!command->answered || command->losses != sim->redis_losses) {
@@ -231,8 +230,7 @@ void sim_check_commit(struct sim *sim, const struct sim_transaction *transaction
         check_item(sim, &transaction->items[i]);
     }
     for (size_t i = 0; i < transaction->offsets_count; i++) {
-        struct sim_partition *partition =
-            &sim->partitions[transaction->offsets[i].partition];
+        struct sim_partition *partition = &sim->partitions[transaction->offsets[i].partition];
         check_settled(sim, partition);
     }
 }
@@ -268,8 +266,9 @@ static void check_space(struct sim *sim, int index) {
     sim_harbor_state(sim, index, &there);
     if (sim_redis_space(sim->redis, registry, space->name, &redis)) {
         sim_state_of(&redis.state, &known);
-        SIM_CHECK(sim, known.knowledge == BERTH_SPACE_UNKNOWN || redis.holder.command_id[0] == '\0' ||
-                           space->dirty_ms[SIM_EXISTENCE] >= 0,
+        SIM_CHECK(sim,
+                  known.knowledge == BERTH_SPACE_UNKNOWN || redis.holder.command_id[0] == '\0' ||
+                      space->dirty_ms[SIM_EXISTENCE] >= 0,
                   "when all is quiet every lane is free");
         sim_redis_space_deinit(&redis);
     }
@@ -281,8 +280,9 @@ static void check_space(struct sim *sim, int index) {
         if (space->dirty_ms[facet] >= 0 || space->dirty_ms[SIM_EXISTENCE] >= 0) {
             continue;
         }
-        SIM_CHECK(sim, sim_facet_equal(&there, &space->reference, (enum sim_facet)facet),
-                  "Harbor ends as if each command had been applied once, in the order of its space");
+        SIM_CHECK(
+            sim, sim_facet_equal(&there, &space->reference, (enum sim_facet)facet),
+            "Harbor ends as if each command had been applied once, in the order of its space");
         SIM_CHECK(sim,
                   known.knowledge == BERTH_SPACE_UNKNOWN || is_unnoticed(sim, space) ||
                       sim_facet_equal(&there, &known, (enum sim_facet)facet),
@@ -314,10 +314,9 @@ static void check_index(struct sim *sim, int index) {
               "Redis' index of spaces has those that are there");
     for (int i = 0; i < SIM_WORKSPACES; i++) {
         (void)snprintf(key, sizeof(key), "%sworkspace:t%d", SIM_REDIS_PREFIX, i);
-        SIM_CHECK(sim,
-                  sim_redis_has_member(sim->redis, key, member) ==
-                      (present && known.robots[i] != 0),
-                  "Redis' index of workspaces has the spaces that they are bound to");
+        SIM_CHECK(
+            sim, sim_redis_has_member(sim->redis, key, member) == (present && known.robots[i] != 0),
+            "Redis' index of workspaces has the spaces that they are bound to");
     }
 }
 

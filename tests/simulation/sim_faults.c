@@ -11,7 +11,7 @@
 #include "berth/base/assert.h"
 #include "sim.h"
 
-#define ANY        (-1)
+#define ANY         (-1)
 #define PATIENCE_MS 15000
 /* What the number of an event is about: a wish, one to be arranged for, a worker to be killed. */
 #define ARRANGE    100
@@ -141,12 +141,10 @@ static size_t list_cells(struct cell cells[CELLS_MAX]) {
     for (int fault = 0; fault < SIM_FAULT_KINDS; fault++) {
         for (int type = 0; type < BERTH_COMMAND_TYPES; type++) {
             for (int step = 0; step < SIM_STEPS; step++) {
-                int count_of = sim_no_cell((enum sim_fault)fault, type, step) == NULL
-                                   ? weight(type, step)
-                                   : 0;
+                int count_of =
+                    sim_no_cell((enum sim_fault)fault, type, step) == NULL ? weight(type, step) : 0;
                 for (int i = 0; i < count_of; i++) {
-                    cells[count++] =
-                        (struct cell){(uint8_t)fault, (uint8_t)type, (uint8_t)step};
+                    cells[count++] = (struct cell){(uint8_t)fault, (uint8_t)type, (uint8_t)step};
                 }
             }
         }
@@ -170,8 +168,7 @@ void sim_faults_init(struct sim *sim) {
     for (size_t i = 0; i < SIM_FAULTS; i++) {
         struct sim_wish *wish = &sim->wishes[i];
         /* 677 is prime and no divisor of the number of cells: neighbours are far apart. */
-        const struct cell *cell =
-            &cells[(size_t)((sim->seed * SIM_FAULTS + i) * 677 % count)];
+        const struct cell *cell = &cells[(size_t)((sim->seed * SIM_FAULTS + i) * 677 % count)];
         *wish = (struct sim_wish){
             .fault = (enum sim_fault)cell->fault,
             .type = cell->type,
@@ -193,8 +190,7 @@ void sim_faults_init(struct sim *sim) {
 static bool is_rare(const struct sim_wish *wish) {
     int by_id = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_GET_PROJECT_ID;
     int enable = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_ENABLE_ROBOT;
-    bool binds =
-        wish->type == BERTH_BIND_WORKSPACE || wish->type == BERTH_SET_WORKSPACE_BINDINGS;
+    bool binds = wish->type == BERTH_BIND_WORKSPACE || wish->type == BERTH_SET_WORKSPACE_BINDINGS;
     return (binds && wish->step == by_id) || wish->step == enable;
 }
 
@@ -265,8 +261,9 @@ int64_t sim_dead_for_ms(struct sim *sim) {
 }
 
 static void fall_sick(struct sim *sim) {
-    static const enum sim_fault faults[] = {SIM_HARBOR_NOT_SENT, SIM_HARBOR_LOST, SIM_HARBOR_5XX,
-                                            SIM_HARBOR_401, SIM_HARBOR_READ_ONLY, SIM_HARBOR_429};
+    static const enum sim_fault faults[] = {SIM_HARBOR_NOT_SENT,  SIM_HARBOR_LOST,
+                                            SIM_HARBOR_5XX,       SIM_HARBOR_401,
+                                            SIM_HARBOR_READ_ONLY, SIM_HARBOR_429};
     int registry = (int)sim_below(sim, SIM_REGISTRIES);
     struct sim_sickness *sick = &sim->sick[registry];
     sick->fault = faults[sim_below(sim, sizeof(faults) / sizeof(faults[0]))];

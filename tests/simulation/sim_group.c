@@ -92,8 +92,8 @@ static void gain(struct sim *sim, struct sim_worker *worker, int index) {
     }
     partition->owner = worker->number;
     partition->epoch++;
-    worker->assignments[name] = (struct sim_assignment){
-        .in_use = true, .partition = index, .epoch = partition->epoch};
+    worker->assignments[name] =
+        (struct sim_assignment){.in_use = true, .partition = index, .epoch = partition->epoch};
     fetch(sim, worker, name, 1 + sim_below(sim, 50));
 }
 

@@ -126,8 +126,7 @@ static struct berth_model_verdict get_project(struct request *request, bool by_n
     if (verdict.status == 200) {
         struct berth_harbor_answer *answer = &request->event->answer;
         answer->project_id = project->id;
-        answer->visibility =
-            strcmp(project->is_public, "true") == 0 ? BERTH_PUBLIC : BERTH_PRIVATE;
+        answer->visibility = strcmp(project->is_public, "true") == 0 ? BERTH_PUBLIC : BERTH_PRIVATE;
         answer->repositories = project->repository_count;
         (void)snprintf(answer->owner, sizeof(answer->owner), "%s", project->owner_name);
     }
@@ -138,9 +137,8 @@ static struct berth_model_verdict get_quota(struct request *request) {
     struct berth_model_query query;
     struct berth_model_query_page page = {0};
     berth_model_query_init(&query);
-    struct berth_model_verdict verdict =
-        berth_model_list_quotas(request->model, &request->caller, request->event->call.project_id,
-                                &query, &page);
+    struct berth_model_verdict verdict = berth_model_list_quotas(
+        request->model, &request->caller, request->event->call.project_id, &query, &page);
     if (verdict.status == 200) {
         if (page.count == 1) {
             const struct berth_model_project *project = page.items[0];
@@ -195,8 +193,8 @@ static void describe_robot(const struct berth_harbor_call *call, struct robot_te
     (void)snprintf(text->description, sizeof(text->description), "berth=%s;ws=%s", SIM_DEPLOYMENT,
                    call->workspace);
     (void)snprintf(text->name, sizeof(text->name), "%s", call->robot_name);
-    text->access = (struct berth_model_access){
-        .resource = "repository", .action = "pull", .effect = ""};
+    text->access =
+        (struct berth_model_access){.resource = "repository", .action = "pull", .effect = ""};
     text->permission = (struct berth_model_permission){
         .kind = "project", .namespace = call->space, .access = &text->access, .access_count = 1};
     text->request = (struct berth_model_robot_request){
@@ -360,8 +358,7 @@ void sim_harbor_state(struct sim *sim, int space, struct sim_state *ret_state) {
         return;
     }
     ret_state->project_id = project->id;
-    ret_state->visibility =
-        strcmp(project->is_public, "true") == 0 ? BERTH_PUBLIC : BERTH_PRIVATE;
+    ret_state->visibility = strcmp(project->is_public, "true") == 0 ? BERTH_PUBLIC : BERTH_PRIVATE;
     ret_state->quota_bytes = project->storage_limit_bytes;
     struct berth_model_query_page page = {0};
     if (!sim_harbor_robots(sim, registry, project->id, 1, &page)) {

@@ -22,7 +22,8 @@ static const struct berth_model_robot *some_robot(struct sim *sim, int space) {
     const struct berth_model_project *project = sim_harbor_project(sim, space);
     struct berth_model_query_page page = {0};
     const struct berth_model_robot *found = NULL;
-    if (project == NULL || !sim_harbor_robots(sim, sim->spaces[space].registry, project->id, 1, &page)) {
+    if (project == NULL ||
+        !sim_harbor_robots(sim, sim->spaces[space].registry, project->id, 1, &page)) {
         return NULL;
     }
     size_t first = page.count > 0 ? (size_t)sim_below(sim, (int64_t)page.count) : 0;
@@ -60,8 +61,7 @@ static void disable_robot(struct sim *sim, int space, const struct berth_model_r
     };
     sim_trace(sim, "a human disables robot %s", robot->name);
     sim_reference_dirty(sim, space, SIM_BINDINGS);
-    (void)berth_model_update_robot(model, &caller, robot->id, &request,
-                                   SIM_WALL_MS + sim->now_ms);
+    (void)berth_model_update_robot(model, &caller, robot->id, &request, SIM_WALL_MS + sim->now_ms);
 }
 
 int sim_human_disables(struct sim *sim, int space) {
@@ -125,9 +125,9 @@ static void change_project(struct sim *sim, int space, const struct berth_model_
     case 0:
         sim_trace(sim, "a human turns the visibility of %s", project->name);
         sim_reference_dirty(sim, space, SIM_VISIBILITY);
-        (void)berth_model_update_project(
-            model, &caller, ref, strcmp(project->is_public, "true") == 0 ? "false" : "true",
-            SIM_WALL_MS + sim->now_ms);
+        (void)berth_model_update_project(model, &caller, ref,
+                                         strcmp(project->is_public, "true") == 0 ? "false" : "true",
+                                         SIM_WALL_MS + sim->now_ms);
         break;
     case 1:
         set_quota(sim, space, project);

@@ -144,8 +144,7 @@ void sim_transaction_opens(struct sim *sim, struct sim_event *event) {
 
 static void commit(struct sim *sim, struct sim_transaction *transaction) {
     for (size_t i = 0; i < transaction->offsets_count; i++) {
-        struct sim_partition *partition =
-            &sim->partitions[transaction->offsets[i].partition];
+        struct sim_partition *partition = &sim->partitions[transaction->offsets[i].partition];
         int64_t offset = transaction->offsets[i].offset;
         SIM_CHECK(sim, offset >= partition->committed, "a committed offset never falls");
         SIM_CHECK(sim, offset <= partition->end, "no offset beyond the log's end is committed");

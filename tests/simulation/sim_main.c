@@ -105,9 +105,8 @@ static void on_signal(int signal_number) {
 }
 
 static void run_seed(const struct arguments *arguments, struct shared *shared, uint64_t seed) {
-    struct sim_options options = {.seed = seed,
-                                  .trace = arguments->trace,
-                                  .meetings = &shared->meetings};
+    struct sim_options options = {
+        .seed = seed, .trace = arguments->trace, .meetings = &shared->meetings};
     seed_under_way = seed;
     uint64_t hash = sim_run(&options);
     if (arguments->twice) {
@@ -158,8 +157,8 @@ static void run_crashes(const struct arguments *arguments, struct shared *shared
                 shared->done++;
             }
         } while (crash.effects >= crash.effect);
-        printf("%s: a crash after each of %d effects\n",
-               berth_command_type_name(crash.type), crash.effect - 1);
+        printf("%s: a crash after each of %d effects\n", berth_command_type_name(crash.type),
+               crash.effect - 1);
     }
 }
 
@@ -205,8 +204,8 @@ static double seconds(void) {
 
 int main(int argc, char **argv) {
     struct arguments arguments = read_arguments(argc, argv);
-    struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     BERTH_ASSERT(shared != MAP_FAILED);
     double begun = seconds();
     int failures = 0;
@@ -227,14 +226,13 @@ int main(int argc, char **argv) {
                      (double)(usage[i].ru_utime.tv_usec + usage[i].ru_stime.tv_usec) / 1e6;
     }
     int holes = arguments.table ? sim_table(&shared->meetings) : 0;
-    printf("%llu seeds in %.1f s (%.1f ms of a processor each), %llu answers, %llu writes to Harbor, "
-           "%.1f virtual hours; calm after at most %.1f s (seed %llu); failures: %d\n",
-           (unsigned long long)shared->done, took,
-           shared->done > 0 ? processor * 1000 / (double)shared->done : 0,
-           (unsigned long long)shared->meetings.answers,
-           (unsigned long long)shared->meetings.writes,
-           (double)shared->meetings.virtual_ms / 3600000,
-           (double)shared->meetings.calm_ms_max / 1000,
-           (unsigned long long)shared->meetings.calm_seed, failures);
+    printf(
+        "%llu seeds in %.1f s (%.1f ms of a processor each), %llu answers, %llu writes to Harbor, "
+        "%.1f virtual hours; calm after at most %.1f s (seed %llu); failures: %d\n",
+        (unsigned long long)shared->done, took,
+        shared->done > 0 ? processor * 1000 / (double)shared->done : 0,
+        (unsigned long long)shared->meetings.answers, (unsigned long long)shared->meetings.writes,
+        (double)shared->meetings.virtual_ms / 3600000, (double)shared->meetings.calm_ms_max / 1000,
+        (unsigned long long)shared->meetings.calm_seed, failures);
     return failures > 0 || holes > 0 ? 1 : 0;
 }

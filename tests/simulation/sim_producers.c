@@ -11,8 +11,8 @@ static void make_spaces(struct sim *sim) {
     for (int i = 0; i < sim->spaces_count; i++) {
         struct sim_space *space = &sim->spaces[i];
         space->registry = sim_chance(sim, 60) ? 0 : 1;
-        space->partition = space->registry * SIM_PARTITIONS_EACH +
-                           (int)sim_below(sim, SIM_PARTITIONS_EACH);
+        space->partition =
+            space->registry * SIM_PARTITIONS_EACH + (int)sim_below(sim, SIM_PARTITIONS_EACH);
         space->touched_ms = -1;
         space->foreign_made_ms = -1;
         (void)snprintf(space->name, sizeof(space->name), i == 1 ? "%d" : "space-%d",
@@ -77,9 +77,8 @@ static void fill(struct sim *sim, struct sim_record *record) {
         break;
     case BERTH_UPDATE_SPACE:
         command->quota_given = sim_chance(sim, 60);
-        command->visibility = command->quota_given
-                                  ? (enum berth_visibility)sim_below(sim, 3)
-                                  : (enum berth_visibility)(1 + sim_below(sim, 2));
+        command->visibility = command->quota_given ? (enum berth_visibility)sim_below(sim, 3)
+                                                   : (enum berth_visibility)(1 + sim_below(sim, 2));
         break;
     case BERTH_DELETE_SPACE:
         command->unbind = sim_chance(sim, 60);
@@ -188,12 +187,10 @@ static struct sim_record *plain(struct sim *sim, int number, enum berth_command_
     for (; *workspaces != '\0'; workspaces++) {
         struct berth_workspace *workspace = &record->workspaces[command->workspaces_count++];
         (void)snprintf(workspace->id, sizeof(workspace->id), "t%c", *workspaces);
-        (void)snprintf(workspace->robot_name, sizeof(workspace->robot_name), "ws-t%c",
-                       *workspaces);
+        (void)snprintf(workspace->robot_name, sizeof(workspace->robot_name), "ws-t%c", *workspaces);
     }
     command->unbind = true;
-    command->visibility =
-        type == BERTH_UPDATE_SPACE ? BERTH_PUBLIC : BERTH_VISIBILITY_UNSET;
+    command->visibility = type == BERTH_UPDATE_SPACE ? BERTH_PUBLIC : BERTH_VISIBILITY_UNSET;
     command->quota_given = type == BERTH_UPDATE_SPACE || type == BERTH_CREATE_SPACE;
     command->quota_bytes = command->quota_given ? number : 0;
     digest(command);
@@ -205,12 +202,9 @@ static struct sim_record *plain(struct sim *sim, int number, enum berth_command_
 /* A space with two bindings, the command whose worker crashes, and one after it. */
 static void send_crashed(struct sim *sim) {
     static const char *const workspaces[BERTH_COMMAND_TYPES] = {
-        [BERTH_CREATE_SPACE] = "",
-        [BERTH_UPDATE_SPACE] = "",
-        [BERTH_DELETE_SPACE] = "",
-        [BERTH_BIND_WORKSPACE] = "34",
-        [BERTH_UNBIND_WORKSPACE] = "12",
-        [BERTH_SET_WORKSPACE_BINDINGS] = "24",
+        [BERTH_CREATE_SPACE] = "",       [BERTH_UPDATE_SPACE] = "",
+        [BERTH_DELETE_SPACE] = "",       [BERTH_BIND_WORKSPACE] = "34",
+        [BERTH_UNBIND_WORKSPACE] = "12", [BERTH_SET_WORKSPACE_BINDINGS] = "24",
     };
     enum berth_command_type type = sim->crash->type;
     int space = type == BERTH_CREATE_SPACE ? 1 : 0;

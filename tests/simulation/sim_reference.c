@@ -16,8 +16,7 @@ void sim_reference_dirty(struct sim *sim, int space, enum sim_facet facet) {
 }
 
 bool sim_facet_equal(const struct sim_state *a, const struct sim_state *b, enum sim_facet facet) {
-    bool present =
-        a->knowledge == BERTH_SPACE_PRESENT && b->knowledge == BERTH_SPACE_PRESENT;
+    bool present = a->knowledge == BERTH_SPACE_PRESENT && b->knowledge == BERTH_SPACE_PRESENT;
     switch (facet) {
     case SIM_EXISTENCE:
         return a->knowledge == b->knowledge && (!present || a->project_id == b->project_id);
@@ -85,8 +84,8 @@ static void bind_all(struct sim *sim, const struct berth_command *command,
     }
 }
 
-/* A dead letter that is replayed may find that the command made the space itself; so may a producer's
- * own resend, which isn't recognised across a loss of Redis' data (design 4.9). */
+/* A dead letter that is replayed may find that the command made the space itself; so may a
+ * producer's own resend, which isn't recognised across a loss of Redis' data (design 4.9). */
 static bool made_it_before(const struct sim *sim, const struct sim_item *item) {
     const struct sim_record *record = item->record;
     return record->command.type == BERTH_CREATE_SPACE &&
@@ -100,10 +99,11 @@ static void expect_success(struct sim *sim, const struct sim_item *item,
     const struct sim_result *result = &item->publication.result;
     const struct sim_state *after = &result->after;
     bool deletes = command->type == BERTH_DELETE_SPACE;
-    bool gone_anyway = command->type == BERTH_UNBIND_WORKSPACE &&
-                       reference->knowledge == BERTH_SPACE_ABSENT;
-    SIM_CHECK(sim, after->knowledge == (deletes || gone_anyway ? BERTH_SPACE_ABSENT
-                                                               : BERTH_SPACE_PRESENT),
+    bool gone_anyway =
+        command->type == BERTH_UNBIND_WORKSPACE && reference->knowledge == BERTH_SPACE_ABSENT;
+    SIM_CHECK(sim,
+              after->knowledge ==
+                  (deletes || gone_anyway ? BERTH_SPACE_ABSENT : BERTH_SPACE_PRESENT),
               "an answer of success says what is there afterwards");
     if (after->knowledge == BERTH_SPACE_ABSENT) {
         return;
@@ -121,7 +121,7 @@ static void expect_success(struct sim *sim, const struct sim_item *item,
     int visibility = sets && command->visibility != BERTH_VISIBILITY_UNSET
                          ? (int)command->visibility
                      : was_there && !made_it_before(sim, item) ? reference->visibility
-                                 : (int)BERTH_PRIVATE;
+                                                               : (int)BERTH_PRIVATE;
     SIM_CHECK(sim, after->visibility == visibility, "the visibility is as commanded");
     int64_t quota = sets && command->quota_given ? command->quota_bytes
                     : was_there                  ? reference->quota_bytes

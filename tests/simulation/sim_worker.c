@@ -156,8 +156,7 @@ void sim_worker_told(struct sim *sim, struct sim_event *event) {
     enum berth_event_kind kind = event->tells.kind;
     if (kind == BERTH_EVENT_PARTITION_GAINED || kind == BERTH_EVENT_PARTITION_REVOKED ||
         kind == BERTH_EVENT_PARTITION_LOST) {
-        struct sim_assignment *assignment =
-            &worker->assignments[event->tells.partition.partition];
+        struct sim_assignment *assignment = &worker->assignments[event->tells.partition.partition];
         if (!assignment->in_use || assignment->epoch != event->epoch) {
             return; /* It was given up before. */
         }

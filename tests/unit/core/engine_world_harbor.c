@@ -16,6 +16,31 @@
 static void apply(struct world *world, struct world_event *event);
 static void answer(struct world *world, struct world_event *event);
 
+/* What the registry as a whole does to a call, before any rule. */
+static bool sick(struct world *world, const struct berth_harbor_call *call,
+                 struct world_event *draft) {
+    bool probe = call->kind == BERTH_HARBOR_PROBE;
+    if (world->now_ms < world->sick[call->registry].until_ms &&
+        !(probe && world->sick[call->registry].probes_fine)) {
+        draft->fault = world->sick[call->registry].fault;
+        draft->delay_ms = world->sick[call->registry].delay_ms;
+        return true;
+    }
+    if (!probe && world->sick_space[0] != '\0' && strcmp(call->space, world->sick_space) == 0) {
+        draft->fault = WORLD_SERVER_ERROR;
+        return true;
+    }
+    return false;
+}
+
+void harbor_post(struct world *world, struct world_event *draft) {
+    const struct berth_harbor_call *call = &draft->harbor_call;
+    if (!sick(world, call, draft)) {
+        draft->fault = world_pick_fault(world, WORLD_HARBOR, (int)call->kind, &draft->delay_ms);
+    }
+    world_post(world, draft, 0);
+}
+
 /*
  * One request arrives. Whether it is carried out and what its sender hears are two things.
  */

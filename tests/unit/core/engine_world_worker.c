@@ -320,31 +320,6 @@ static void ask_ledger(struct world *world, struct world_worker *worker,
     world_post(world, &draft, 1);
 }
 
-/* What the registry as a whole does to a call, before any rule. */
-static bool sick(struct world *world, const struct berth_harbor_call *call,
-                 struct world_event *draft) {
-    bool probe = call->kind == BERTH_HARBOR_PROBE;
-    if (world->now_ms < world->sick[call->registry].until_ms &&
-        !(probe && world->sick[call->registry].probes_fine)) {
-        draft->fault = world->sick[call->registry].fault;
-        draft->delay_ms = world->sick[call->registry].delay_ms;
-        return true;
-    }
-    if (!probe && world->sick_space[0] != '\0' && strcmp(call->space, world->sick_space) == 0) {
-        draft->fault = WORLD_SERVER_ERROR;
-        return true;
-    }
-    return false;
-}
-
-static void post_harbor(struct world *world, struct world_event *draft) {
-    const struct berth_harbor_call *call = &draft->harbor_call;
-    if (!sick(world, call, draft)) {
-        draft->fault = world_pick_fault(world, WORLD_HARBOR, (int)call->kind, &draft->delay_ms);
-    }
-    world_post(world, draft, 0);
-}
-
 static void ask_probe(struct world *world, struct world_worker *worker,
                       const struct berth_effect *effect) {
     world->probes++;
@@ -355,7 +330,7 @@ static void ask_probe(struct world *world, struct world_worker *worker,
                                 .asked_ms = world->now_ms,
                                 .call_id = effect->harbor.call_id,
                                 .harbor_call = effect->harbor.call};
-    post_harbor(world, &draft);
+    harbor_post(world, &draft);
 }
 
 static void ask_harbor(struct world *world, struct world_worker *worker,
@@ -393,7 +368,7 @@ static void ask_harbor(struct world *world, struct world_worker *worker,
     if (++*under_way > world->calls_most[call->registry]) {
         world->calls_most[call->registry] = *under_way;
     }
-    post_harbor(world, &draft);
+    harbor_post(world, &draft);
 }
 
 static void publish(struct world *world, struct world_worker *worker,

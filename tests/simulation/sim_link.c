@@ -215,8 +215,8 @@ static bool show_state(void *ctx, size_t index, const char **ret_registry, const
     berth_space_state_init(&line->state);
     if (!sim->states[index].tombstone) {
         sim_state_to(&sim->states[index].state, &line->state, line->bindings);
-        line->state.version = sim->states[index].version;
     }
+    line->state.version = sim->states[index].version;
     *ret_state = &line->state;
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sim [--seed N] [--seeds N] [--trace] [--jobs N] [--keep-going] [--twice] [--table]
- *     [--crashes]
+ *     [--crashes] [--scenarios FILE]
  *
  * Runs seeds, one process a processor. A failing seed prints its last lines, the sentence that
  * doesn't hold and the command that repeats it; the exit status is then 1.
@@ -38,11 +38,12 @@ struct arguments {
     bool table;
     bool keep_going;
     bool crashes;
+    const char *scenarios;
 };
 
 static void usage(void) {
     fputs("usage: sim [--seed N] [--seeds N] [--trace] [--jobs N] [--keep-going] [--twice] "
-          "[--table] [--crashes]\n",
+          "[--table] [--crashes] [--scenarios FILE]\n",
           stderr);
     exit(2);
 }
@@ -76,6 +77,8 @@ static struct arguments read_arguments(int argc, char **argv) {
             arguments.twice = true;
         } else if (strcmp(argv[i], "--table") == 0) {
             arguments.table = true;
+        } else if (strcmp(argv[i], "--scenarios") == 0 && i + 1 < argc) {
+            arguments.scenarios = argv[++i];
         } else if (strcmp(argv[i], "--crashes") == 0) {
             arguments.crashes = true;
         } else if (strcmp(argv[i], "--keep-going") == 0) {
@@ -162,6 +165,32 @@ static void run_crashes(const struct arguments *arguments, struct shared *shared
     }
 }
 
+/* Seeds that failed once: lines "<version> <seed> <what went wrong>". One that is of another
+ * version would be another world: it has to be found anew, or taken out. */
+static void run_scenarios(const struct arguments *arguments, struct shared *shared) {
+    FILE *file = fopen(arguments->scenarios, "r");
+    BERTH_ASSERT(file != NULL);
+    signal(SIGABRT, on_signal);
+    char line[512];
+    while (fgets(line, sizeof(line), file) != NULL) {
+        unsigned long long version = 0;
+        unsigned long long seed = 0;
+        int at = 0;
+        if (line[0] == '#' || sscanf(line, "%llu %llu %n", &version, &seed, &at) != 2) {
+            continue;
+        }
+        if (version != SIM_VERSION) {
+            fprintf(stderr, "scenario of version %llu, this is version %d: %s", version,
+                    SIM_VERSION, line + at);
+            exit(1);
+        }
+        printf("seed %llu: %s", seed, line + at);
+        run_seed(arguments, shared, seed);
+        shared->done++;
+    }
+    (void)fclose(file);
+}
+
 static int run_all(const struct arguments *arguments, struct shared *shared) {
     int failures = 0;
     int running = 0;
@@ -209,7 +238,9 @@ int main(int argc, char **argv) {
     BERTH_ASSERT(shared != MAP_FAILED);
     double begun = seconds();
     int failures = 0;
-    if (arguments.crashes) {
+    if (arguments.scenarios != NULL) {
+        run_scenarios(&arguments, shared);
+    } else if (arguments.crashes) {
         run_crashes(&arguments, shared);
     } else if (arguments.seeds == 1) {
         work(&arguments, shared);

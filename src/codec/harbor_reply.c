@@ -221,11 +221,12 @@ static enum berth_harbor_verdict look_up(unsigned call, const struct berth_harbo
 }
 
 /*
- * 403 FORBIDDEN is no trouble of the registry's: an ordinary account is told it of any project that
- * is missing or somebody else's (contract 1.8), so it says something about one space only.
+ * 403 FORBIDDEN is never said to a system administrator, which berth's account must be: unless it
+ * has lost that. It may be about one space only (contract 1.8); of several, the breaker decides.
  */
 static enum berth_harbor_trouble trouble_of(const struct berth_harbor_answer *answer) {
-    if (answer->verdict == BERTH_HARBOR_UNAUTHENTICATED) {
+    if (answer->verdict == BERTH_HARBOR_UNAUTHENTICATED ||
+        answer->verdict == BERTH_HARBOR_FORBIDDEN) {
         return BERTH_HARBOR_TROUBLE_CREDENTIALS;
     }
     if (answer->verdict == BERTH_HARBOR_READ_ONLY) {

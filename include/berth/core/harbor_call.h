@@ -51,6 +51,7 @@ struct berth_harbor_call {
     /* A write is not handed to the network after this (CLOCK_BOOTTIME; design 4.7).
      * INT64_MAX for reads. */
     int64_t not_after_ms;
+    int64_t asked_ms; /* When the engine asked, for itself: how long it took. */
 };
 
 /* True for calls that change something in Harbor. */
@@ -78,7 +79,7 @@ enum berth_harbor_trouble {
     BERTH_HARBOR_TROUBLE_CONNECTION,  /* None, reset, or no whole reply in time. */
     BERTH_HARBOR_TROUBLE_SERVER,      /* 5xx, but for 503. */
     BERTH_HARBOR_TROUBLE_READ_ONLY,   /* Read-only mode. */
-    BERTH_HARBOR_TROUBLE_CREDENTIALS, /* The login was refused, or 401 in spite of one. */
+    BERTH_HARBOR_TROUBLE_CREDENTIALS, /* Login refused; 401 or 403 in spite of a new one. */
     BERTH_HARBOR_TROUBLE_RATE,        /* 429 or 503, with or without Retry-After. */
 };
 

@@ -10,7 +10,7 @@
 
 #include "engine_world.h"
 
-#define TEN_MINUTES_MS 600000
+#define TEN_MINUTES_MS INT64_C(600000)
 /* Commands are done so soon after their registry's return. */
 #define SOON_MS 5000
 
@@ -244,7 +244,7 @@ static void test_two_failing_spaces_do_not_open_it(void **state) {
 static void test_read_only_that_a_probe_denies_ends_with_the_commands_age(void **state) {
     (void)state;
     struct world *world = served();
-    make_sick(world, 0, WORLD_READ_ONLY, INT64_C(10) * TEN_MINUTES_MS);
+    make_sick(world, 0, WORLD_READ_ONLY, 10 * TEN_MINUTES_MS);
     world->sick[0].probes_fine = true;
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run(world, 2 * world->config.retry_age_ms);

@@ -11,7 +11,7 @@
 
 #include "engine_world.h"
 
-#define TEN_MINUTES_MS 600000
+#define TEN_MINUTES_MS INT64_C(600000)
 
 /* A command whose space fails every time; its registry is well. */
 static struct world *with_a_bad_space(void) {

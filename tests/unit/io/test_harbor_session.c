@@ -372,6 +372,10 @@ static void test_an_older_sessions_refusal_is_repeated_without_another_login(voi
     assert_int_equal(judge(session, it), BERTH_HARBOR_REPEAT);
     (void)berth_harbor_session_ask(session, START, false);
     log_in(session, START);
+    /* Even when the new session was just refused something, too. */
+    it.repeats = 1;
+    assert_int_equal(judge(session, it), BERTH_HARBOR_BELIEVE);
+    it.repeats = 0;
     assert_int_equal(berth_harbor_session_judge(session, START, 1, &it), BERTH_HARBOR_REPEAT);
     assert_int_equal(berth_harbor_session_ask(session, START, false), BERTH_HARBOR_ACCESS_SESSION);
     assert_int_equal(session->generation, 2);

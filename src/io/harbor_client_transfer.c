@@ -16,6 +16,9 @@
 /* A longer wait than this is nobody's business to ask for. */
 #define RETRY_AFTER_MAX_S 3600
 
+/* A probe that hangs keeps the next one from finding the registry well again. */
+#define PROBE_MAX_MS 2000L
+
 /* curl's list has no const; nobody writes here. */
 static char resource_name_line[] = "X-Is-Resource-Name: true";
 static char json_line[] = "Content-Type: application/json";
@@ -240,6 +243,12 @@ static enum berth_rc set_request(struct berth_harbor_transfer *transfer) {
     }
     int bad = (int)curl_easy_setopt(easy, CURLOPT_URL, url);
     free(url);
+    long timeout_ms = transfer->endpoint->registry.request_timeout_ms;
+    if (transfer->call != NULL && transfer->call->kind == BERTH_HARBOR_PROBE &&
+        timeout_ms > PROBE_MAX_MS) {
+        timeout_ms = PROBE_MAX_MS;
+    }
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
     if (request->body.len > 0) {
         bad |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
         bad |= (int)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body.len);

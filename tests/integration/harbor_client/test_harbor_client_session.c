@@ -234,7 +234,7 @@ static void test_a_403_is_the_answer_after_one_new_login(void **state) {
     world->world.body = FORBIDDEN;
     const struct berth_harbor_answer *answer = ask_for(world, BERTH_HARBOR_SET_QUOTA);
     assert_int_equal(answer->verdict, BERTH_HARBOR_FORBIDDEN);
-    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_NONE);
+    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_CREDENTIALS);
     assert_int_equal(world->logins, 2);
     assert_int_equal(world->calls, 1 + 2);
     (void)ask_for(world, BERTH_HARBOR_SET_QUOTA);

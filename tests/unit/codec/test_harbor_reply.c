@@ -238,12 +238,11 @@ static void test_a_probe_tells_whether_it_was_us_and_whether_writes_are_taken(vo
         BERTH_HARBOR_PROBE,
         any_reply(200, SYSTEM_INFO(",\"harbor_version\":\"v2.14.4\",\"read_only\":true")),
         BERTH_HARBOR_READ_ONLY);
-    assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, "{}"), BERTH_HARBOR_UNKNOWN);
+    assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, "[]"), BERTH_HARBOR_UNKNOWN);
     assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, "<html></html>"), BERTH_HARBOR_UNKNOWN);
 }
 
-/* What the breaker is fed with. A space that is forbidden or missing says nothing of its registry.
- */
+/* What the breaker is fed with; that a 403 is perhaps about one space only is its business. */
 static void test_an_answer_tells_what_troubles_the_registry(void **state) {
     (void)state;
     static const struct {
@@ -255,8 +254,9 @@ static void test_an_answer_tells_what_troubles_the_registry(void **state) {
         {400, ERROR("BAD_REQUEST"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
         {401, ERROR("UNAUTHORIZED"), BERTH_HARBOR_TROUBLE_CREDENTIALS,
          BERTH_HARBOR_TROUBLE_CREDENTIALS},
-        {403, ERROR("FORBIDDEN"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
-        {403, ERROR("DENIED"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_READ_ONLY},
+        {403, ERROR("FORBIDDEN"), BERTH_HARBOR_TROUBLE_CREDENTIALS,
+         BERTH_HARBOR_TROUBLE_CREDENTIALS},
+        {403, ERROR("DENIED"), BERTH_HARBOR_TROUBLE_CREDENTIALS, BERTH_HARBOR_TROUBLE_READ_ONLY},
         {404, ERROR("NOT_FOUND"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
         {409, ERROR("CONFLICT"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
         {429, "", BERTH_HARBOR_TROUBLE_RATE, BERTH_HARBOR_TROUBLE_RATE},

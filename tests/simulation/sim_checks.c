@@ -196,7 +196,7 @@ static void check_item(struct sim *sim, const struct sim_item *item) {
               "the ledger keeps the whole of an outcome until it was committed");
     SIM_CHECK(sim, !goes_through_lane(record) || is_its_turn(sim, record),
               "commands of a space are answered in their order");
-    if (refused_by_age(record) && sim->redis_losses > 0) {
+    if (refused_by_age(record)) {
         all_dirty(sim, record->space);
     }
     sim_reference_answer(sim, item);
@@ -250,8 +250,8 @@ void sim_check_worker(struct sim *sim, const struct sim_worker *worker) {
 
 /* ---- The end ---- */
 
-/* Whoever did what an older copy lacks can tell that it is one. When that worker is dead, and nobody
- * else has seen a higher sequence before others raised it again, nobody can. */
+/* Whoever did what an older copy lacks can tell that it is one. When that worker is dead, and
+ * nobody else has seen a higher sequence before others raised it again, nobody can. */
 static bool is_unnoticed(struct sim *sim, const struct sim_space *space) {
     char data_set[BERTH_UUID_BYTES] = "";
     (void)sim_redis_data_set(sim->redis, data_set);

@@ -48,7 +48,7 @@
 
 /* Beside a space that answers nothing, every other command is answered within: the start of the
  * workers, some commands in front of it, and a probe of the registry. */
-#define SIM_NEIGHBOUR_MS 12000
+#define SIM_NEIGHBOUR_MS   12000
 #define SIM_CRASHED_FOR_MS 60000
 
 #define SIM_KEY_ID     "cafe0123"

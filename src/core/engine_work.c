@@ -261,6 +261,7 @@ void work_verdict(struct berth_engine *engine, const struct registry *registry) 
 
 static void back_off(struct berth_engine *engine, struct item *item) {
     item_move(engine, item, ITEM_BACKING_OFF);
+    engine->let_go_due |= item->partition->give_up;
     int64_t read_back_ms = item->read_from_ms - engine->now_ms;
     if (breaker_blocks(&engine->registries[item->registry])) {
         /* It waits for the registry, not for itself. */

@@ -32,8 +32,6 @@ HERE = Path(__file__).resolve().parent
 TREE = ROOT / "build/mutants/tree"
 BUILD = TREE / "build/mutants"
 PRESET = "mutants"
-# A test that hangs has noticed something, too. Integration tests start services.
-PATIENCE = {"unit": 60, "simulation": 240, "integration": 120, "e2e": 240}
 KEYS = {"name", "file", "old", "new", "edits", "tests", "also"}
 
 
@@ -234,13 +232,20 @@ def sentence_of(output: str) -> str:
     return assertion[0] if assertion else "it doesn't end, or dies"
 
 
+# A test that hangs has noticed something, too: how long each took without a mutant.
+usual_seconds: dict[str, float] = {}
+
+
+def patience(tests: list[Test]) -> int:
+    return int(10 + 4 * max(usual_seconds.get(test.name, 60) for test in tests))
+
+
 def run_tests(tests: list[Test], stop: bool) -> Verdict:
     report = BUILD / "report.xml"
     report.unlink(missing_ok=True)
     names = "|".join(re.escape(test.name) for test in tests)
-    patience = max(PATIENCE.get(test.tier, 240) for test in tests)
     words = ["ctest", "--test-dir", str(BUILD), "-R", f"^({names})$", "--output-on-failure"]
-    words += ["--timeout", str(patience), "--output-junit", str(report), "--no-tests=error"]
+    words += ["--timeout", str(patience(tests)), "--output-junit", str(report), "--no-tests=error"]
     words += ["-j", str(os.cpu_count() or 1)]
     rc, _ = run(words + (["--stop-on-failure"] if stop else []))
     verdict = Verdict(passed=rc == 0)
@@ -265,7 +270,7 @@ def stages(mutant: Mutant, tests: dict[str, Test]) -> list[list[Test]]:
     also = named(tests, mutant.also, mutant.name)
     tiers = [[test for test in tests.values() if test.tier == tier] for tier in ("unit", "simulation")]
     groups, seen = [], set()
-    for group in [first, *tiers, also]:
+    for group in [*([test] for test in first), *tiers, *([test] for test in also)]:
         group = [test for test in group if test.name not in seen]
         seen.update(test.name for test in group)
         if group:
@@ -303,13 +308,15 @@ def apply(mutant: Mutant) -> dict[Path, bytes]:
 
 def check_whole(mutants: list[Mutant], tests: dict[str, Test]) -> None:
     """Without a mutant every test must pass, else a failure says nothing."""
-    wanted = {test.name: test for mutant in mutants for group in stages(mutant, tests) for test in group}
+    groups = [group for mutant in mutants for group in stages(mutant, tests)]
+    wanted = {test.name: test for group in groups for test in group}
     say(f"== without a mutant: {len(wanted)} tests")
     if trouble := build(list(wanted.values())):
         raise Wrong(f"the tree can't be built:\n{trouble}")
     verdict = run_tests(list(wanted.values()), stop=False)
     if not verdict.passed:
         raise Wrong(f"without a mutant {verdict.test} fails: {verdict.sentence}")
+    usual_seconds.update(verdict.seconds)
 
 
 def show(result: Result) -> None:

@@ -23,7 +23,7 @@ static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *r
 
 enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
     const struct berth_admin_checks checks = {
-        .live = worker_live, .ready = worker_ready, .ctx = worker};
+        .live = worker_live, .ready = worker_ready, .metrics = worker_metrics, .ctx = worker};
     enum berth_rc rc = berth_admin_http_new(worker->base, worker->config->admin_listen, &checks,
                                             &worker->admin, reterr);
     if (rc == BERTH_OK) {
@@ -259,12 +259,15 @@ static void gained(void *ctx, const struct berth_partition_info *info) {
                   "before they were read; raise it\"",
                   info->topic, info->partition, (long long)info->lost);
     }
-    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
-                                              .partition = {.partition = info->slot,
-                                                            .topic = info->topic,
-                                                            .number = info->partition,
-                                                            .start_offset = info->start_offset,
-                                                            .commit_start = !info->committed}});
+    worker_step(worker,
+                &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
+                                      .partition = {.partition = info->slot,
+                                                    .topic = info->topic,
+                                                    .number = info->partition,
+                                                    .start_offset = info->start_offset,
+                                                    .commit_start = !info->committed,
+                                                    .committed_offset = info->committed_offset,
+                                                    .metadata = info->metadata}});
 }
 
 static void revoked(void *ctx, uint32_t slot) {

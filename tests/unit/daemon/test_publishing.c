@@ -31,6 +31,7 @@ struct stage {
     size_t kinds[RECORDS_MAX];
     size_t records_count;
     int64_t offset;
+    char map[32];
 };
 
 /* ---- What the publishing calls ---- */
@@ -65,6 +66,7 @@ enum berth_rc berth_publisher_submit(struct berth_publisher *publisher,
     assert_int_equal(batch->offsets_count, 1);
     assert_string_equal(batch->offsets[0].topic, TOPIC);
     stage->offset = batch->offsets[0].offset;
+    (void)snprintf(stage->map, sizeof(stage->map), "%s", batch->offsets[0].metadata);
     return BERTH_OK;
 }
 
@@ -122,6 +124,7 @@ static int setup(void **state) {
                                           .deployment = "test",
                                           .group = "berth"};
     stage->worker.config = &stage->config;
+    stage->worker.map_len_max = 4096;
     for (size_t kind = 0; kind < BERTH_RECORD_KINDS; kind++) {
         stage->worker.record_bytes_max[kind] = 100000;
     }
@@ -172,7 +175,7 @@ static void store(void) {
 static void publish(enum berth_publish_form form) {
     const struct berth_publish_item item = {
         .slot = 0, .form = form, .command = &command, .source = &source};
-    const struct berth_publish_offset offset = {.topic = TOPIC, .offset = 8};
+    const struct berth_publish_offset offset = {.topic = TOPIC, .offset = 8, .metadata = "a map"};
     const struct berth_effect effect = {
         .kind = BERTH_EFFECT_PUBLISH,
         .publish = {.items = &item, .items_count = 1, .offsets = &offset, .offsets_count = 1}};
@@ -185,6 +188,7 @@ static void assert_published(size_t count, const size_t *kinds) {
         assert_int_equal(stage->kinds[i], kinds[i]);
     }
     assert_int_equal(stage->offset, 8);
+    assert_string_equal(stage->map, "a map");
 }
 
 static void test_an_outcome_is_published_whole_with_its_offset(void **state) {

@@ -67,7 +67,7 @@ class Result:
 class Test:
     name: str
     tier: str
-    program: str  # Below BUILD; empty: it needs all of them.
+    programs: list[str]  # Below BUILD, what it needs; empty: all of them.
 
 
 @dataclass
@@ -193,17 +193,17 @@ def list_tests() -> dict[str, Test]:
             for word in entry.get("command", [])
             if word.startswith(f"{BUILD}/")
         ]
-        tests[entry["name"]] = Test(entry["name"], tier, programs[-1] if programs else "")
+        if "sandbox" in entry.get("command", []):
+            programs.append("bin/berth-sandbox")
+        tests[entry["name"]] = Test(entry["name"], tier, programs)
     return tests
 
 
 def build(tests: list[Test]) -> str:
     """What is wrong with it; empty: it is built."""
-    targets = sorted({test.program for test in tests})
     words = ["cmake", "--build", str(BUILD), "-j", str(os.cpu_count() or 1)]
-    # The services of integration tests are programs as well.
-    if "" not in targets and all(test.tier in ("unit", "simulation") for test in tests):
-        words += ["--target", *targets]
+    if all(test.programs for test in tests):
+        words += ["--target", *sorted({program for test in tests for program in test.programs})]
     rc, text = run([*words, "--", "--quiet"])
     errors = [line for line in text.splitlines() if "error" in line.lower()]
     return "" if rc == 0 else "\n".join(errors[:5] or text.splitlines()[-5:])

@@ -93,8 +93,9 @@ static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *rete
             .password = registry->password.text,
             .ca_file = registry->ca_file,
             .limit = (size_t)registry->limit,
-            /* All that the engine may have under way: submitting never fails for want of room. */
-            .queue_max = (size_t)worker_lanes_max(registry) * BERTH_PLAN_CALLS_MAX,
+            /* All that the engine may have under way, and a probe: submitting never fails for want
+             * of room. */
+            .queue_max = (size_t)worker_lanes_max(registry) * BERTH_PLAN_CALLS_MAX + 1,
             .connect_timeout_ms = (int)registry->connect_timeout_ms,
             .request_timeout_ms = (int)registry->request_timeout_ms,
             .echo_waived = registry->waive_request_id_echo,

@@ -115,6 +115,7 @@ static enum berth_rc describe_registries(struct worker *worker, struct berth_err
             .account = registry->username,
             .dedicated = registry->dedicated,
             .lanes_max = worker_lanes_max(registry),
+            .calls_max = (uint32_t)registry->limit,
         };
     }
     return BERTH_OK;

@@ -168,7 +168,8 @@ static const struct berth_config_option TABLE[] = {
      .max = DAY_MS,
      .value = "300000",
      FIELD(retry_age_ms),
-     .help = "How long it has for them, from its first claim."},
+     .help = "How long it has for them, from its first claim; it stands still while its registry "
+             "is down."},
     {.section = BERTH_SECTION_BERTH,
      .name = "retry_backoff_ms",
      MILLISECONDS,
@@ -331,7 +332,7 @@ static const struct berth_config_option TABLE[] = {
      .max = 1000,
      .value = "16",
      REGISTRY_FIELD(limit),
-     .help = "How many requests are sent to it side by side."},
+     .help = "How many requests are sent to it side by side at most: fewer while it is slow."},
     {.section = BERTH_SECTION_REGISTRY,
      .name = "connect_timeout_ms",
      MILLISECONDS,

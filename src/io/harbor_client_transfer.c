@@ -19,6 +19,9 @@
 /* A longer wait than this is nobody's business to ask for. */
 #define RETRY_AFTER_MAX_S 3600
 
+/* A probe that hangs keeps the next one from finding the registry well again. */
+#define PROBE_MAX_MS 2000L
+
 /* Why a transfer was stopped by us. */
 enum stop {
     STOP_NONE,
@@ -175,7 +178,6 @@ static int set_lasting_options(struct berth_harbor_transfer *transfer) {
     bad |= (int)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     bad |=
         (int)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)registry->connect_timeout_ms);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)registry->request_timeout_ms);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, curl_socket_made_cb);
@@ -242,6 +244,11 @@ static enum berth_rc set_request(struct berth_harbor_transfer *transfer) {
     }
     int bad = (int)curl_easy_setopt(easy, CURLOPT_URL, url);
     free(url);
+    long timeout_ms = transfer->endpoint->registry->request_timeout_ms;
+    if (transfer->call->kind == BERTH_HARBOR_PROBE && timeout_ms > PROBE_MAX_MS) {
+        timeout_ms = PROBE_MAX_MS;
+    }
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
     if (request->body.len > 0) {
         bad |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
         bad |= (int)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body.len);
@@ -322,6 +329,8 @@ static void answer_failure(const struct berth_harbor_transfer *transfer, CURLcod
                            struct berth_harbor_answer *answer) {
     bool in_doubt = transfer->sent && !transfer->looking_up;
     answer->verdict = in_doubt ? BERTH_HARBOR_UNKNOWN : BERTH_HARBOR_NOT_SENT;
+    bool broke = transfer->stop == STOP_NONE || transfer->stop == STOP_SECOND;
+    answer->trouble = broke ? BERTH_HARBOR_TROUBLE_CONNECTION : BERTH_HARBOR_TROUBLE_NONE;
     const char *detail = failure_detail(transfer, code);
     (void)snprintf(answer->error, sizeof answer->error, "%.90s%s%.34s",
                    failure_text(transfer, code), detail[0] == 0 ? "" : ": ", detail);

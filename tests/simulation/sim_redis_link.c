@@ -364,6 +364,10 @@ void sim_request_answer(struct sim_request *request) {
     answer_first(link, request->reply);
 }
 
+bool sim_request_answered(const struct sim_request *request) {
+    return request->answered;
+}
+
 void sim_request_free(struct sim_request *request) {
     if (request == NULL) {
         return;

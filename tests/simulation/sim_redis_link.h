@@ -101,6 +101,7 @@ void sim_request_run(struct sim_request *request, struct sim_redis *redis);
 /* The reply reaches the worker: its callback runs. Nothing happens when the connection has ended
  * (or the link was freed). Must have been run (asserted). */
 void sim_request_answer(struct sim_request *request);
+bool sim_request_answered(const struct sim_request *request);
 /* Only when it was answered (asserted), be it by the end of the connection or of the link, and not
  * from within a callback. NULL is fine. */
 void sim_request_free(struct sim_request *request);

@@ -155,7 +155,10 @@ static void renew(struct fighter *fighter) {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (fighter->known[i].token != 0) {
             commands[count] = a_command((int)i, space_of(i));
-            lanes[count] = (struct berth_renewal){&commands[count], fighter->known[i].token, 0};
+            lanes[count] = (struct berth_renewal){.command = &commands[count],
+                                                  .token = fighter->known[i].token,
+                                                  .burned = (uint32_t)i,
+                                                  .paused_ms = 1000 * (int64_t)i};
             count++;
         }
     }

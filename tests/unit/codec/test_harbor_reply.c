@@ -34,6 +34,8 @@ static struct berth_harbor_reply success_of(enum berth_harbor_call_kind kind) {
     case BERTH_HARBOR_ENABLE_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         return any_reply(200, "");
+    case BERTH_HARBOR_PROBE:
+        return any_reply(200, "{\"harbor_version\":\"v2.11.0\",\"read_only\":false}");
     }
     fail_msg("a kind of call without a reply");
     return any_reply(0, "");
@@ -140,7 +142,7 @@ static void test_404_means_absent_only_where_an_object_is_named(void **state) {
     (void)state;
     for (int kind = 0; kind < BERTH_HARBOR_CALL_KINDS; kind++) {
         bool names_none = kind == BERTH_HARBOR_CREATE_PROJECT || kind == BERTH_HARBOR_GET_QUOTA ||
-                          kind == BERTH_HARBOR_LIST_ROBOTS;
+                          kind == BERTH_HARBOR_LIST_ROBOTS || kind == BERTH_HARBOR_PROBE;
         assert_verdict(kind, any_reply(404, ERROR("NOT_FOUND")),
                        names_none ? BERTH_HARBOR_UNKNOWN : BERTH_HARBOR_ABSENT);
     }
@@ -223,6 +225,17 @@ static void test_a_body_beyond_the_bound_is_not_parsed(void **state) {
     free(body);
 }
 
+/* Anybody may read /systeminfo; the version is for whoever is logged in. */
+static void test_a_probe_is_fine_only_if_we_are_known_and_may_write(void **state) {
+    (void)state;
+    assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, "{\"read_only\":false}"),
+                   BERTH_HARBOR_UNAUTHENTICATED);
+    assert_verdict(BERTH_HARBOR_PROBE,
+                   any_reply(200, "{\"harbor_version\":\"v2.11.0\",\"read_only\":true}"),
+                   BERTH_HARBOR_READ_ONLY);
+    assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, "[]"), BERTH_HARBOR_UNKNOWN);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_call_is_done_by_the_reply_that_the_contract_names),
@@ -233,6 +246,7 @@ int main(void) {
         cmocka_unit_test(test_409_is_a_conflict_only_for_what_creates),
         cmocka_unit_test(test_404_means_absent_only_where_an_object_is_named),
         cmocka_unit_test(test_404_of_a_path_is_never_absent),
+        cmocka_unit_test(test_a_probe_is_fine_only_if_we_are_known_and_may_write),
         cmocka_unit_test(test_412_is_not_empty_for_the_deletion_of_a_project),
         cmocka_unit_test(test_a_page_with_status_200_is_no_success),
         cmocka_unit_test(test_the_error_names_harbors_code_and_words),

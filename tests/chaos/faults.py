@@ -29,10 +29,12 @@ from services import Redis
 from stage import Stage, Worker
 
 TICK_S = 0.02
+READY_S = 90
 PROGRESS_EVERY_S = 5
 # What an answer of Harbor takes when nothing is wrong.
 LATENCY_MS = 15
 # What a sanitizer or an assertion says.
+FENCED = "fenced by other consumer with same group.instance.id"
 ALARMS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|assertion|WARNING: \w+Sanitizer")
 
 
@@ -70,6 +72,13 @@ class Ended:
     status: Optional[int]
     last_line: str
 
+    @property
+    def explained(self) -> bool:
+        """A broker that is killed while a group rebalances forgets which process is a static member
+        now, and turns that one away for the one before it. To berthd that looks like a second
+        worker of its name: it ends, and its supervisor starts it again."""
+        return self.status == 1 and FENCED in self.last_line
+
 
 class Crew:
     """All parts of the stage by name. Whoever ends by itself is started again at once."""
@@ -95,8 +104,11 @@ class Crew:
         for name in (KAFKA, REDIS, *WORKERS):
             if not self.services[name].running:
                 self.services[name].launch()
-        for name in (KAFKA, REDIS, *WORKERS):
-            self.services[name].wait_ready()
+        wait_until("everybody is ready", self.all_ready, READY_S, pause_s=0.1)
+
+    def all_ready(self) -> bool:
+        self.look_after()
+        return all(self.services[name].ready() for name in sorted(self.wanted))
 
     def perform(self, event: Event) -> bool:
         """False: not yet, since the one who is to start hasn't ended."""

@@ -102,6 +102,7 @@ class Run:
         self.breaches += [
             Breach("crash", f"{one.who} ended by itself with status {one.status}: {one.last_line}")
             for one in self.crew.ended
+            if not one.explained
         ]
 
     def tell(self, _seconds: float) -> None:
@@ -158,6 +159,8 @@ def summary(run: Run, stalls: dict[str, list[float]]) -> None:
     say(f"  freezes             {done['freeze'] + done['hold']}")
     say(f"  orderly stops       {done['stop']}; starts {done['start']}")
     say(f"  faults of Harbor    {done['faults']}")
+    fenced = sum(one.explained for one in run.crew.ended)
+    say(f"  fenced by Kafka     {fenced}")
     say(f"  commands            {len(ids)}")
     say(f"  records             {len(evidence.records)}")
     say(f"  answered            {len(evidence.results)}")

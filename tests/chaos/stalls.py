@@ -53,7 +53,7 @@ def one_stall(crew: Crew, traffic: Traffic, worker: str) -> float:
     at_s = crew.kills[-1][0]
     time.sleep(RESTART_S)
     crew.perform(Event(0, START, worker))
-    waiting = {source for source, when in list(traffic.delivered.items()) if when <= at_s}
+    waiting = {source for source, when in list(traffic.delivered.items()) if when <= at_s + 1}
 
     def all_went_on() -> bool:
         return waiting <= traffic.seen.keys() | traffic.silent

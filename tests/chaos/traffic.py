@@ -3,7 +3,6 @@
 
 import threading
 import time
-from collections import defaultdict
 from typing import Optional
 
 from confluent_kafka import Message, Producer
@@ -141,14 +140,13 @@ class Traffic:
 
     def stall_after(self, at_s: float) -> float:
         """The longest time from at_s to the next answer, of all partitions of which a command was
-        waiting then. 0: none was."""
-        waiting: dict[tuple[str, int], float] = defaultdict(lambda: float("inf"))
+        waiting then or came within the next second. 0: none did."""
         partitions = set()
+        waited_s: dict[tuple[str, int], float] = {}
         for source, seen_s in list(self.seen.items()):
-            place = source[:2]
-            if seen_s <= at_s:
-                continue
-            waiting[place] = min(waiting[place], seen_s - at_s)
-            if self.delivered.get(source, float("inf")) <= at_s:
-                partitions.add(place)
-        return max((waiting[place] for place in partitions), default=0)
+            if seen_s > at_s:
+                place = source[:2]
+                waited_s[place] = min(waited_s.get(place, seen_s - at_s), seen_s - at_s)
+                if self.delivered.get(source, seen_s) <= at_s + 1:
+                    partitions.add(place)
+        return max((waited_s[place] for place in partitions), default=0)

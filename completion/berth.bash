@@ -15,6 +15,7 @@ declare -gA _berth_options=(
         -w,--workspace= --public -n,--limit= -j,--json'
     [berth-topics]='-c,--config= -?,--help --usage -V,--version -C,--create -p,--partitions=
         -R,--replication-factor= -j,--json'
+    [berth-check]='-c,--config= -?,--help --usage -V,--version -t,--transaction -j,--json'
     [berth-pull-secret]='-c,--config= -?,--help --usage -V,--version -w,--workspace=
         -r,--registry= -s,--space= -o,--output= -j,--json --name= --namespace= --key-file='
     [berth-workspace-key]='-c,--config= -?,--help --usage -V,--version -w,--workspace= -j,--json'
@@ -25,7 +26,7 @@ declare -gA _berth_options=(
 
 # What a command's words may be, besides options.
 declare -gA _berth_words=(
-    [berth]='send tail bindings topics pull-secret workspace-key'
+    [berth]='send tail bindings topics check pull-secret workspace-key'
     [berth-send]='create-space update-space delete-space bind-workspace unbind-workspace
         set-workspace-bindings'
     [berth-tail]='results audit spaces dlq'

@@ -21,6 +21,7 @@ static const struct {
     {"tail", cli_tail},
     {"bindings", cli_bindings},
     {"topics", cli_topics},
+    {"check", cli_check},
     {"pull-secret", cli_pull_secret},
     {"workspace-key", cli_workspace_key},
 };
@@ -45,6 +46,7 @@ static const struct argp argp = {
            "  tail           shows results, audit records, spaces or dead letters\n"
            "  bindings       lists spaces, who is bound, and what a workspace may pull\n"
            "  topics         lists the topics of the configuration, or makes them\n"
+           "  check          checks Kafka, Redis and the registries, with remedies\n"
            "  pull-secret    prints the credentials with which a workspace pulls\n"
            "  workspace-key  prints the key of one workspace, to derive them with\n\n"
            "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time.",
@@ -69,7 +71,7 @@ int main(int argc, char **argv) {
                                         arguments.common);
         }
     }
-    cli_complain("there is no command %s: send, tail, bindings, topics, pull-secret or "
+    cli_complain("there is no command %s: send, tail, bindings, topics, check, pull-secret or "
                  "workspace-key (see berth --help)",
                  argv[arguments.rest]);
     return CLI_USAGE;

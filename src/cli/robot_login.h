@@ -10,6 +10,7 @@
 #include "berth/codec/harbor.h"
 #include "berth/core/limits.h"
 #include "cli.h"
+#include "harbor_get.h"
 
 /* What lets a workspace pull from one space. */
 struct cli_binding {
@@ -19,16 +20,6 @@ struct cli_binding {
     int64_t robot_id;
     char key_id[BERTH_KEY_ID_BYTES]; /* Empty: it isn't known with which key the secret was set. */
 };
-
-/* The connection to one registry, under its configured account. */
-struct cli_harbor;
-
-/* Connects to nothing yet; the registry is borrowed. CLI_FAILED, told on standard error. */
-enum cli_exit cli_harbor_open(const struct berth_config_registry *registry,
-                              struct cli_harbor **ret_harbor);
-
-/* NULL is fine; returns NULL. */
-struct cli_harbor *cli_harbor_close(struct cli_harbor *harbor);
 
 /*
  * The login name of the robot that binds the workspace to a space of this registry. What is wrong

@@ -11,8 +11,8 @@
 #include "berth/base/assert.h"
 #include "berth/core/limits.h"
 #include "berth/io/clock.h"
-#include "berth/io/kafka_topics.h"
 #include "cli.h"
+#include "topic_listing.h"
 
 /* A topic that was made is known to every broker after a moment. */
 #define SETTLE_TIMEOUT_MS 5000
@@ -20,9 +20,6 @@
 
 #define PARTITIONS_MAX  10000
 #define REPLICATION_MAX 100
-
-#define TOPICS_MAX (BERTH_CONFIG_REGISTRIES_MAX + 4)
-_Static_assert(TOPICS_MAX <= BERTH_TOPICS_MAX, "all topics of a configuration are asked for");
 
 struct arguments {
     struct cli_common common;
@@ -32,30 +29,19 @@ struct arguments {
     int32_t replication_factor;
 };
 
-/* The topics of a configuration, each once, with the state it was last seen in. */
-struct listing {
-    size_t count;
-    const char *names[TOPICS_MAX];
-    const char *policies[TOPICS_MAX]; /* The cleanup policy that each must have. */
-    struct berth_topic_status statuses[TOPICS_MAX];
-};
-
 static error_t parse(int key, char *argument, struct argp_state *state);
 static int32_t parse_number(struct argp_state *state, const char *option, const char *text,
                             long max);
 static enum cli_exit run(const struct cli *cli, const struct arguments *arguments);
-static void list_topics(const struct berth_config *config, struct listing *listing);
-static void add_topic(struct listing *listing, const char *name, const char *policy);
-static enum cli_exit describe(const struct cli *cli, struct listing *listing);
+static enum cli_exit describe(const struct cli *cli, struct cli_topic_listing *listing);
 static enum cli_exit create_missing(const struct cli *cli, const struct arguments *arguments,
-                                    struct listing *listing);
-static enum cli_exit settle(const struct cli *cli, struct listing *listing);
-static enum cli_exit print(const struct listing *listing);
-static enum cli_exit print_json(const struct listing *listing);
-static json_t *topic_json(const struct listing *listing, size_t index);
-static enum cli_exit verdict(const struct listing *listing);
-static bool all_exist(const struct listing *listing);
-static bool policy_fits(const struct listing *listing, size_t index);
+                                    struct cli_topic_listing *listing);
+static enum cli_exit settle(const struct cli *cli, struct cli_topic_listing *listing);
+static enum cli_exit print(const struct cli_topic_listing *listing);
+static enum cli_exit print_json(const struct cli_topic_listing *listing);
+static json_t *topic_json(const struct cli_topic_listing *listing, size_t index);
+static enum cli_exit verdict(const struct cli_topic_listing *listing);
+static bool all_exist(const struct cli_topic_listing *listing);
 
 static const struct argp_option options[] = {
     {.name = "create", .key = 'C', .doc = "Makes those that are missing"},
@@ -143,11 +129,11 @@ static int32_t parse_number(struct argp_state *state, const char *option, const 
 }
 
 static enum cli_exit run(const struct cli *cli, const struct arguments *arguments) {
-    struct listing *listing = calloc(1, sizeof(*listing));
+    struct cli_topic_listing *listing = calloc(1, sizeof(*listing));
     if (listing == NULL) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);
     }
-    list_topics(cli->config, listing);
+    cli_topic_listing_make(cli->config, listing);
     enum cli_exit status = describe(cli, listing);
     if (status == CLI_SUCCEEDED && arguments->create && !all_exist(listing)) {
         status = create_missing(cli, arguments, listing);
@@ -162,30 +148,7 @@ static enum cli_exit run(const struct cli *cli, const struct arguments *argument
     return status;
 }
 
-static void list_topics(const struct berth_config *config, struct listing *listing) {
-    for (size_t i = 0; i < config->registries_count; i++) {
-        add_topic(listing, config->registries[i].command_topic, "delete");
-    }
-    add_topic(listing, config->topics.results, "delete");
-    add_topic(listing, config->topics.audit, "delete");
-    add_topic(listing, config->topics.spaces, "compact");
-    add_topic(listing, config->topics.dlq, "delete");
-}
-
-/* Registries may share a topic: it is listed once. */
-static void add_topic(struct listing *listing, const char *name, const char *policy) {
-    for (size_t i = 0; i < listing->count; i++) {
-        if (strcmp(listing->names[i], name) == 0) {
-            return;
-        }
-    }
-    BERTH_ASSERT(listing->count < TOPICS_MAX);
-    listing->names[listing->count] = name;
-    listing->policies[listing->count] = policy;
-    listing->count++;
-}
-
-static enum cli_exit describe(const struct cli *cli, struct listing *listing) {
+static enum cli_exit describe(const struct cli *cli, struct cli_topic_listing *listing) {
     struct berth_error error = {0};
     enum berth_rc rc = berth_topics_describe(&cli->kafka, listing->names, listing->count,
                                              CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error);
@@ -193,8 +156,8 @@ static enum cli_exit describe(const struct cli *cli, struct listing *listing) {
 }
 
 static enum cli_exit create_missing(const struct cli *cli, const struct arguments *arguments,
-                                    struct listing *listing) {
-    struct berth_topic_spec specs[TOPICS_MAX];
+                                    struct cli_topic_listing *listing) {
+    struct berth_topic_spec specs[CLI_TOPICS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < listing->count; i++) {
         if (!listing->statuses[i].exists) {
@@ -225,7 +188,7 @@ static enum cli_exit create_missing(const struct cli *cli, const struct argument
 }
 
 /* Asks until all that was made is seen, so that what starts next finds it. */
-static enum cli_exit settle(const struct cli *cli, struct listing *listing) {
+static enum cli_exit settle(const struct cli *cli, struct cli_topic_listing *listing) {
     int64_t deadline_ms = berth_clock_monotonic_ms() + SETTLE_TIMEOUT_MS;
     for (;;) {
         enum cli_exit status = describe(cli, listing);
@@ -238,7 +201,7 @@ static enum cli_exit settle(const struct cli *cli, struct listing *listing) {
     }
 }
 
-static enum cli_exit print(const struct listing *listing) {
+static enum cli_exit print(const struct cli_topic_listing *listing) {
     int width = (int)strlen("TOPIC");
     for (size_t i = 0; i < listing->count; i++) {
         int len = (int)strlen(listing->names[i]);
@@ -255,7 +218,7 @@ static enum cli_exit print(const struct listing *listing) {
         (void)printf("%-*s  %10d  %8d  %-7s  ", width, listing->names[i], topic->partitions,
                      topic->replication_factor,
                      topic->cleanup_policy[0] != '\0' ? topic->cleanup_policy : "?");
-        if (policy_fits(listing, i)) {
+        if (cli_topic_policy_fits(listing, i)) {
             (void)printf("ok\n");
         } else {
             (void)printf("wrong cleanup policy: it must be %s\n", listing->policies[i]);
@@ -264,7 +227,7 @@ static enum cli_exit print(const struct listing *listing) {
     return cli_flush() == BERTH_FAULT_SYSTEM ? CLI_FAILED : verdict(listing);
 }
 
-static enum cli_exit print_json(const struct listing *listing) {
+static enum cli_exit print_json(const struct cli_topic_listing *listing) {
     for (size_t i = 0; i < listing->count; i++) {
         json_t *object = topic_json(listing, i);
         if (object == NULL) {
@@ -278,12 +241,12 @@ static enum cli_exit print_json(const struct listing *listing) {
 }
 
 /* What isn't known is null. */
-static json_t *topic_json(const struct listing *listing, size_t index) {
+static json_t *topic_json(const struct cli_topic_listing *listing, size_t index) {
     const struct berth_topic_status *topic = &listing->statuses[index];
     const char *policy = topic->exists ? topic->cleanup_policy : "";
-    const char *state = !topic->exists                ? "missing"
-                        : policy_fits(listing, index) ? "ok"
-                                                      : "wrong_cleanup_policy";
+    const char *state = !topic->exists                          ? "missing"
+                        : cli_topic_policy_fits(listing, index) ? "ok"
+                                                                : "wrong_cleanup_policy";
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:s?, s:s}", "topic", listing->names[index], "state", state,
         "partitions", topic->exists ? json_integer(topic->partitions) : json_null(),
@@ -292,27 +255,20 @@ static json_t *topic_json(const struct listing *listing, size_t index) {
         listing->policies[index]);
 }
 
-static enum cli_exit verdict(const struct listing *listing) {
+static enum cli_exit verdict(const struct cli_topic_listing *listing) {
     for (size_t i = 0; i < listing->count; i++) {
-        if (!listing->statuses[i].exists || !policy_fits(listing, i)) {
+        if (!listing->statuses[i].exists || !cli_topic_policy_fits(listing, i)) {
             return CLI_FAILED;
         }
     }
     return CLI_SUCCEEDED;
 }
 
-static bool all_exist(const struct listing *listing) {
+static bool all_exist(const struct cli_topic_listing *listing) {
     for (size_t i = 0; i < listing->count; i++) {
         if (!listing->statuses[i].exists) {
             return false;
         }
     }
     return true;
-}
-
-/* Unreadable is no reason to refuse: whoever may use a topic needn't be allowed to see how it is.
- */
-static bool policy_fits(const struct listing *listing, size_t index) {
-    const char *policy = listing->statuses[index].cleanup_policy;
-    return policy[0] == '\0' || strcmp(policy, listing->policies[index]) == 0;
 }

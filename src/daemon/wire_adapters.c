@@ -23,7 +23,7 @@ static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *r
 
 enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
     const struct berth_admin_checks checks = {
-        .live = worker_live, .ready = worker_ready, .ctx = worker};
+        .live = worker_live, .ready = worker_ready, .metrics = worker_metrics, .ctx = worker};
     enum berth_rc rc = berth_admin_http_new(worker->base, worker->config->admin_listen, &checks,
                                             &worker->admin, reterr);
     if (rc == BERTH_OK) {

@@ -162,6 +162,11 @@ bool worker_rebuild_says(const struct worker *worker, char *ret_text, size_t byt
  * Redis is there. Later a Redis that goes away holds up claims only. */
 void worker_consume_when_ready(struct worker *worker);
 
+/* ---- metrics.c ---- */
+
+/* What /metrics says. */
+void worker_metrics(void *ctx, struct berth_buffer *text);
+
 /* ---- readiness.c ---- */
 
 /* What keeps the worker from living or from being ready, a line each; nothing when it is well. */

@@ -101,7 +101,8 @@ static void client_changed(void *ctx, bool ready, const char *why) {
     ledger_data_set_connected(ledger, ready, why);
 }
 
-static void client_warned(void *ctx, const char *text) {
+static void client_warned(void *ctx, enum berth_redis_flaw flaw, const char *text) {
+    (void)flaw;
     struct berth_ledger *ledger = ctx;
     ledger->on_warning(ledger->ctx, text);
 }

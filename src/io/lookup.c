@@ -260,8 +260,9 @@ static void redis_changed(void *ctx, bool ready, const char *why) {
 }
 
 /* What an operator should mend is said where commands are worked on: lookups lose nothing. */
-static void redis_warned(void *ctx, const char *text) {
+static void redis_warned(void *ctx, enum berth_redis_flaw flaw, const char *text) {
     (void)ctx;
+    (void)flaw;
     (void)text;
 }
 

@@ -46,13 +46,6 @@ enum redis_phase {
 #define REDIS_SHA_LEN   40
 #define REDIS_WHY_BYTES 256
 
-/* What is not as it should be; each is said once, until it has been well again. */
-enum redis_flaw {
-    REDIS_FLAW_EVICTION,
-    REDIS_FLAW_PERSISTENCE,
-};
-#define REDIS_FLAWS 2
-
 struct berth_redis_client {
     struct berth_redis_client_config config; /* Its strings are the copies below. */
     char *host;
@@ -77,7 +70,7 @@ struct berth_redis_client {
 
     size_t greetings; /* Answers that GREETING still waits for. */
     bool appends;     /* The append-only file is on. */
-    bool flaws_said[REDIS_FLAWS];
+    bool flaws_said[BERTH_REDIS_FLAWS];
 
     bool said;       /* on_state was called at least once ... */
     bool said_ready; /* ... and this is what it said. */

@@ -73,10 +73,10 @@ static void info_value(const char *info, const char *name, char *ret_value, size
 }
 
 /* Says a flaw once, until it has been well again. */
-static void note_flaw(struct berth_redis_client *client, enum redis_flaw flaw, bool present,
+static void note_flaw(struct berth_redis_client *client, enum berth_redis_flaw flaw, bool present,
                       const char *text) {
     if (present && !client->flaws_said[flaw]) {
-        client->config.on_warning(client->config.ctx, text);
+        client->config.on_warning(client->config.ctx, flaw, text);
     }
     client->flaws_said[flaw] = present;
 }
@@ -90,7 +90,7 @@ static void judge_eviction(struct berth_redis_client *client, const char *info) 
              "Redis may throw the ledger away when its memory is full: maxmemory-policy is %s; set "
              "it to noeviction",
              policy);
-    note_flaw(client, REDIS_FLAW_EVICTION, evicts, text);
+    note_flaw(client, BERTH_REDIS_FLAW_EVICTION, evicts, text);
 }
 
 static void info_answered(void *ctx, const struct redisReply *reply) {
@@ -133,7 +133,7 @@ static void save_answered(void *ctx, const struct redisReply *reply) {
                               "set appendonly to yes"
                             : "Redis doesn't say whether it keeps its data (CONFIG GET save is "
                               "refused, appendonly is off)";
-    note_flaw(client, REDIS_FLAW_PERSISTENCE, !client->appends && !saves, text);
+    note_flaw(client, BERTH_REDIS_FLAW_PERSISTENCE, !client->appends && !saves, text);
     greeting_answered(client);
 }
 

@@ -3,14 +3,17 @@
 
 import base64
 import hashlib
+import re
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from run import run_tests
 from stage import DONE, NO_ANSWER, USAGE, Worker, wait_until
 from workload import StageCase
 
+ROOT = Path(__file__).resolve().parents[2]
 ANSWER_S = 30
 # Longer than any single step takes, shorter than the drain's time.
 SOON_S = 10
@@ -69,6 +72,29 @@ class Operation(StageCase):
         worker.wait_ready()
         result = self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
         self.assertEqual(result["code"], "space.created")
+
+    def test_metrics_are_those_of_the_page_and_count_what_was_done(self) -> None:
+        worker = self.stage.add_worker()
+        self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
+        url = f"http://127.0.0.1:{worker.admin_port}/metrics"
+
+        def metrics() -> dict[str, float]:
+            with urllib.request.urlopen(url, timeout=5) as reply:
+                lines = reply.read().decode().splitlines()
+            samples = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+            return {name: float(value) for name, value in samples}
+
+        page = (ROOT / "docs" / "operations.md").read_text()
+        self.assertEqual(
+            {name.partition("{")[0] for name in metrics()},
+            set(re.findall(r"^\| `(berth_\w+)` \|", page, re.MULTILINE)),
+        )
+        wait_until(
+            "the settled record", lambda: metrics()["berth_records_settled_total"] == 1, SOON_S
+        )
+        self.assertEqual(metrics()["berth_redis_up"], 1)
+        self.assertEqual(metrics()["berth_partitions"], 2, "one of each command topic")
+        self.assertEqual(metrics()["berth_records_lost_total"], 0)
 
     def test_a_second_process_of_the_same_instance_does_not_start(self) -> None:
         worker = self.stage.add_worker()

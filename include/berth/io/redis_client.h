@@ -33,6 +33,13 @@ struct berth_redis_script {
     const char *source;
 };
 
+/* What an operator should mend in a Redis; each is said once, until it has been well again. */
+enum berth_redis_flaw {
+    BERTH_REDIS_FLAW_EVICTION,    /* It may throw keys away when its memory is full. */
+    BERTH_REDIS_FLAW_PERSISTENCE, /* A restart loses its data, or may: it doesn't say. */
+};
+#define BERTH_REDIS_FLAWS 2
+
 struct berth_redis_client_config {
     struct event_base *base;
     const char *host; /* A name, or a numeric address. Strings are copied. */
@@ -55,8 +62,8 @@ struct berth_redis_client_config {
      * reason changes while it stays away. Every command under way has been answered before "not".
      */
     void (*on_state)(void *ctx, bool ready, const char *why);
-    /* Something about this Redis that an operator should mend. One line, once. */
-    void (*on_warning)(void *ctx, const char *text);
+    /* It has a flaw: one line. Before on_state says that it is ready. */
+    void (*on_warning)(void *ctx, enum berth_redis_flaw flaw, const char *text);
     void *ctx;
 };
 

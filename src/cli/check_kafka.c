@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* berth check: topics, and what berthd's account may do with them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "berth/io/kafka_check.h"
+#include "berth/io/kafka_reader.h"
+#include "check_report.h"
+#include "topic_listing.h"
+
+#define SUBJECT "kafka"
+/* How long a first fetch is waited for: what a reader may not read, it is told at once. */
+#define READ_TIMEOUT_MS 1000
+#define PROGRESS_TRIES  10
+/* As berthd wants it (daemon/topics.c): less leaves no room for its records. */
+#define MESSAGE_BYTES_MIN ((int64_t)128 * 1024)
+
+/* What one check after the other needs. */
+struct kafka {
+    const struct check_options *options;
+    struct check_report *report;
+    struct berth_kafka_properties properties;
+    struct cli_topic_listing listing;
+};
+
+static void check_topic(struct kafka *kafka, size_t index);
+static void check_spread(struct kafka *kafka);
+static void check_progress(struct kafka *kafka, size_t index);
+static void check_reading(struct kafka *kafka);
+static void check_publishing(struct kafka *kafka);
+
+void check_kafka(const struct check_options *options) {
+    const struct berth_config *config = options->config;
+    struct kafka kafka = {
+        .options = options,
+        .report = options->report,
+        .properties = {.items = config->kafka.properties, .count = config->kafka.properties_count},
+    };
+    struct cli_topic_listing *listing = &kafka.listing;
+    cli_topic_listing_make(config, listing);
+    struct berth_error error = {0};
+    if (berth_topics_describe(&kafka.properties, listing->names, listing->count,
+                              CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error) != BERTH_OK) {
+        check_say(kafka.report, CHECK_PROBLEM, SUBJECT, "reachable",
+                  "look at [kafka]: bootstrap.servers, security.protocol and the credentials",
+                  "the brokers can't be asked: %s", error.text);
+        return;
+    }
+    check_say(kafka.report, CHECK_OK, SUBJECT, "reachable", NULL, "the brokers answer");
+    for (size_t i = 0; i < listing->count; i++) {
+        check_topic(&kafka, i);
+    }
+    check_spread(&kafka);
+    for (size_t i = 0; i < listing->commands_count; i++) {
+        if (listing->statuses[i].exists) {
+            check_progress(&kafka, i);
+        }
+    }
+    check_reading(&kafka);
+    check_publishing(&kafka);
+}
+
+static void check_topic(struct kafka *kafka, size_t index) {
+    const char *name = kafka->listing.names[index];
+    const struct berth_topic_status *topic = &kafka->listing.statuses[index];
+    if (!topic->exists) {
+        check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "topic", "berth topics --create",
+                  "topic %s is missing, or may not be described", name);
+        return;
+    }
+    if (!cli_topic_policy_fits(&kafka->listing, index)) {
+        char remedy[128];
+        (void)snprintf(remedy, sizeof(remedy), "set cleanup.policy=%s",
+                       kafka->listing.policies[index]);
+        check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "topic", remedy,
+                  "topic %s has cleanup.policy=%s", name, topic->cleanup_policy);
+        return;
+    }
+    if (index >= kafka->listing.commands_count && topic->message_bytes_max >= 0 &&
+        topic->message_bytes_max < MESSAGE_BYTES_MIN) {
+        check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "topic",
+                  "raise its max.message.bytes to 131072 at least",
+                  "topic %s takes messages of %" PRId64 " bytes only", name,
+                  topic->message_bytes_max);
+        return;
+    }
+    bool single = topic->replication_factor == 1;
+    check_say(kafka->report, single ? CHECK_WARNING : CHECK_OK, SUBJECT, "topic",
+              single ? "3 replicas and min.insync.replicas=2, where losing a broker must lose "
+                       "nothing"
+                     : NULL,
+              "topic %s: %d partition%s, %d replica%s, cleanup.policy=%s", name, topic->partitions,
+              topic->partitions == 1 ? "" : "s", topic->replication_factor, single ? "" : "s",
+              topic->cleanup_policy[0] != '\0' ? topic->cleanup_policy : "not readable");
+}
+
+/* A down registry stops the partitions that it shares with others. */
+static void check_spread(struct kafka *kafka) {
+    const struct berth_config *config = kafka->options->config;
+    if (kafka->listing.commands_count < config->registries_count) {
+        check_say(kafka->report, CHECK_WARNING, SUBJECT, "shared_topic",
+                  "a command_topic for each registry",
+                  "%zu registries share %zu command topics: a long outage of one stops the others "
+                  "of its topic",
+                  config->registries_count, kafka->listing.commands_count);
+    }
+}
+
+/* While a transaction is under way its partitions can't be asked: a moment later they can. */
+static enum berth_rc read_progress(const struct kafka *kafka, size_t index,
+                                   struct berth_group_progress *ret_progress,
+                                   struct berth_error *reterr) {
+    const struct timespec pause = {.tv_nsec = 200 * 1000000L};
+    for (int tries = 1;; tries++) {
+        enum berth_rc rc = berth_kafka_group_progress(
+            &kafka->properties, kafka->options->config->group, kafka->listing.names[index],
+            kafka->listing.statuses[index].partitions, CLI_KAFKA_TIMEOUT_MS, ret_progress, reterr);
+        if (rc != BERTH_OK || ret_progress->partitions_unreadable == 0 || tries == PROGRESS_TRIES) {
+            return rc;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static void check_progress(struct kafka *kafka, size_t index) {
+    const struct berth_config *config = kafka->options->config;
+    const char *topic = kafka->listing.names[index];
+    struct berth_group_progress progress;
+    struct berth_error error = {0};
+    if (read_progress(kafka, index, &progress, &error) != BERTH_OK) {
+        check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "group",
+                  "allow Describe and Read of the group",
+                  "what group %s has committed of %s can't be read: %s", config->group, topic,
+                  error.text);
+        return;
+    }
+    if (progress.partitions_unreadable > 0) {
+        check_say(kafka->report, CHECK_WARNING, SUBJECT, "group", "ask again in a moment",
+                  "%d partitions of %s can't be asked just now", progress.partitions_unreadable,
+                  topic);
+    }
+    char fresh[64] = "";
+    if (progress.partitions_new > 0) {
+        (void)snprintf(fresh, sizeof(fresh), ", and has never committed %d of its partitions",
+                       progress.partitions_new);
+    }
+    check_say(kafka->report, CHECK_OK, SUBJECT, "group", NULL,
+              "group %s is %" PRId64 " records behind in %s%s", config->group, progress.behind,
+              topic, fresh);
+}
+
+static void check_reading(struct kafka *kafka) {
+    for (size_t i = 0; i < kafka->listing.commands_count; i++) {
+        if (!kafka->listing.statuses[i].exists) {
+            continue;
+        }
+        const char *name = kafka->listing.names[i];
+        struct berth_reader *reader = NULL;
+        struct berth_record *record = NULL;
+        struct berth_error error = {0};
+        enum berth_rc rc =
+            berth_reader_new(&kafka->properties, &name, 1, BERTH_READER_FROM_BEGINNING,
+                             CLI_KAFKA_TIMEOUT_MS, &reader, &error);
+        if (rc == BERTH_OK) {
+            rc = berth_reader_take(reader, READ_TIMEOUT_MS, &record, &error);
+            record = berth_record_free(record);
+            reader = berth_reader_free(reader);
+        }
+        bool may = rc == BERTH_OK || rc == BERTH_END;
+        check_say(kafka->report, may ? CHECK_OK : CHECK_PROBLEM, SUBJECT, "read",
+                  may ? NULL : "allow Read of the topic", "%s %s%s%s", name,
+                  may ? "may be read" : "can't be read", may ? "" : ": ", may ? "" : error.text);
+    }
+}
+
+static void check_publishing(struct kafka *kafka) {
+    const struct berth_config *config = kafka->options->config;
+    if (!kafka->options->transaction) {
+        check_say(kafka->report, CHECK_NOT_TRIED, SUBJECT, "publish", "berth check --transaction",
+                  "whether berthd may publish");
+        return;
+    }
+    /* Not a worker's id, which would be fenced. */
+    char id[512];
+    (void)snprintf(id, sizeof(id), "%s-%s-check", config->group, config->instance);
+    for (size_t i = kafka->listing.commands_count; i < kafka->listing.count; i++) {
+        const char *name = kafka->listing.names[i];
+        if (!kafka->listing.statuses[i].exists) {
+            continue;
+        }
+        struct berth_error error = {0};
+        bool may = berth_kafka_try_publishing(&kafka->properties, id, name, CLI_KAFKA_TIMEOUT_MS,
+                                              &error) == BERTH_OK;
+        check_say(kafka->report, may ? CHECK_OK : CHECK_PROBLEM, SUBJECT, "publish",
+                  may ? NULL
+                      : "allow Write of the topic, and Write of transactional ids that begin with "
+                        "the group's name",
+                  "%s %s%s%s", name,
+                  may ? "may be published to, in a transaction" : "can't be published to",
+                  may ? "" : ": ", may ? "" : error.text);
+    }
+}

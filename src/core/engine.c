@@ -8,6 +8,7 @@
 #include "engine_parts.h"
 #include "text.h"
 
+static size_t runs_of_partition(const struct berth_engine_config *config);
 static void make_tables(struct berth_engine *engine);
 static void free_tables(struct berth_engine *engine);
 static void pass_time(struct berth_engine *engine, int64_t slept_ms);
@@ -25,12 +26,21 @@ size_t berth_engine_pool_bytes_min(const struct berth_engine_config *config) {
     size_t per_command = sizeof(struct item *) + 2 * sizeof(uint32_t) + sizeof(int64_t) +
                          sizeof(struct berth_settled) + sizeof(struct berth_deadline *);
     size_t per_partition = sizeof(struct partition) + sizeof(struct berth_publish_offset) +
-                           sizeof(struct berth_base) + sizeof(struct berth_deadline *);
+                           sizeof(struct berth_base) + sizeof(struct berth_deadline *) +
+                           BERTH_SETTLED_TEXT_BYTES +
+                           runs_of_partition(config) * sizeof(struct berth_settled_run);
     return sizeof(struct berth_engine) + config->commands_max * per_command +
            BERTH_ENGINE_PARTITIONS_MAX * per_partition +
            config->batch_max * sizeof(struct berth_publish_item) +
            config->registries_count * (sizeof(struct registry) + 2 * sizeof(char *)) +
            POOL_MARGIN_BYTES;
+}
+
+/* Between two runs something unsettled was taken in, or will be before anything else. */
+static size_t runs_of_partition(const struct berth_engine_config *config) {
+    size_t unsettled_max =
+        config->window_max < config->commands_max ? config->window_max : config->commands_max;
+    return unsettled_max + 2 < BERTH_SETTLED_RUNS_MAX ? unsettled_max + 2 : BERTH_SETTLED_RUNS_MAX;
 }
 
 struct berth_engine *berth_engine_new(const struct berth_engine_config *config,
@@ -80,6 +90,11 @@ static void make_tables(struct berth_engine *engine) {
         berth_pool_alloc(pool, config->batch_max * sizeof(struct berth_publish_item));
     engine->batch_offsets =
         berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(struct berth_publish_offset));
+    engine->batch_maps =
+        berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(*engine->batch_maps));
+    engine->runs_of_partition = runs_of_partition(config);
+    engine->runs = berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * engine->runs_of_partition *
+                                              sizeof(*engine->runs));
     engine->settled = berth_pool_alloc(pool, config->commands_max * sizeof(*engine->settled));
     engine->bases = berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(*engine->bases));
 
@@ -130,7 +145,7 @@ static void free_tables(struct berth_engine *engine) {
     void *const tables[] = {
         engine->partitions,   engine->slots,       engine->free_slots,    engine->renew_slots,
         engine->renew_tokens, engine->batch_items, engine->batch_offsets, engine->registries,
-        engine->settled,      engine->bases,
+        engine->settled,      engine->bases,       engine->batch_maps,    engine->runs,
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         berth_pool_free(engine->pool, tables[i]);
@@ -300,6 +315,22 @@ void engine_notice(struct berth_engine *engine, const struct item *item, const c
     va_end(parts);
 }
 
+void engine_notice_partition(struct berth_engine *engine, const struct partition *partition,
+                             int64_t offset, const char *event, ...) {
+    struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_NOTICE);
+    effect->notice.event = event;
+    text_set(effect->notice.source.topic, sizeof(effect->notice.source.topic), partition->topic,
+             NULL);
+    effect->notice.source.partition = partition->kafka_number;
+    effect->notice.source.offset = offset;
+    struct text text;
+    text_init(&text, effect->notice.text, sizeof(effect->notice.text));
+    va_list parts;
+    va_start(parts, event);
+    text_add_list(&text, parts);
+    va_end(parts);
+}
+
 /* ---- Timers ---- */
 
 void engine_arm(struct berth_engine *engine, struct timer *timer, int64_t delay_ms) {
@@ -373,6 +404,9 @@ void item_release(struct berth_engine *engine, struct item *item) {
     if (partition != NULL) {
         TAILQ_REMOVE(&partition->window, item, in_window);
         partition->window_count--;
+        if (item->state == ITEM_READY) {
+            TAILQ_REMOVE(&partition->ready, item, in_queue);
+        }
     }
     if (item->lane != NULL) {
         lane_leave(engine, item);
@@ -417,6 +451,12 @@ void berth_engine_notice_left(struct berth_engine *engine) {
 }
 
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret) {
+    uint32_t crowded = 0;
+    for (size_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
+        const struct partition *partition = &engine->partitions[i];
+        crowded +=
+            partition->state != PARTITION_FREE && berth_settled_map_crowded(&partition->settled);
+    }
     *ret = (struct berth_engine_figures){
         .partitions = engine->partitions_open,
         .taken_in = engine->config->commands_max - engine->free_slots_count,
@@ -425,5 +465,8 @@ void berth_engine_figures(const struct berth_engine *engine, struct berth_engine
         .publishing = engine->publishing,
         .publishing_since_ms = engine->publishing_since_ms,
         .settled_total = engine->settled_total,
+        .skipped_total = engine->skipped_total,
+        .maps_ignored_total = engine->maps_ignored_total,
+        .partitions_crowded = crowded,
     };
 }

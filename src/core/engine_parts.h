@@ -7,7 +7,7 @@
  *   engine_lane.c     lanes: whose turn it is
  *   engine_claim.c    CLAIM, waiting for a held lane, REMEMBER, STORE, renewal
  *   engine_work.c     stepping a plan, Harbor's answers, retries, giving up
- *   engine_publish.c  batches and transactions
+ *   engine_publish.c  batches and transactions, in any order of the window
  *   engine_settle.c   telling the ledger what was committed
  *
  * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
@@ -44,6 +44,7 @@
 #include "berth/core/command_rules.h"
 #include "berth/core/engine.h"
 #include "berth/core/plan.h"
+#include "berth/core/settled_map.h"
 
 enum item_state {
     ITEM_QUEUED,
@@ -87,12 +88,16 @@ struct item {
     struct lane *lane;           /* NULL: decided without one. */
     TAILQ_ENTRY(item) in_window;
     TAILQ_ENTRY(item) in_lane;
-    TAILQ_ENTRY(item) in_queue; /* Of the registry's lanes that wait for room, or of a batch. */
+    /* Of the registry's lanes that wait for room, of its partition's ready ones, or of a batch. */
+    TAILQ_ENTRY(item) in_queue;
     bool queued_for_room;
     bool has_room; /* Counted in its registry's lanes_active, and its memory is reserved. */
 
     struct berth_command command;
     struct berth_source source;
+    /* What is settled with it: its offset, and those before it that were never delivered
+     * (transaction markers, compaction). */
+    int64_t first_offset;
     uint32_t registry; /* registries_count: none. */
 
     /* The claim. */
@@ -156,8 +161,14 @@ struct partition {
     bool in_batch;    /* The transaction under way carries its offset, ... */
     bool batch_start; /* ... and with it the start that commit_start asked for. */
     int64_t batch_offset;
-    struct item_list window;
+    struct item_list window; /* What was taken in and isn't settled, by offset. */
     uint32_t window_count;
+    struct item_list ready; /* Of the window: whose answers wait for a transaction; oldest first. */
+    int64_t next_offset;    /* One past the last that was delivered. */
+    /* What is settled of what was delivered, and of what the map said that came with the partition.
+     * With a transaction under way: as if that were committed. */
+    struct berth_settled_map settled;
+    bool crowded_told;
     TAILQ_ENTRY(partition) in_publishable;
     bool publishable;
     struct timer timer;
@@ -215,8 +226,11 @@ struct berth_engine {
     /* Publishing. */
     struct partition_list publishable;
     struct item_list batch;
-    struct berth_publish_item *batch_items;     /* batch_max */
-    struct berth_publish_offset *batch_offsets; /* BERTH_ENGINE_PARTITIONS_MAX */
+    struct berth_publish_item *batch_items;       /* batch_max */
+    struct berth_publish_offset *batch_offsets;   /* BERTH_ENGINE_PARTITIONS_MAX */
+    char (*batch_maps)[BERTH_SETTLED_TEXT_BYTES]; /* The same: what goes with each offset. */
+    struct berth_settled_run *runs;               /* So many for each partition: */
+    size_t runs_of_partition;
     bool publishing;
     int64_t publishing_since_ms;
     uint32_t aborts_in_row;
@@ -237,6 +251,8 @@ struct berth_engine {
     uint32_t worked_on;
     uint32_t ready;
     uint64_t settled_total;
+    uint64_t skipped_total;
+    uint64_t maps_ignored_total;
 };
 
 /* ---- engine.c ---- */
@@ -249,6 +265,9 @@ struct berth_effect *engine_effect_with(struct berth_engine *engine, enum berth_
 /* The text is the concatenation of the strings that follow, up to a NULL. */
 void engine_notice(struct berth_engine *engine, const struct item *item, const char *event, ...)
     __attribute__((sentinel));
+/* The same of a partition, at an offset of it. */
+void engine_notice_partition(struct berth_engine *engine, const struct partition *partition,
+                             int64_t offset, const char *event, ...) __attribute__((sentinel));
 void engine_arm(struct berth_engine *engine, struct timer *timer, int64_t delay_ms);
 void engine_disarm(struct berth_engine *engine, struct timer *timer);
 /* Exponential back-off with full jitter: uniform in [1, min(cap, first * 2^failures)]. */
@@ -273,6 +292,8 @@ void intake_drain(struct berth_engine *engine);
 /* A lane was found held by another. False: the item's partition is gone or winding down, nothing
  * waits for the item's answer, and it was released. */
 bool intake_may_wait(struct berth_engine *engine, struct item *item);
+/* An item of a partition that winds down isn't finished: it is the next owner's. */
+void intake_drop(struct berth_engine *engine, struct item *item);
 /* The bound of a revocation has come: whatever is left becomes an orphan. */
 void intake_revoke_bound(struct berth_engine *engine, struct partition *partition);
 /* Tells what became possible after an item left a window: giving up, being drained. */
@@ -338,7 +359,7 @@ void work_refuse(struct berth_engine *engine, struct item *item, enum berth_outc
 
 /* ---- engine_publish.c ---- */
 
-/* The item's answer can be published as soon as those before it in its window can. */
+/* The item's answer can be published. */
 void publish_ready(struct berth_engine *engine, struct item *item);
 /* Starts a transaction if none is under way and something waits for one. */
 void publish_gather(struct berth_engine *engine);

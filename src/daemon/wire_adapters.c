@@ -259,12 +259,15 @@ static void gained(void *ctx, const struct berth_partition_info *info) {
                   "before they were read; raise it\"",
                   info->topic, info->partition, (long long)info->lost);
     }
-    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
-                                              .partition = {.partition = info->slot,
-                                                            .topic = info->topic,
-                                                            .number = info->partition,
-                                                            .start_offset = info->start_offset,
-                                                            .commit_start = !info->committed}});
+    worker_step(worker,
+                &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
+                                      .partition = {.partition = info->slot,
+                                                    .topic = info->topic,
+                                                    .number = info->partition,
+                                                    .start_offset = info->start_offset,
+                                                    .commit_start = !info->committed,
+                                                    .committed_offset = info->committed_offset,
+                                                    .metadata = info->metadata}});
 }
 
 static void revoked(void *ctx, uint32_t slot) {

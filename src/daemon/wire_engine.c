@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "berth/codec/identity.h"
+#include "berth/core/settled_map.h"
 #include "berth/io/clock.h"
 #include "wiring.h"
 #include "worker_parts.h"
@@ -80,6 +81,7 @@ enum berth_rc wire_engine(struct worker *worker, struct berth_error *reterr) {
         berth_error_set(reterr, "no memory for %u slots", worker->engine_config.commands_max);
         return BERTH_FAULT_MEMORY;
     }
+    worker->map_len_max = BERTH_SETTLED_TEXT_MAX;
     worker->engine =
         berth_engine_new(&worker->engine_config, &worker->pool, berth_clock_monotonic_ms());
     return BERTH_OK;

@@ -23,9 +23,6 @@
 #define TAKE_PER_TURN_MAX 256
 /* How long leaving the group may take before the process ends anyway. */
 #define CLOSE_MS 5000
-/* How often the publisher's thread is looked at, and how long it may be busy unremarked. */
-#define WATCH_MS          1000
-#define PUBLISHER_SLOW_MS 10000
 
 static enum berth_rc start(struct worker *worker, struct berth_error *reterr);
 static struct event_base *make_base(void);
@@ -178,11 +175,18 @@ static void watch_cb(evutil_socket_t fd, short what, void *ctx) {
     (void)what;
     struct worker *worker = ctx;
     int64_t busy_ms = berth_publisher_busy_ms(worker->publisher, berth_clock_monotonic_ms());
-    bool slow = busy_ms > PUBLISHER_SLOW_MS;
+    bool slow = busy_ms > PUBLISHER_WATCH_SLOW_MS;
     if (slow && !worker->publisher_slow_told) {
         berth_log(BERTH_LOG_WARNING, "publisher.slow", "busy_ms=%lld", (long long)busy_ms);
     }
     worker->publisher_slow_told = slow;
+    publisher_watch_tick(&worker->watch, busy_ms > 0, berth_publisher_steps(worker->publisher));
+    if (publisher_watch_stuck(&worker->watch)) {
+        worker_fail(worker,
+                    "a call of librdkafka's transactional producer hasn't come back for %d s; what "
+                    "is under way is found again by the next start",
+                    PUBLISHER_WATCH_STUCK_TICKS * PUBLISHER_WATCH_TICK_MS / 1000);
+    }
 }
 
 static enum berth_rc make_timers(struct worker *worker, struct berth_error *reterr) {
@@ -196,7 +200,7 @@ static enum berth_rc make_timers(struct worker *worker, struct berth_error *rete
         berth_error_set(reterr, "no memory for the loop's timers");
         return BERTH_FAULT_MEMORY;
     }
-    struct timeval watch = interval(WATCH_MS);
+    struct timeval watch = interval(PUBLISHER_WATCH_TICK_MS);
     (void)event_add(worker->term_event, NULL);
     (void)event_add(worker->int_event, NULL);
     (void)event_add(worker->watch_event, &watch);
@@ -322,6 +326,7 @@ static void step_record(struct worker *worker, uint32_t partition,
     };
     worker->taking = take_record;
     worker_step(worker, &event);
-    BERTH_ASSERT(worker->taking == NULL);
+    /* What was settled before isn't taken in. */
+    worker->taking = berth_record_free(worker->taking);
     berth_decoded_deinit(&decoded);
 }

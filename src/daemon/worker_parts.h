@@ -21,6 +21,7 @@
 #include "berth/io/publisher.h"
 #include "lookups.h"
 #include "outbox.h"
+#include "publisher_watch.h"
 #include "slots.h"
 
 struct event;
@@ -73,7 +74,7 @@ struct worker {
     bool partitions[BERTH_ENGINE_PARTITIONS_MAX]; /* Gained and not given up or lost. */
     bool records_waiting;        /* Some partition may have records: take them next turn. */
     bool records_held_back;      /* ... but the engine has no room: look after each turn. */
-    struct berth_record *taking; /* The record that is being stepped. */
+    struct berth_record *taking; /* The record that is being stepped, until it is taken in. */
 
     struct refused_call *refused; /* commands_max + 2 */
     size_t refused_count;
@@ -83,6 +84,9 @@ struct worker {
 
     struct outbox outbox;
     uint64_t batch_number;
+    size_t map_len_max;     /* What Kafka takes as metadata of an offset, as far as we know, ... */
+    size_t map_len_longest; /* ... and the longest of the batch under way. */
+    char map_omitted[64 + BERTH_UUID_BYTES]; /* Instead of a map that is longer. */
 
     struct rebuild *rebuild;
     bool topics_fine; /* They were, once. */
@@ -96,6 +100,7 @@ struct worker {
     struct event *topics_event;
     char topics_why[512]; /* What is wrong with them; empty: they are fine. */
     size_t record_bytes_max[BERTH_RECORD_KINDS];
+    struct publisher_watch watch;
     bool publisher_slow_told;
 
     bool stopping; /* Told to stop: draining, then closing. */

@@ -424,7 +424,10 @@ static void check_end(struct world *world) {
         const struct world_partition *partition = &world->partitions[i];
         bool served = partition->owner >= 0 && !world->workers[partition->owner].drained &&
                       !world->workers[partition->owner].reads_nothing;
-        WORLD_CHECK(world, !served || partition->committed == partition->end);
+        for (int64_t at = partition->committed; served && at < partition->end; at++) {
+            WORLD_CHECK(world, partition->records[at].marker);
+        }
+        WORLD_CHECK(world, !served || partition->metadata[0] == '\0');
         /* Who died right after a commit leaves it to the next owner to tell the base. */
         bool alive = served && world->workers[partition->owner].engine != NULL;
         bool told = partition->base == partition->committed;

@@ -9,8 +9,10 @@
  *   - one item of a lane at a time, from its claim until it is settled;
  *   - Harbor is written to only by whoever holds the lane, within its lease, and after a take-over
  *     not before something was read;
- *   - each record is answered exactly once in what is committed, offsets are committed only over
- *     answered records, and a repetition is the same answer, byte for byte;
+ *   - each record is answered exactly once in what is committed; what the committed offset and the
+ *     map in its metadata say to be settled is what was answered; and a repetition is the same
+ *     answer, byte for byte;
+ *   - what was settled is not taken in again;
  *   - no older state of a space is published after a newer one;
  *   - the ledger forgets nothing of an outcome before it was committed, and keeps no base beyond
  *     what was committed;
@@ -33,6 +35,7 @@
 #include "berth/base/pool.h"
 #include "berth/base/random.h"
 #include "berth/core/engine.h"
+#include "berth/core/settled_map.h"
 
 #define WORLD_WORKERS        2
 #define WORLD_PARTITIONS     4
@@ -107,6 +110,7 @@ struct world_publication {
 struct world_record {
     int partition;
     int64_t offset;
+    bool marker; /* Of a producer's transaction: an offset that is never delivered. */
     bool undecodable;
     struct berth_command command;
     struct berth_workspace workspaces[WORLD_WORKSPACES_MAX];
@@ -122,6 +126,10 @@ struct world_partition {
     int64_t end;
     int64_t start;     /* Where a first assignment begins. */
     int64_t committed; /* -1: never. */
+    /* Committed with it. A test may change it; then what it said may be done again. */
+    char metadata[BERTH_SETTLED_TEXT_BYTES];
+    bool map_was_lost;
+    int64_t log_start; /* What is below was removed by retention. */
     int64_t base;      /* What the ledger keeps of it; -1: nothing. */
     int owner;         /* Worker, or -1. */
     int next_owner;    /* Who gets it when it is given up, or -1. */
@@ -321,6 +329,7 @@ void world_run_idle(struct world *world);
 struct world_record *world_send(struct world *world, int partition, enum berth_command_type type,
                                 int number, const char *space, const char *workspaces);
 struct world_record *world_send_garbage(struct world *world, int partition);
+void world_send_marker(struct world *world, int partition);
 void world_redigest(struct world_record *record);
 
 void world_rule(struct world *world, struct world_rule rule);

@@ -308,7 +308,8 @@ static void run_settled(struct world *world, const struct world_event *event) {
         }
         const struct world_record *record =
             &world->partitions[command->source_partition].records[command->source_offset];
-        WORLD_CHECK(world, record->answers == 1);
+        WORLD_CHECK(world,
+                    record->answers == 1 || world->partitions[record->partition].map_was_lost);
         struct world_publication *publication = &command->publication;
         publication->result_only = true;
         publication->publish_state = false;

@@ -87,15 +87,35 @@ static void offer(struct world *world, struct world_worker *worker, uint32_t num
         .reason = record->undecodable ? "record.undecodable" : NULL,
         .text = "The record is not an Avro command.",
     };
+    /* What its owner was told to be settled isn't done again; who has lost it may not know. */
+    bool owned = partition->owner == worker->number && partition->epoch == assignment->epoch;
+    bool settled = owned && record->answers > 0 && !partition->map_was_lost;
     worker->stepping = record;
     pass_intake_time(world);
     enum berth_rc rc = step(world, worker, &event);
     /* Between the look and the step only time passed, so there is room. */
     WORLD_CHECK(world, rc == BERTH_OK);
-    WORLD_CHECK(world, worker->stepping == NULL);
+    if (worker->stepping != NULL) {
+        /* It was settled before. */
+        WORLD_CHECK(world, record->answers > 0);
+        trace(world, "skip #%d", record->number);
+        worker->stepping = NULL;
+    } else {
+        WORLD_CHECK(world, !settled);
+    }
     if (assignment->in_use) {
         assignment->position++;
     }
+}
+
+/* The next record that is there to be read. */
+static bool has_more(const struct world *world, struct world_assignment *assignment) {
+    const struct world_partition *partition = &world->partitions[assignment->partition];
+    while (assignment->position < partition->end &&
+           partition->records[assignment->position].marker) {
+        assignment->position++;
+    }
+    return assignment->position < partition->end;
 }
 
 void worker_take_in(struct world *world, struct world_worker *worker) {
@@ -105,8 +125,7 @@ void worker_take_in(struct world *world, struct world_worker *worker) {
     for (uint32_t number = 0; number < WORLD_NUMBERS; number++) {
         struct world_assignment *assignment = &worker->assignments[number];
         while (assignment->in_use && assignment->told && worker->engine != NULL &&
-               berth_engine_can_take(worker->engine, number) &&
-               assignment->position < world->partitions[assignment->partition].end) {
+               berth_engine_can_take(worker->engine, number) && has_more(world, assignment)) {
             offer(world, worker, number);
         }
     }
@@ -343,7 +362,8 @@ static void publish(struct world *world, struct world_worker *worker,
         draft.offsets[i] = effect->publish.offsets[i];
         draft.partitions[i] = assignment->partition;
         draft.epochs[i] = assignment->epoch;
-        trace(world, "offset p%d@%lld", assignment->partition, (long long)draft.offsets[i].offset);
+        trace(world, "offset p%d@%lld%s", assignment->partition, (long long)draft.offsets[i].offset,
+              draft.offsets[i].metadata[0] == '\0' ? "" : " and a map");
     }
     draft.offsets_count = effect->publish.offsets_count;
     draft.items_count = effect->publish.items_count;

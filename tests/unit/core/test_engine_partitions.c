@@ -96,8 +96,8 @@ static void test_nothing_of_a_revoked_partition_begins_in_the_place_of_another(v
     world_finish(world);
 }
 
-/* Those in front of one that has begun go on: its answer waits for theirs. */
-static void test_what_stands_before_something_begun_is_finished_too(void **state) {
+/* Wherever it stands in the window: the answers behind it go without it. */
+static void test_what_has_not_begun_is_left_also_before_something_begun(void **state) {
     (void)state;
     struct world *world = served(1);
     slow_harbor(world, 2, 2000);
@@ -108,9 +108,14 @@ static void test_what_stands_before_something_begun_is_finished_too(void **state
     world_run(world, 100);
     world_revoke(world, 0, 0);
     world_run_idle(world);
-    assert_int_equal(queued->answers, 1);
+    assert_int_equal(queued->answers, 0);
     assert_int_equal(begun->answers, 1);
     assert_int_equal(world_traced(world, "give up p0"), 1);
+    world_start(world, 1);
+    world_assign(world, 1, 0);
+    world_run_idle(world);
+    assert_int_equal(queued->answers, 1);
+    assert_int_equal(world_traced(world, "claim #3"), 1);
     world_finish(world);
 }
 
@@ -126,6 +131,22 @@ static void test_a_claim_that_has_to_wait_is_left_to_the_next_owner(void **state
     world_revoke(world, 0, 0);
     world_run(world, 100);
     assert_int_equal(world_traced(world, "give up p0"), 1);
+    world_ledger_space(world, "team-a")->held = false;
+    world_finish(world);
+}
+
+/* Its lane is held when its partition is revoked: it isn't even asked for again. */
+static void test_what_waits_for_a_held_lane_is_left_to_the_next_owner(void **state) {
+    (void)state;
+    struct world *world = served(1);
+    world_hold(world, "team-a", "elsewhere", "alive");
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 10);
+    int claims = world_traced(world, "claim #1");
+    world_revoke(world, 0, 0);
+    world_run(world, 0);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    assert_int_equal(world_traced(world, "claim #1"), claims);
     world_ledger_space(world, "team-a")->held = false;
     world_finish(world);
 }
@@ -426,8 +447,9 @@ int main(void) {
         cmocka_unit_test(test_an_idle_partition_is_given_up_at_once),
         cmocka_unit_test(test_a_revoked_partition_ends_what_has_begun_then_is_given_up),
         cmocka_unit_test(test_nothing_of_a_revoked_partition_begins_in_the_place_of_another),
-        cmocka_unit_test(test_what_stands_before_something_begun_is_finished_too),
+        cmocka_unit_test(test_what_has_not_begun_is_left_also_before_something_begun),
         cmocka_unit_test(test_a_claim_that_has_to_wait_is_left_to_the_next_owner),
+        cmocka_unit_test(test_what_waits_for_a_held_lane_is_left_to_the_next_owner),
         cmocka_unit_test(test_a_revoked_partition_is_not_given_up_during_its_transaction),
         cmocka_unit_test(test_a_revoked_partition_is_not_given_up_while_its_start_is_committed),
         cmocka_unit_test(test_a_revoked_partition_is_given_up_at_the_bound_in_any_case),

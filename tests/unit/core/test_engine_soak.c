@@ -87,7 +87,7 @@ static void send_again(struct world *world, int partition) {
         return;
     }
     const struct world_record *old = &from->records[below(world, (int)from->end)];
-    if (old->undecodable) {
+    if (old->undecodable || old->marker) {
         return;
     }
     struct world_record *record =
@@ -105,7 +105,9 @@ static void send_some(struct world *world, int *next_number) {
     int count = below(world, 5);
     for (int i = 0; i < count && *next_number < COMMANDS_MAX; i++) {
         int partition = below(world, PARTITIONS);
-        if (chance(world, 4)) {
+        if (chance(world, 10)) {
+            world_send_marker(world, partition);
+        } else if (chance(world, 4)) {
             (void)world_send_garbage(world, partition);
         } else if (chance(world, 15)) {
             send_again(world, partition);

@@ -22,7 +22,7 @@ CALLS_RATIO = 20  # So many more commands with a session, which is so much quick
 LIMIT, LATENCY_MS = 16, 50
 BOUND_A_SECOND = LIMIT * 1000 / LATENCY_MS
 THROUGHPUT_RATIO_MIN = 0.95
-SLICES = 20
+SLICE_S_MIN, SLICES_MAX = 5, 20
 RETURN_S_MAX = 5
 MEMORY_RATIO_MAX = 1.1
 
@@ -82,6 +82,8 @@ class Pair:
         self.rates: tuple[list[float], list[float]] = ([], [])
         self.memory: list[float] = []
         self.seconds = bench.minutes * 60
+        self.slices_count = max(3, min(SLICES_MAX, int(self.seconds / SLICE_S_MIN)))
+        self.slice_s = self.seconds / self.slices_count
         self.count = max(200, int(BOUND_A_SECOND * self.seconds))
         for stage in self.stages:
             self.workers.append(bench.add_worker(stage, f"limit = {LIMIT}"))
@@ -96,14 +98,13 @@ class Pair:
 
     def slices(self) -> Iterator[int]:
         """The time that the work lasts, cut; what was settled in each slice is kept."""
-        slice_s = self.seconds / SLICES
         before: Optional[list[float]] = None
-        for number in range(SLICES):
+        for number in range(self.slices_count):
             if any(load.poll() is not None for load in self.loads):
                 return
             began_s = time.monotonic()
             yield number
-            time.sleep(max(0.0, began_s + slice_s - time.monotonic()))
+            time.sleep(max(0.0, began_s + self.slice_s - time.monotonic()))
             settled = [settled_by(worker) for worker in self.workers]
             if before is not None:
                 for rates, now, then in zip(self.rates, settled, before):
@@ -152,7 +153,7 @@ def measure_sick(bench: Bench) -> list[Row]:
         pair.start()
         waiting = 0
         for _number in pair.slices():
-            more = max(1, int(pair.seconds / SLICES * SICK_A_SECOND))
+            more = max(1, int(pair.slice_s * SICK_A_SECOND))
             names = [f"waiting-{waiting + one:06}" for one in range(more)]
             sick.send_batch([f"create-space --registry {SICK} --space {name}" for name in names])
             waiting += more

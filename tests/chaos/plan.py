@@ -24,6 +24,38 @@ OTHERS_EVERY_S = (1.0, 5.0)
 HARBOR_HELD_S = 1.0
 LATENCY_MS_MAX = 800
 
+# What Harbor does, for some seconds (docs/sandbox.md): to everything, or to one kind of request.
+FAULT_KINDS = (
+    {"latency_ms": 0},
+    {"away": "refuse"},
+    {"away": "reset"},
+    {"away": "reset", "commit_ms": 0},
+    {"away": "reset_after"},
+    {"away": "reset_after"},
+    {"away": "hang"},
+    {"read_only": True},
+    {"status": 500},
+    {"status": 500, "apply": True},
+    {"status": 502, "body": "html"},
+    {"status": 503, "retry_after_s": 1},
+    {"status": 429, "retry_after_s": 1},
+    {"status": 401},
+    {"status": 403},
+    {"body": "html"},
+    {"body": "cut"},
+    {"body": "truncated"},
+    {"body": "wrong_type"},
+    {"request_id": "strip"},
+    {"request_id": "wrong"},
+    {"session": "unknown"},
+    {"session": "userless"},
+)
+ROUTES = (
+    "POST /projects", "GET /projects/{name_or_id}", "PUT /projects/{name_or_id}",
+    "DELETE /projects/{name_or_id}", "GET /quotas", "PUT /quotas/{id}",
+    "POST /robots", "GET /robots", "PATCH /robots/{robot_id}", "DELETE /robots/{robot_id}",
+)  # fmt: skip
+
 KILLS = {KAFKA: 8, REDIS: 12, **{worker: 26 for worker in WORKERS}}
 
 
@@ -118,20 +150,12 @@ class Planner:
         if not free:
             return
         registry = self.random.choice(free)
-        fault = self.random.choice(
-            (
-                {"latency_ms": self.random.randrange(20, LATENCY_MS_MAX)},
-                {"latency_ms": self.random.randrange(20, LATENCY_MS_MAX)},
-                {"away": "refuse"},
-                {"away": "reset"},
-                {"away": "reset_after"},
-                {"away": "reset_after", "latency_ms": self.random.randrange(20, LATENCY_MS_MAX)},
-                {"away": "hang"},
-                {"read_only": True},
-                {"status": self.random.choice((500, 502, 503, 429))},
-                {"status": self.random.choice((401, 403))},
-            )
-        )
+        fault = dict(self.random.choice(FAULT_KINDS))
+        for name in ("latency_ms", "commit_ms"):
+            if name in fault or (name == "latency_ms" and self.random.random() < 0.3):
+                fault[name] = self.random.randrange(20, LATENCY_MS_MAX)
+        if self.random.random() < 0.3 and fault.get("away") != "refuse":
+            fault["route"] = self.random.choice(ROUTES)
         lasts_s = self.random.uniform(0.3, 5.0)
         self.add(at_s, FAULTS, registry, fault)
         self.add(at_s + lasts_s, FAULTS, registry, {})

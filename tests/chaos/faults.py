@@ -24,12 +24,14 @@ from plan import (
     Event,
     Plan,
 )
-from service import Service, tail_of, wait_until
+from service import Service, ServiceError, tail_of, wait_until
 from services import Redis
 from stage import Stage, Worker
 
 TICK_S = 0.02
 READY_S = 90
+# After so many crashes there is nothing more to learn.
+CRASHES_MAX = 3
 PROGRESS_EVERY_S = 5
 # What an answer of Harbor takes when nothing is wrong.
 LATENCY_MS = 15
@@ -154,6 +156,8 @@ class Crew:
             if not service.running:
                 status = service.process.returncode if service.process is not None else None
                 self.ended.append(Ended(name, status, tail_of(service.log, 1)))
+                if len([one for one in self.ended if not one.explained]) > CRASHES_MAX:
+                    raise ServiceError(f"{name} ended by itself, as others before it")
                 service.launch()
 
     def calm_down(self) -> None:

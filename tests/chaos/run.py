@@ -95,10 +95,13 @@ class Run:
             self.settle()
         finally:
             self.traffic.stop()
+            self.note_crashes()
         self.evidence = collect(stage, self.traffic, foreign)
         self.breaches += check(self.evidence)
-        self.breaches += [Breach("crash", line) for line in self.crew.alarms()]
         self.breaches += [Breach("traffic", text) for text in self.traffic.failures]
+
+    def note_crashes(self) -> None:
+        self.breaches += [Breach("crash", line) for line in self.crew.alarms()]
         self.breaches += [
             Breach("crash", f"{one.who} ended by itself with status {one.status}: {one.last_line}")
             for one in self.crew.ended

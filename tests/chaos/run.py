@@ -33,6 +33,7 @@ from service import ServiceError, exit_on_sigterm  # noqa: E402
 from stage import Stage  # noqa: E402
 from stalls import measure_stalls  # noqa: E402
 from traffic import Traffic  # noqa: E402
+from wire import committed_offsets  # noqa: E402
 
 PARTITIONS = 6
 # With so long without any answer while nothing is wrong any more, it won't come.
@@ -124,7 +125,7 @@ class Run:
         assert traffic is not None
         last_s, answered = time.monotonic(), 0
         told_s = 0.0
-        while traffic.unanswered > 0 or len(traffic.delivered) < traffic.sent:
+        while traffic.unanswered > 0 or not everything_is_committed(self.stage):
             now_s = time.monotonic()
             if len(traffic.seen) > answered:
                 last_s, answered = now_s, len(traffic.seen)
@@ -137,9 +138,18 @@ class Run:
                 told_s = now_s
                 self.tell(now_s)
             self.crew.look_after()
-            time.sleep(0.1)
-        # What is told to Redis and committed after the last answer.
+            time.sleep(0.5)
+        # What is told to Redis after the last commit.
         time.sleep(2)
+
+
+def everything_is_committed(stage: Stage) -> bool:
+    topics = [f"berth.commands.{registry}" for registry in stage.sandbox.registries]
+    return all(
+        committed == end or end == 0
+        for topic in topics
+        for committed, end in committed_offsets(stage.kafka.address, "berth", topic).values()
+    )
 
 
 def say(text: str) -> None:

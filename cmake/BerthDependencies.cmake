@@ -11,4 +11,6 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+# What Redis runs its scripts with: for the simulator, which runs the same ones.
+pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.1)
 find_package(Threads REQUIRED)

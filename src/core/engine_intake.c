@@ -26,6 +26,7 @@ static void wind_down(struct berth_engine *engine, struct partition *partition);
 static void drop_all(struct berth_engine *engine, struct partition *partition,
                      enum item_state state);
 static void orphan_all(struct berth_engine *engine, struct partition *partition);
+static void let_go(struct berth_engine *engine, struct partition *partition, struct item *item);
 static void close_partition(struct berth_engine *engine, struct partition *partition);
 
 /* The most that taking in one record takes from the pool. */
@@ -49,6 +50,8 @@ void intake_gained(struct berth_engine *engine, const struct berth_engine_partit
         .timer = {.kind = TIMER_PARTITION, .owner = partition},
     };
     text_set(partition->topic, sizeof(partition->topic), gained->topic, NULL);
+    partition->share = share_of(engine, gained->topic);
+    engine->shares[partition->share].partitions++;
     TAILQ_INIT(&partition->window);
     TAILQ_INIT(&partition->ready);
     read_map(engine, partition, gained);
@@ -147,7 +150,8 @@ bool berth_engine_can_take(const struct berth_engine *engine, uint32_t number) {
     size_t kept_bytes = engine->worked_on == 0 ? BERTH_ENGINE_WORK_BYTES : 0;
     return partition->state == PARTITION_OPEN && start_committed && map_has_room &&
            partition->window_count < engine->config->window_max && engine->free_slots_count > 0 &&
-           berth_pool_free_bytes(engine->pool) >= RECORD_BYTES_MAX + kept_bytes;
+           berth_pool_free_bytes(engine->pool) >= RECORD_BYTES_MAX + kept_bytes &&
+           share_has_room(engine, partition->share, RECORD_BYTES_MAX + kept_bytes);
 }
 
 enum berth_rc intake_record(struct berth_engine *engine, const struct berth_engine_record *record) {
@@ -185,6 +189,8 @@ static struct item *make_item(struct berth_engine *engine, struct partition *par
     item->source.partition = partition->kafka_number;
     item->source.offset = record->offset;
 
+    item->share = partition->share;
+    engine->shares[item->share].commands++;
     item->partition = partition;
     TAILQ_INSERT_TAIL(&partition->window, item, in_window);
     partition->window_count++;
@@ -206,6 +212,7 @@ static void copy_command(struct berth_engine *engine, struct item *item,
 static void decide_or_join(struct berth_engine *engine, struct item *item,
                            const struct berth_engine_record *record) {
     copy_command(engine, item, record->command);
+    engine->shares[item->share].bytes += record_bytes(item);
     if (record->reason != NULL) {
         work_refuse(engine, item, BERTH_FAILED, record->reason, record->text);
         return;
@@ -230,6 +237,7 @@ static void wind_down(struct berth_engine *engine, struct partition *partition) 
     drop_all(engine, partition, ITEM_QUEUED);
     drop_all(engine, partition, ITEM_WAITING);
     publish_consider(engine, partition); /* What waits for room in the map is let go there. */
+    engine->let_go_due = true;
 }
 
 static void drop_all(struct berth_engine *engine, struct partition *partition,
@@ -267,15 +275,49 @@ bool intake_may_wait(struct berth_engine *engine, struct item *item) {
     return false;
 }
 
+/* An item that waits for a registry that isn't asked may wait for hours. It is let go, its lane
+ * left to whoever gets its record next. */
+void intake_let_go(struct berth_engine *engine) {
+    engine->let_go_due = false;
+    for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
+        struct item *item = engine->slots[slot];
+        struct partition *partition = item != NULL ? item->partition : NULL;
+        if (item == NULL || !breaker_holds(engine, item)) {
+            continue;
+        }
+        if (partition == NULL) {
+            work_abandon(engine, item);
+        } else if (partition->state == PARTITION_WINDING_DOWN) {
+            let_go(engine, partition, item);
+            intake_check_finished(engine, partition);
+        }
+    }
+}
+
+static void let_go(struct berth_engine *engine, struct partition *partition, struct item *item) {
+    if (engine->draining) {
+        engine_notice(engine, item, "command.left", "state=let-go", NULL);
+    }
+    engine->left++;
+    TAILQ_REMOVE(&partition->window, item, in_window);
+    partition->window_count--;
+    item->partition = NULL;
+    work_abandon(engine, item);
+}
+
 /* What is at work goes on without a window until its calls are back; what waits is dropped. An item
  * in the transaction under way stays until that is decided. */
 static void orphan_all(struct berth_engine *engine, struct partition *partition) {
     struct item *item;
     struct item *before;
+    engine->let_go_due |= !TAILQ_EMPTY(&partition->window);
     /* From the end, and those that wait for their turn first: else the place of another would start
      * them. */
     for (item = TAILQ_LAST(&partition->window, item_list); item != NULL; item = before) {
         before = TAILQ_PREV(item, item_list, in_window);
+        if (engine->draining && item->state != ITEM_PUBLISHING) {
+            engine_notice(engine, item, "command.left", "state=let-go", NULL);
+        }
         engine->left += item->state != ITEM_PUBLISHING;
         if (item->state == ITEM_QUEUED) {
             item_release(engine, item);
@@ -305,6 +347,7 @@ static void close_partition(struct berth_engine *engine, struct partition *parti
     partition->state = PARTITION_FREE;
     partition->give_up = false;
     partition->in_batch = false;
+    engine->shares[partition->share].partitions--;
     engine->partitions_open--;
 }
 

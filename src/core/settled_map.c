@@ -57,7 +57,9 @@ enum berth_rc berth_settled_map_settle(struct berth_settled_map *map, int64_t fi
     size_t right = joins_left ? at + 1 : at;
     BERTH_ASSERT(right == map->count || map->runs[right].first >= end);
     bool joins_right = right < map->count && map->runs[right].first == end;
-    if (!joins_left && !joins_right && map->count == map->capacity) {
+    /* One is spared for the front, which makes room. */
+    size_t spared = first == berth_settled_map_base(map) ? 0 : 1;
+    if (!joins_left && !joins_right && map->count + spared >= map->capacity) {
         return BERTH_BUSY;
     }
 

@@ -121,7 +121,7 @@ enum berth_settled_reading berth_settled_map_read(struct berth_settled_map *map,
     if (text_len == 0) {
         return BERTH_SETTLED_READ;
     }
-    uint8_t raw[RAW_BYTES_MAX];
+    uint8_t raw[RAW_BYTES_MAX] = {0};
     size_t len = 0;
     if (text_len > BERTH_SETTLED_TEXT_MAX || !from_base64(text, text_len, raw, &len) ||
         len < BERTH_SETTLED_HEAD_BYTES + BERTH_SETTLED_CHECKSUM_BYTES || raw[0] != MAGIC) {
@@ -184,9 +184,9 @@ static bool read_bits(struct reading *reading, struct berth_settled_map *map, bo
     return true;
 }
 
-/* False: there is no run left. One is spared, for what is settled next. */
+/* False: there is no run left. */
 static bool add_run(struct berth_settled_map *map, int64_t first, int64_t end) {
-    return map->count + 1 < map->capacity && berth_settled_map_settle(map, first, end) == BERTH_OK;
+    return berth_settled_map_settle(map, first, end) == BERTH_OK;
 }
 
 static bool read_number(struct reading *reading, int64_t *ret_number) {

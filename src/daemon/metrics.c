@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "berth/base/buffer.h"
+#include "berth/core/settled_map.h"
 #include "berth/io/clock.h"
 #include "worker_parts.h"
 
@@ -52,6 +53,23 @@ static double settled(const struct view *view) {
     return (double)view->engine.settled_total;
 }
 
+static double skipped(const struct view *view) {
+    return (double)view->engine.skipped_total;
+}
+
+static double maps_ignored(const struct view *view) {
+    return (double)view->engine.maps_ignored_total;
+}
+
+static double map_fill(const struct view *view) {
+    const size_t room_bytes = BERTH_SETTLED_ROOM_BYTES;
+    return (double)view->engine.map_bytes_max / (double)room_bytes;
+}
+
+static double partitions_crowded(const struct view *view) {
+    return view->engine.partitions_crowded;
+}
+
 static double lost(const struct view *view) {
     return (double)view->worker->records_lost_total;
 }
@@ -87,6 +105,15 @@ static const struct {
     {"berth_outcomes_ready", GAUGE, "Outcomes that wait for a Kafka transaction.", ready},
     {"berth_records_settled_total", COUNTER, "Records that were answered, and that is committed.",
      settled},
+    {"berth_records_skipped_total", COUNTER,
+     "Records that were settled before they were read again.", skipped},
+    {"berth_settled_maps_ignored_total", COUNTER,
+     "Maps of what is settled that weren't usable: their commands are answered again.",
+     maps_ignored},
+    {"berth_settled_map_fill", GAUGE,
+     "How full the fullest map is; above 0.75 nothing beyond it is read.", map_fill},
+    {"berth_partitions_crowded", GAUGE, "Partitions that wait for an old command for that reason.",
+     partitions_crowded},
     {"berth_records_lost_total", COUNTER, "Records that retention removed before they were read.",
      lost},
     {"berth_redis_up", GAUGE, "1 while the ledger can be worked on.", redis_up},

@@ -39,7 +39,7 @@ struct berth_model_verdict berth_model_add_member(struct berth_model *model,
                                                   struct berth_model_project_ref ref,
                                                   const struct berth_model_member_request *request,
                                                   const struct berth_model_member **ret_member) {
-    struct berth_model_reading reading;
+    struct berth_model_reading reading = {0};
     struct berth_model_verdict verdict =
         berth_model_read_for_member(model, caller, ref, request, &reading);
     if (!berth_model_is_ok(&verdict)) {
@@ -62,6 +62,8 @@ struct berth_model_verdict berth_model_read_for_member(
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
+    BERTH_ASSERT(project != NULL);
+    BERTH_ASSERT(user != NULL);
     bool exists = find_member(project, user->id) != NULL;
     if (!exists && berth_model_role_name(request->role)[0] == '\0') {
         return berth_model_error("BAD_REQUEST", "Failed to update project member, role is not"
@@ -121,6 +123,7 @@ struct berth_model_verdict berth_model_delete_member(struct berth_model *model,
     }
     struct member_row *member = member_of(model, project, member_id);
     if (member != NULL) {
+        BERTH_ASSERT(project != NULL);
         DL_DELETE(project->members, member);
         berth_model_ids_put(&model->members, member_id, NULL);
         free(member);
@@ -158,6 +161,7 @@ struct berth_model_verdict berth_model_list_members(const struct berth_model *mo
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
+    BERTH_ASSERT(project != NULL);
     int64_t total = 0;
     const struct member_row *member = NULL;
     DL_FOREACH(project->members, member) {

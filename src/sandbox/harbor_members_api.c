@@ -57,6 +57,7 @@ void berth_sandbox_create_member(struct berth_sandbox_call *call) {
         berth_sandbox_call_refuse(call, &verdict);
         return;
     }
+    BERTH_ASSERT(member != NULL);
     berth_sandbox_reply_empty(call->reply, 201);
     berth_sandbox_reply_header(call->reply, "Location", "/api/v2.0/projects/%s/members/%lld",
                                call->params[0], (long long)member->id);

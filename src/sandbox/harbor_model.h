@@ -269,12 +269,12 @@ struct berth_model_verdict berth_model_update_project(struct berth_model *model,
 
 /* Changes "public" without a question about rights. 200 or read-only mode's 403. */
 struct berth_model_verdict berth_model_set_public(struct berth_model *model,
-                                                  const struct berth_model_project *project,
+                                                  const struct berth_model_project *view,
                                                   const char *is_public, int64_t now_ms);
 
 /* The same for another key of the metadata. */
 struct berth_model_verdict berth_model_set_metadata(struct berth_model *model,
-                                                    const struct berth_model_project *project,
+                                                    const struct berth_model_project *view,
                                                     size_t key, const char *value, int64_t now_ms);
 
 /* 200: the project, its robots and its quota are gone and its name is free. 412 while it has

@@ -140,8 +140,10 @@ static void remove_name(struct berth_model *model, struct robot_row *robot) {
         }
         return;
     }
+    BERTH_ASSERT(first != NULL);
     while (first->namesake != robot) {
         first = first->namesake;
+        BERTH_ASSERT(first != NULL);
     }
     first->namesake = robot->namesake;
 }

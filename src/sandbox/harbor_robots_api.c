@@ -57,6 +57,7 @@ void berth_sandbox_create_robot(struct berth_sandbox_call *call) {
         berth_sandbox_call_refuse(call, &verdict);
         return;
     }
+    BERTH_ASSERT(robot != NULL);
     char created[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
     berth_sandbox_call_time(robot->created_ms, created);
     json_t *json =

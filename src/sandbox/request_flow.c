@@ -86,7 +86,8 @@ void berth_sandbox_flow_begin(struct berth_sandbox_flow *flow, struct evhttp_req
     struct berth_sandbox_request view;
     berth_sandbox_read(request, &view);
     bool ours = strip_base_path(flow, &view);
-    size_t route = berth_sandbox_find_route(view.method, view.path);
+    size_t route =
+        ours ? berth_sandbox_find_route(view.method, view.path) : berth_sandbox_route_count() - 1;
     berth_sandbox_journal_count(flow->options.journal, route);
     struct berth_sandbox_fault fault = berth_sandbox_faults_take(flow->options.faults, route);
     if (!ours) {

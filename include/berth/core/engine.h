@@ -40,6 +40,7 @@ struct berth_engine_registry {
     const char *account;
     bool dedicated;
     uint32_t lanes_max; /* Commands of this registry that are worked on side by side. */
+    uint32_t calls_max; /* The most calls to it under way, probes apart; it may be asked less. */
 };
 
 /* Borrowed for the engine's life. Times in milliseconds. */
@@ -144,7 +145,7 @@ enum berth_effect_kind {
     BERTH_EFFECT_TAKEN,   /* The record just stepped has this slot; keep it until RELEASE. */
     BERTH_EFFECT_RELEASE, /* Nothing of this slot is needed any more. */
     BERTH_EFFECT_LEDGER,
-    BERTH_EFFECT_HARBOR,
+    BERTH_EFFECT_HARBOR,  /* A BERTH_HARBOR_PROBE is of no record; it is answered like any other. */
     BERTH_EFFECT_PUBLISH, /* One transaction; answer with BERTH_EVENT_TRANSACTION. */
     BERTH_EFFECT_GIVE_UP_PARTITION,
     BERTH_EFFECT_DRAINED, /* Nothing is under way any more. */
@@ -182,7 +183,7 @@ struct berth_publish_offset {
 
 struct berth_effect {
     enum berth_effect_kind kind;
-    uint32_t slot; /* TAKEN, RELEASE, LEDGER (not RENEW), HARBOR, NOTICE. */
+    uint32_t slot; /* TAKEN, RELEASE, LEDGER (not RENEW), HARBOR (not PROBE), NOTICE. */
     union {
         struct {
             uint64_t call_id;
@@ -208,7 +209,7 @@ struct berth_effect {
             char command_id[BERTH_UUID_BYTES];
             char registry[BERTH_REGISTRY_BYTES];
             char space[BERTH_SPACE_BYTES];
-            struct berth_source source;
+            struct berth_source source; /* No topic: it is about the registry as a whole. */
             char text[256];
         } notice;
     };
@@ -270,7 +271,19 @@ struct berth_engine_figures {
     uint64_t skipped_total;      /* Records that were settled before; not read again. */
     uint64_t maps_ignored_total; /* Metadata of others, or damaged: repetition. */
     uint32_t partitions_crowded; /* Nothing beyond what is settled is taken in from them. */
+    size_t map_bytes_max;        /* Of the fullest map; of BERTH_SETTLED_ROOM_BYTES. */
 };
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret);
+
+/* The same of one registry, by its index. */
+struct berth_engine_registry_figures {
+    bool open;               /* Its breaker is: nothing but a probe is asked of it. */
+    bool resting;            /* It said Retry-After. */
+    int64_t paused_total_ms; /* How long it was either. */
+    uint32_t calls;          /* Under way, ... */
+    uint32_t calls_limit;    /* ... and how many may be now. */
+};
+void berth_engine_registry_figures(const struct berth_engine *engine, uint32_t number,
+                                   struct berth_engine_registry_figures *ret);
 
 #endif

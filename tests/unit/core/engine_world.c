@@ -28,7 +28,8 @@ static void configure(struct world *world) {
                                                               .command_topic = TOPIC,
                                                               .account = "admin",
                                                               .dedicated = true,
-                                                              .lanes_max = 8};
+                                                              .lanes_max = 8,
+                                                              .calls_max = 16};
     }
     world->config = (struct berth_engine_config){
         .key_id = "cafe0123",
@@ -312,6 +313,8 @@ static bool faults_of(enum world_channel channel, enum world_fault fault) {
     case WORLD_UNKNOWN_LATE:
     case WORLD_BUSY:
     case WORLD_READ_ONLY:
+    case WORLD_SERVER_ERROR:
+    case WORLD_UNAUTHORIZED:
         return channel == WORLD_HARBOR;
     case WORLD_ABORT:
         return channel == WORLD_KAFKA;
@@ -331,7 +334,9 @@ enum world_fault world_pick_fault(struct world *world, enum world_channel channe
                                   int64_t *ret_delay_ms) {
     for (size_t i = 0; i < world->rules_count; i++) {
         struct world_rule *rule = &world->rules[i];
-        bool fits = rule->channel == channel && (rule->kind == WORLD_ANY || rule->kind == kind);
+        bool any =
+            rule->kind == WORLD_ANY && !(channel == WORLD_HARBOR && kind == BERTH_HARBOR_PROBE);
+        bool fits = rule->channel == channel && (any || rule->kind == kind);
         if (!fits || rule->count == 0) {
             continue;
         }

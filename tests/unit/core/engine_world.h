@@ -70,10 +70,13 @@ enum world_fault {
     WORLD_UNKNOWN_LATE,    /* No reply, and applied delay_ms after the worker was told. */
     WORLD_BUSY,            /* 429, Retry-After: delay_ms. */
     WORLD_READ_ONLY,
-    WORLD_ABORT, /* Kafka: the transaction aborts. */
+    WORLD_SERVER_ERROR, /* 500, and not applied. */
+    WORLD_UNAUTHORIZED, /* 401. */
+    WORLD_ABORT,        /* Kafka: the transaction aborts. */
 };
 
-/* The next `count` calls of this kind, after `skip` of them, have this fault. */
+/* The next `count` calls of this kind, after `skip` of them, have this fault. WORLD_ANY doesn't
+ * mean probes. */
 struct world_rule {
     enum world_channel channel;
     int kind; /* Of ledger or Harbor call; WORLD_ANY. */
@@ -155,6 +158,8 @@ struct world_ledger_command {
     int source_partition;
     int64_t source_offset;
     int attempts;
+    uint32_t burned;
+    int64_t paused_ms;
     bool earlier; /* A claim that ended FAILED came before. */
     int64_t received_at_ms;
     bool before_known;
@@ -238,6 +243,7 @@ struct world_worker {
     bool reads_nothing;            /* Records stay where they are. */
     bool drained;
     uint32_t drained_left;
+    int calls_under_way[2]; /* By registry, without probes. */
 };
 
 /* ---- The world ---- */
@@ -267,6 +273,15 @@ struct world {
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     int64_t ledger_down_until_ms;
     int64_t harbor_down_until_ms;
+    /* What every call to a registry meets, probes included; or all but those. */
+    struct {
+        int64_t until_ms;
+        enum world_fault fault;
+        int64_t delay_ms;
+        bool probes_fine;
+    } sick[2];
+    char sick_space[BERTH_SPACE_BYTES]; /* Every call about this space is answered 500. */
+    int64_t wall_jump_ms;               /* The workers' wall clocks are wrong by so much. */
     /* Effects performed so far, notices apart. So long after this one (0: none) its worker is
      * killed, or frozen for so long (0: killed). At once means that a request to Harbor hasn't left
      * yet. */
@@ -290,6 +305,8 @@ struct world {
     /* Counters for tests. */
     int harbor_calls;
     int harbor_writes;
+    int probes;
+    int calls_most[2]; /* At once by one worker, without probes. */
     int ledger_calls[BERTH_LEDGER_CALL_KINDS];
     int transactions;
     int aborts;

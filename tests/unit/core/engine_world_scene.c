@@ -19,6 +19,7 @@ void world_start(struct world *world, int number) {
     worker->config.seed = world->seed + worker->life;
     worker->frozen_until_ms = 0;
     worker->drained = false;
+    memset(worker->calls_under_way, 0, sizeof(worker->calls_under_way));
     memset(worker->slots, 0, sizeof(worker->slots));
     memset(worker->assignments, 0, sizeof(worker->assignments));
     for (int i = 0; i < WORLD_PARTITIONS; i++) {

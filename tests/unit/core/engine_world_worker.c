@@ -36,7 +36,7 @@ static enum berth_rc step(struct world *world, struct world_worker *worker,
                           struct berth_event *event) {
     world->steps++;
     event->now_ms = world->now_ms;
-    event->wall_ms = WORLD_WALL_MS + world->now_ms;
+    event->wall_ms = WORLD_WALL_MS + world->now_ms + world->wall_jump_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
     struct berth_effect effect;
     while (worker->engine != NULL && berth_engine_next_effect(worker->engine, &effect)) {
@@ -274,8 +274,11 @@ static void copy_renewals(struct world *world, struct world_worker *worker,
         struct world_slot *slot = &worker->slots[lane->slot];
         check_names(world, slot, lane->command, NULL);
         WORLD_CHECK(world, slot->token == lane->token);
-        draft->lanes[i] =
-            (struct world_lane){.slot = lane->slot, .record = slot->record, .token = lane->token};
+        draft->lanes[i] = (struct world_lane){.slot = lane->slot,
+                                              .record = slot->record,
+                                              .token = lane->token,
+                                              .burned = lane->burned,
+                                              .paused_ms = lane->paused_ms};
     }
     trace(world, "renew %zu", call->renew.count);
 }
@@ -317,9 +320,26 @@ static void ask_ledger(struct world *world, struct world_worker *worker,
     world_post(world, &draft, 1);
 }
 
+static void ask_probe(struct world *world, struct world_worker *worker,
+                      const struct berth_effect *effect) {
+    world->probes++;
+    trace(world, "probe %s", world->registries[effect->harbor.call.registry].name);
+    struct world_event draft = {.kind = WORLD_HARBOR_HANDED,
+                                .worker = worker->number,
+                                .life = worker->life,
+                                .asked_ms = world->now_ms,
+                                .call_id = effect->harbor.call_id,
+                                .harbor_call = effect->harbor.call};
+    harbor_post(world, &draft);
+}
+
 static void ask_harbor(struct world *world, struct world_worker *worker,
                        const struct berth_effect *effect) {
     const struct berth_harbor_call *call = &effect->harbor.call;
+    if (call->kind == BERTH_HARBOR_PROBE) {
+        ask_probe(world, worker, effect);
+        return;
+    }
     struct world_slot *slot = &worker->slots[effect->slot];
     WORLD_CHECK(world, slot->taken);
     WORLD_CHECK(world, strncmp(call->request_id, slot->record->command.id,
@@ -344,8 +364,11 @@ static void ask_harbor(struct world *world, struct world_worker *worker,
                                 .slot = effect->slot,
                                 .record = slot->record,
                                 .harbor_call = *call};
-    draft.fault = world_pick_fault(world, WORLD_HARBOR, (int)call->kind, &draft.delay_ms);
-    world_post(world, &draft, 0);
+    int *under_way = &worker->calls_under_way[call->registry];
+    if (++*under_way > world->calls_most[call->registry]) {
+        world->calls_most[call->registry] = *under_way;
+    }
+    harbor_post(world, &draft);
 }
 
 static void publish(struct world *world, struct world_worker *worker,
@@ -413,6 +436,8 @@ void worker_harbor_handed(struct world *world, struct world_event *event) {
     if (event->fault == WORLD_NOT_SENT || too_late || down) {
         next.kind = WORLD_HARBOR_ANSWERS;
         next.harbor_answer.verdict = BERTH_HARBOR_NOT_SENT;
+        next.harbor_answer.trouble =
+            too_late ? BERTH_HARBOR_TROUBLE_NONE : BERTH_HARBOR_TROUBLE_CONNECTION;
         (void)snprintf(next.harbor_answer.error, sizeof(next.harbor_answer.error), "not sent");
         world_post(world, &next, 1);
         return;
@@ -454,6 +479,9 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
 void worker_harbor_answers(struct world *world, struct world_event *event) {
     struct world_worker *worker = &world->workers[event->worker];
     event->harbor_answer.robots = event->robots;
+    if (event->harbor_call.kind != BERTH_HARBOR_PROBE) {
+        worker->calls_under_way[event->harbor_call.registry]--;
+    }
     struct berth_event told = {.kind = BERTH_EVENT_HARBOR,
                                .harbor = {.call_id = event->call_id,
                                           .call = &event->harbor_call,

@@ -81,8 +81,11 @@ static void step(struct bench *bench, struct berth_event event) {
 
 static int setup(void **state) {
     struct bench *bench = calloc(1, sizeof(*bench));
-    bench->registry = (struct berth_engine_registry){
-        .name = "main", .command_topic = TOPIC, .account = "admin", .lanes_max = 8};
+    bench->registry = (struct berth_engine_registry){.name = "main",
+                                                     .command_topic = TOPIC,
+                                                     .account = "admin",
+                                                     .lanes_max = 8,
+                                                     .calls_max = 16};
     bench->config = (struct berth_engine_config){
         .instance = "instance",
         .incarnation = "00000000-0000-4000-8000-000000000000",
@@ -187,6 +190,7 @@ test_above_three_quarters_nothing_beyond_is_taken_and_what_is_below_goes_on(void
     struct bench *bench = *state;
     int64_t end = gain(bench, RUNS_BELOW + 1);
     assert_int_equal(figures_of(bench).partitions_crowded, 1);
+    assert_int_equal(figures_of(bench).map_bytes_max, 3 * (RUNS_BELOW + 1));
     assert_true(berth_engine_can_take(bench->engine, 0));
     take_stuck(bench, 0);
     take_garbage(bench, end - 2); /* Not settled, and below the highest that is. */

@@ -217,7 +217,7 @@ static void test_a_partition_may_be_lost_at_the_moment_of_its_bound(void **state
     struct world *world = world_new(1);
     world->config.revoke_bound_ms = 4000;
     world_serve(world, 1);
-    world->harbor_down_until_ms = world->now_ms + 30000;
+    slow_harbor(world, 1, 30000);
     (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run(world, 100);
     world_revoke(world, 0, 0);

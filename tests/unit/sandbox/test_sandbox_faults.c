@@ -154,6 +154,17 @@ static void test_rules_come_on_top_of_each_other_and_end_one_by_one(void **state
     assert_int_equal(second.latency.low_ms, 20);
     assert_int_equal(faults->rule_count, 0);
     assert_int_equal(berth_sandbox_faults_take(faults, ping).latency.low_ms, 20);
+    /* What a rule doesn't set stays as the record below has it. */
+    assert_int_equal(merge(faults,
+                           "{\"status\":502,\"body\":\"html\",\"read_only\":true,"
+                           "\"rules\":[{\"request_id\":\"strip\"}]}",
+                           NULL),
+                     BERTH_OK);
+    struct berth_sandbox_fault both = berth_sandbox_faults_take(faults, ping);
+    assert_int_equal(both.status, 502);
+    assert_int_equal(both.body, BERTH_SANDBOX_BODY_HTML);
+    assert_true(both.read_only);
+    assert_int_equal(both.request_id, BERTH_SANDBOX_ECHO_STRIPPED);
 }
 
 /* A rule may be for the route of no handler, too, and the list has its bound. */
@@ -177,6 +188,12 @@ static void test_latencies_have_the_shape_and_the_seed_that_were_asked_for(void 
     berth_sandbox_faults_init(&again);
     assert_int_equal(merge(faults, TAIL, NULL), BERTH_OK);
     assert_int_equal(merge(&again, TAIL, NULL), BERTH_OK);
+    int64_t first = berth_sandbox_faults_take(faults, 0).latency.low_ms;
+    int64_t second = berth_sandbox_faults_take(faults, 0).latency.low_ms;
+    assert_int_equal(merge(faults, "{\"seed\":7}", NULL), BERTH_OK);
+    assert_int_equal(berth_sandbox_faults_take(faults, 0).latency.low_ms, first);
+    assert_int_equal(berth_sandbox_faults_take(faults, 0).latency.low_ms, second);
+    assert_int_equal(merge(faults, "{\"seed\":7}", NULL), BERTH_OK);
     int fast = 0;
     int slow = 0;
     for (int i = 0; i < 10000; i++) {

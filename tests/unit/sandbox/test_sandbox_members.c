@@ -116,6 +116,12 @@ static void test_a_delete_of_no_member_is_200_and_of_zero_400(void **state) {
     assert_int_equal(count(fixture, NULL, 1), 1);
     /* A member of another project isn't touched. */
     assert_int_equal(
+        berth_model_update_member(fixture->model, &fixture->berth, by_name("library"), 2, 3).status,
+        200);
+    const struct berth_model_project *project =
+        berth_model_find_project(fixture->model, by_name("team-a"));
+    assert_int_equal(berth_model_role(project, fixture->berth.user->id), BERTH_MODEL_ROLE_ADMIN);
+    assert_int_equal(
         berth_model_delete_member(fixture->model, &fixture->berth, by_name("library"), 2).status,
         200);
     assert_int_equal(count(fixture, NULL, 1), 1);

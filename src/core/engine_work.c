@@ -142,7 +142,9 @@ void work_answered(struct berth_engine *engine, struct item *item,
     bool write = berth_harbor_call_is_write(call->kind);
     switch (berth_work_observe(item->work, call, answer)) {
     case BERTH_OBSERVED_PROGRESS:
-        item->failures = 0;
+        if (write) { /* A read between two failed writes says nothing of the next one. */
+            item->failures = 0;
+        }
         break;
     case BERTH_OBSERVED_RETRY:
         item->burn = true;

@@ -95,7 +95,7 @@ void sim_redis_loses(struct sim *sim, bool older);
 
 /* ---- sim_kafka.c ---- */
 
-void sim_append(struct sim *sim, struct sim_record *record, int partition);
+void sim_append(struct sim *sim, struct sim_record *record, int index);
 void sim_publish(struct sim *sim, struct sim_worker *worker, const struct berth_effect *effect);
 void sim_transaction_opens(struct sim *sim, struct sim_event *event);
 void sim_transaction_ends(struct sim *sim, struct sim_event *event);

@@ -29,7 +29,7 @@ struct sim_line {
     struct berth_binding bindings[SIM_WORKSPACES];
 };
 
-static void arrange_tick(struct sim_line *line);
+static void arrange_tick(void *ctx);
 
 static void set_time(struct sim_line *line) {
     const struct sim_worker *worker = line->worker;
@@ -163,11 +163,8 @@ static void on_state(void *ctx, bool available, const char *why) {
     }
 }
 
-static void on_timer(void *ctx) {
-    arrange_tick(ctx);
-}
-
-static void arrange_tick(struct sim_line *line) {
+static void arrange_tick(void *ctx) {
+    struct sim_line *line = ctx;
     if (line->dead || line->link == NULL) {
         return;
     }
@@ -197,7 +194,7 @@ static bool show_ends(void *ctx, const struct berth_source **ret_ends, size_t *r
         *ret_committed |= partition->committed >= 0;
     }
     *ret_ends = line->ends;
-    *ret_count = SIM_PARTITIONS;
+    *ret_count = (size_t)SIM_PARTITIONS;
     *ret_written = sim->states_count > 0;
     return true;
 }
@@ -235,12 +232,12 @@ void sim_link_start(struct sim *sim, struct sim_worker *worker) {
         .memory_ms = MEMORY_MS,
         .tombstone_ms = MEMORY_MS,
         .lease_ms = SIM_LEASE_MS,
-        .pending_max = 4 * SIM_SLOTS,
+        .pending_max = (size_t)4 * SIM_SLOTS,
         .seed = worker->config.seed,
         .on_request = on_request,
         .on_answer = on_answer,
         .on_state = on_state,
-        .on_timer = on_timer,
+        .on_timer = arrange_tick,
         .kafka = &kafka,
         .ctx = line,
     };
@@ -289,7 +286,8 @@ void sim_link_bury(struct sim *sim) {
 void sim_link_drop(struct sim *sim, struct sim_request *take_request) {
     if (sim->dropped_count == sim->dropped_capacity) {
         sim->dropped_capacity = 2 * sim->dropped_capacity + 64;
-        sim->dropped = realloc((void *)sim->dropped, sim->dropped_capacity * sizeof(*sim->dropped));
+        sim->dropped =
+            realloc((void *)sim->dropped, sim->dropped_capacity * sizeof(struct sim_request *));
         BERTH_ASSERT(sim->dropped != NULL);
     }
     sim->dropped[sim->dropped_count++] = take_request;
@@ -316,12 +314,6 @@ static enum sim_fault meet_renewal(struct sim *sim, struct sim_worker *worker,
     return fault;
 }
 
-static int step_of(enum berth_ledger_call_kind kind) {
-    return kind == BERTH_LEDGER_CLAIM      ? SIM_STEP_CLAIM
-           : kind == BERTH_LEDGER_REMEMBER ? SIM_STEP_REMEMBER
-                                           : SIM_STEP_STORE;
-}
-
 void sim_ask_ledger(struct sim *sim, struct sim_worker *worker, const struct berth_effect *effect) {
     const struct berth_ledger_call *call = &effect->ledger.call;
     struct sim_line *line = worker->line;
@@ -336,7 +328,9 @@ void sim_ask_ledger(struct sim *sim, struct sim_worker *worker, const struct ber
         slot = &worker->slots[effect->slot];
         SIM_CHECK(sim, slot->taken, "the ledger is asked for an item that is there");
         slot->asked_ms = sim->now_ms;
-        int step = step_of(call->kind);
+        int step = call->kind == BERTH_LEDGER_CLAIM      ? SIM_STEP_CLAIM
+                   : call->kind == BERTH_LEDGER_REMEMBER ? SIM_STEP_REMEMBER
+                                                         : SIM_STEP_STORE;
         sim_trace(sim, "w%d #%d %s", worker->number, slot->record->number, sim_step_name(step));
         if (step == SIM_STEP_CLAIM) {
             slot->record->in_lane = true;
@@ -453,13 +447,10 @@ void sim_link_breaks(struct sim *sim, struct sim_worker *worker) {
     }
 }
 
-void sim_link_event(struct sim *sim, struct sim_event *event) {
-    struct sim_worker *worker = event->worker >= 0 ? &sim->workers[event->worker] : NULL;
-    struct sim_line *line = worker != NULL ? worker->line : NULL;
+/* What its worker must be there for. */
+static void happen(struct sim *sim, struct sim_worker *worker, struct sim_event *event) {
+    struct sim_line *line = worker->line;
     switch ((int)event->kind) {
-    case SIM_EVENT_REDIS_RUNS:
-        run(sim, event);
-        return;
     case SIM_EVENT_REDIS_ANSWERS:
         if (worker->connection == event->epoch && !worker->link_dead) {
             set_time(line);
@@ -483,17 +474,24 @@ void sim_link_event(struct sim *sim, struct sim_event *event) {
             sim_link_tick(line->link);
         }
         break;
-    case SIM_EVENT_COPIES:
-        (void)sim_redis_copy_free(sim->redis_copy);
-        sim->redis_copy = sim_redis_copy(sim->redis);
-        if (sim->now_ms < sim->faults_end_ms) {
-            sim_post(sim, sim_event(sim, SIM_EVENT_COPIES, -1), COPY_EACH_MS);
-        }
-        return;
     default:
         BERTH_UNREACHABLE("an event of a line");
     }
     if (!line->dead) {
         arrange_tick(line);
+    }
+}
+
+void sim_link_event(struct sim *sim, struct sim_event *event) {
+    if (event->kind == SIM_EVENT_REDIS_RUNS) {
+        run(sim, event);
+    } else if (event->kind == SIM_EVENT_COPIES) {
+        (void)sim_redis_copy_free(sim->redis_copy);
+        sim->redis_copy = sim_redis_copy(sim->redis);
+        if (sim->now_ms < sim->faults_end_ms) {
+            sim_post(sim, sim_event(sim, SIM_EVENT_COPIES, -1), COPY_EACH_MS);
+        }
+    } else {
+        happen(sim, &sim->workers[event->worker], event);
     }
 }

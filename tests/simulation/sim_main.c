@@ -99,6 +99,7 @@ static struct arguments read_arguments(int argc, char **argv) {
 static uint64_t seed_under_way;
 
 /* An assertion of the engine failed: what led there is of use. */
+/* NOLINTBEGIN(bugprone-signal-handler): the process ends here, one way or the other. */
 static void on_signal(int signal_number) {
     sim_print_last();
     fprintf(stderr, "seed %llu failed: signal %d\n", (unsigned long long)seed_under_way,
@@ -106,6 +107,7 @@ static void on_signal(int signal_number) {
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
+/* NOLINTEND(bugprone-signal-handler) */
 
 static void run_seed(const struct arguments *arguments, struct shared *shared, uint64_t seed) {
     struct sim_options options = {
@@ -173,18 +175,18 @@ static void run_scenarios(const struct arguments *arguments, struct shared *shar
     signal(SIGABRT, on_signal);
     char line[512];
     while (fgets(line, sizeof(line), file) != NULL) {
-        unsigned long long version = 0;
-        unsigned long long seed = 0;
-        int at = 0;
-        if (line[0] == '#' || sscanf(line, "%llu %llu %n", &version, &seed, &at) != 2) {
+        char *at = line;
+        unsigned long long version = strtoull(at, &at, 10);
+        unsigned long long seed = strtoull(at, &at, 10);
+        if (line[0] == '#' || seed == 0) {
             continue;
         }
         if (version != SIM_VERSION) {
-            fprintf(stderr, "scenario of version %llu, this is version %d: %s", version,
-                    SIM_VERSION, line + at);
+            fprintf(stderr, "scenario of version %llu, this is version %d:%s", version, SIM_VERSION,
+                    at);
             exit(1);
         }
-        printf("seed %llu: %s", seed, line + at);
+        printf("seed %llu:%s", seed, at);
         run_seed(arguments, shared, seed);
         shared->done++;
     }

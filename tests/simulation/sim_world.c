@@ -109,7 +109,7 @@ static struct sim_event *pop(struct sim *sim) {
 static void push(struct sim *sim, struct sim_event *event) {
     if (sim->queue_count == sim->queue_capacity) {
         sim->queue_capacity = sim->queue_capacity * 2 + 256;
-        sim->queue = realloc((void *)sim->queue, sim->queue_capacity * sizeof(*sim->queue));
+        sim->queue = realloc((void *)sim->queue, sim->queue_capacity * sizeof(struct sim_event *));
         BERTH_ASSERT(sim->queue != NULL);
     }
     sim->queue[sim->queue_count] = event;
@@ -168,7 +168,6 @@ static bool is_workers(const struct sim_event *event) {
     case SIM_EVENT_LINK_UP:
     case SIM_EVENT_LINK_DOWN:
     case SIM_EVENT_LINK_TICKS:
-        return true;
     case SIM_EVENT_TRANSACTION_OPENS: /* Its thread is frozen with it, ... */
     case SIM_EVENT_TRANSACTION_ENDS:
         return true;
@@ -444,7 +443,7 @@ static struct sim *sim_new(const struct sim_options *options) {
     for (int i = 0; i < SIM_WORKERS_MAX; i++) {
         sim->workers[i].number = i;
         sim->workers[i].sim = sim;
-        sim->workers[i].boot_ms = 100000 * (i + 1);
+        sim->workers[i].boot_ms = INT64_C(100000) * (i + 1);
         (void)snprintf(sim->workers[i].instance, sizeof(sim->workers[i].instance), "instance-%d",
                        i);
     }

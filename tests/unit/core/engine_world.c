@@ -285,6 +285,9 @@ static void deliver(struct world *world, struct world_event *event) {
         struct berth_event told = {.kind = BERTH_EVENT_TRANSACTION,
                                    .transaction.committed = event->committed};
         trace(world, event->committed ? "committed" : "aborted");
+        for (size_t slot = 0; slot < WORLD_SLOTS_MAX; slot++) {
+            worker->slots[slot].publishing = false;
+        }
         worker_step(world, worker, &told);
         break;
     }

@@ -210,7 +210,8 @@ struct world_expected {
 struct world_slot {
     bool taken;
     struct world_record *record;
-    bool claimed; /* A claim was asked. */
+    bool claimed;    /* A claim was asked. */
+    bool publishing; /* The transaction under way borrows what is published for it. */
     bool must_read;
     int64_t claim_asked_ms;
     int64_t token;

@@ -155,6 +155,7 @@ static void perform(struct world *world, struct world_worker *worker,
         break;
     case BERTH_EFFECT_RELEASE:
         WORLD_CHECK(world, slot->taken);
+        WORLD_CHECK(world, !slot->publishing);
         *slot = (struct world_slot){.taken = false};
         break;
     case BERTH_EFFECT_LEDGER:
@@ -389,6 +390,9 @@ static void publish(struct world *world, struct world_worker *worker,
               draft.offsets[i].metadata[0] == '\0' ? "" : " and a map");
     }
     draft.offsets_count = effect->publish.offsets_count;
+    for (size_t i = 0; i < effect->publish.items_count; i++) {
+        worker->slots[effect->publish.items[i].slot].publishing = true;
+    }
     draft.items_count = effect->publish.items_count;
     draft.items = calloc(draft.items_count + 1, sizeof(*draft.items));
     for (size_t i = 0; i < draft.items_count; i++) {

@@ -341,6 +341,29 @@ static void test_a_drain_does_not_wait_for_a_sick_registry(void **state) {
     world_finish(world);
 }
 
+/* What waits for a moment in a healthy registry isn't let go with what waits for the sick one. */
+static void test_a_drain_finishes_what_a_healthy_registry_has_begun(void **state) {
+    (void)state;
+    struct world *world = served();
+    make_sick(world, 0, WORLD_NOT_SENT, TEN_MINUTES_MS);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 5000);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                          .count = 1,
+                                          .fault = WORLD_SERVER_ERROR});
+    const struct world_record *record = send_other(world, 2, "team-z");
+    while (world_traced(world, "notice command.retried #2") == 0) {
+        world_run(world, 1);
+    }
+    world_drain(world, 0);
+    world_run(world, 10000);
+    assert_true(world->workers[0].drained);
+    assert_int_equal(world->workers[0].drained_left, 1);
+    assert_string_equal(record->answer.code, "space.created");
+    world_free(world);
+}
+
 static void test_a_revoked_partition_is_given_up_without_its_sick_registry(void **state) {
     (void)state;
     struct world *world = served();
@@ -458,6 +481,7 @@ int main(void) {
         cmocka_unit_test(test_after_its_return_it_is_asked_little_first),
         cmocka_unit_test(test_a_long_pause_ends_with_the_outage),
         cmocka_unit_test(test_a_drain_does_not_wait_for_a_sick_registry),
+        cmocka_unit_test(test_a_drain_finishes_what_a_healthy_registry_has_begun),
         cmocka_unit_test(test_a_revoked_partition_is_given_up_without_its_sick_registry),
         cmocka_unit_test(test_what_stands_behind_a_sick_registrys_command_is_settled),
         cmocka_unit_test(test_an_orphan_does_not_wait_for_a_sick_registry),

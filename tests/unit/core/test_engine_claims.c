@@ -370,6 +370,30 @@ static void test_what_a_command_met_survives_the_loss_of_its_claim(void **state)
     world_finish(world);
 }
 
+/* Another had the lane in between: what this worker met before that is no longer what it meets. */
+static void test_what_a_command_met_is_met_anew_after_another_held_the_lane(void **state) {
+    (void)state;
+    struct world *world = served();
+    struct world_project *project = world_project_made(world, "team-a");
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_ROBOT,
+                                          .count = 1,
+                                          .fault = WORLD_BUSY,
+                                          .delay_ms = 60000});
+    const struct world_record *record =
+        world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "team-a", "alpha");
+    world_run(world, 1000);
+    assert_int_equal(world_traced(world, "remember #1"), 1);
+    world_ledger_lose(world);
+    world_hold(world, "team-a", "elsewhere", "gone");
+    project->visibility = BERTH_PUBLIC;
+    world->expected[0].state.visibility = BERTH_PUBLIC;
+    world_run_idle(world);
+    assert_string_equal(record->answer.before, "public");
+    assert_string_equal(record->answer.after, "public alpha");
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_held_lane_is_taken_over_after_a_whole_lease_unchanged),
@@ -390,6 +414,7 @@ int main(void) {
         cmocka_unit_test(test_a_worker_may_end_between_a_lost_claim_and_the_next),
         cmocka_unit_test(test_an_orphan_whose_claim_is_lost_does_nothing_more),
         cmocka_unit_test(test_what_a_command_met_survives_the_loss_of_its_claim),
+        cmocka_unit_test(test_what_a_command_met_is_met_anew_after_another_held_the_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

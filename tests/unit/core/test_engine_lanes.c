@@ -137,12 +137,15 @@ static void test_a_window_that_is_full_stops_its_partition(void **state) {
     struct world *world = world_new(1);
     world->config.window_max = 3;
     world_serve(world, 2);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 6; i++) {
         world_rule(world, SLOW(2000));
     }
     send_creates(world, 0, 1, 6);
     world_run(world, 1000);
     assert_int_equal(world_figures(world, 0).taken_in, 3);
+    for (int i = 0; i < 6; i++) {
+        world->rules[i].count = 0;
+    }
     send_creates(world, 1, 7, 2);
     world_run(world, 100);
     assert_int_equal(world->partitions[1].committed, 2);

@@ -38,10 +38,6 @@ bool berth_harbor_read_login_name(const struct berth_harbor_call *call, const ch
 /* 200 of PATCH /robots/{id}. */
 bool berth_harbor_read_secret_set(const json_t *json, struct berth_harbor_answer *answer);
 
-/* 200 of GET /systeminfo. Besides the shape it has verdicts of its own, with false: READ_ONLY, and
- * UNAUTHENTICATED when the version, which only users are told (contract 5.7), is missing. */
-bool berth_harbor_read_system_info(const json_t *json, struct berth_harbor_answer *answer);
-
 /* Copies text, cut to fit between two characters of UTF-8. */
 void berth_harbor_copy_text(char *target, size_t target_bytes, const char *text);
 

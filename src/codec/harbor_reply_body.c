@@ -152,21 +152,6 @@ bool berth_harbor_read_secret_set(const json_t *json, struct berth_harbor_answer
     return true;
 }
 
-bool berth_harbor_read_system_info(const json_t *json, struct berth_harbor_answer *answer) {
-    if (!json_is_string(json_object_get(json, "auth_mode"))) {
-        return disbelieve(answer, "the body isn't about a Harbor");
-    }
-    if (berth_harbor_text_of(json, "harbor_version") == NULL) {
-        answer->verdict = BERTH_HARBOR_UNAUTHENTICATED;
-        return disbelieve(answer, "Harbor answers as to somebody who isn't logged in");
-    }
-    if (json_is_true(json_object_get(json, "read_only"))) {
-        answer->verdict = BERTH_HARBOR_READ_ONLY;
-        return disbelieve(answer, "Harbor is in read-only mode");
-    }
-    return true;
-}
-
 void berth_harbor_copy_text(char *target, size_t target_bytes, const char *text) {
     size_t len = strnlen(text, target_bytes);
     if (len >= target_bytes) {

@@ -29,9 +29,9 @@ static set_path_fn set_project_name_path;
 static set_path_fn set_quotas_path;
 static set_path_fn set_quota_path;
 static set_path_fn set_robots_path;
+static set_path_fn set_system_info_path;
 static set_path_fn set_robot_list_path;
 static set_path_fn set_robot_path;
-static set_path_fn set_system_info_path;
 static void set_path(struct berth_harbor_request *request, const char *format, ...)
     BERTH_PRINTF(2, 3);
 static write_body_fn write_project;

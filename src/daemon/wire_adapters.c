@@ -88,8 +88,8 @@ struct berth_harbor_registry_config worker_harbor_registry(const struct worker *
     const struct berth_config_registry *registry = &worker->config->registries[index];
     struct berth_harbor_registry_config harbor = berth_harbor_registry_configured(registry);
     harbor.limit = (size_t)registry->limit;
-    /* All that the engine may have under way, and a probe: submitting never fails for want of room.
-     */
+    /* All that the engine may have under way, and a probe: submitting never fails for want of
+     * room. */
     harbor.queue_max = (size_t)worker_lanes_max(registry) * BERTH_PLAN_CALLS_MAX + 1;
     return harbor;
 }

@@ -242,9 +242,9 @@ static enum berth_rc set_request(struct berth_harbor_transfer *transfer) {
     }
     int bad = (int)curl_easy_setopt(easy, CURLOPT_URL, url);
     free(url);
-    const struct berth_harbor_call *call = transfer->call;
     long timeout_ms = transfer->endpoint->registry.request_timeout_ms;
-    if (call != NULL && call->kind == BERTH_HARBOR_PROBE && timeout_ms > PROBE_MAX_MS) {
+    if (transfer->call != NULL && transfer->call->kind == BERTH_HARBOR_PROBE &&
+        timeout_ms > PROBE_MAX_MS) {
         timeout_ms = PROBE_MAX_MS;
     }
     bad |= (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);

@@ -27,7 +27,7 @@ enum berth_harbor_call_kind {
     BERTH_HARBOR_SET_SECRET,       /* PATCH /robots/{robot_id}: project_id, workspace. */
     BERTH_HARBOR_ENABLE_ROBOT,     /* PUT /robots/{robot_id}: space, workspace, robot_name. */
     BERTH_HARBOR_DELETE_ROBOT,     /* DELETE /robots/{robot_id}. */
-    BERTH_HARBOR_PROBE,            /* GET /systeminfo: is it well, and are we logged in? */
+    BERTH_HARBOR_PROBE,            /* GET /systeminfo: is the registry well, for us? */
 };
 #define BERTH_HARBOR_CALL_KINDS 13
 
@@ -72,15 +72,14 @@ enum berth_harbor_verdict {
 };
 #define BERTH_HARBOR_VERDICTS 11
 
-/* What an answer says of the registry as a whole, whatever the call was about: the breaker's food.
- */
+/* What an answer says about the registry as a whole, whatever it says about its object. */
 enum berth_harbor_trouble {
     BERTH_HARBOR_TROUBLE_NONE,
-    BERTH_HARBOR_TROUBLE_CONNECTION,  /* None, reset, or no whole reply in time. */
-    BERTH_HARBOR_TROUBLE_SERVER,      /* 5xx, but for 503. */
+    BERTH_HARBOR_TROUBLE_CONNECTION,  /* No connection, reset, no reply in time. */
+    BERTH_HARBOR_TROUBLE_SERVER,      /* 5xx. */
     BERTH_HARBOR_TROUBLE_READ_ONLY,   /* Read-only mode. */
-    BERTH_HARBOR_TROUBLE_CREDENTIALS, /* Login refused; 401 or 403 in spite of a new one. */
-    BERTH_HARBOR_TROUBLE_RATE,        /* 429 or 503, with or without Retry-After. */
+    BERTH_HARBOR_TROUBLE_CREDENTIALS, /* 401 or 403, also after the client's own new login. */
+    BERTH_HARBOR_TROUBLE_RATE,        /* 429 or 503, with Retry-After or without. */
 };
 
 /* One robot of a project. */

@@ -86,7 +86,8 @@ static void answer_call(struct session_world *world, const struct scripted_reque
     } else if (!world->with_user) {
         scripted_reply(request, proof ? 401 : world->stranger_status, "", world->stranger_body);
     } else if (proof) {
-        scripted_reply(request, 200, "", "{\"user_id\":3,\"username\":\"svc-berth\"}");
+        scripted_reply(request, world->proof_status, "",
+                       "{\"user_id\":3,\"username\":\"svc-berth\"}");
     } else if (write && world->csrf_broken) {
         scripted_reply(request, 403, "", BAD_CSRF);
     } else {
@@ -127,6 +128,7 @@ int session_world_set_up(void **state) {
     base->fixture.on_notice = on_notice;
     base->fixture.notice_ctx = world;
     world->login_status = 200;
+    world->proof_status = 200;
     world->stranger_status = 401;
     world->stranger_body = UNAUTHORIZED;
     world->as_user = reply_as_told;

@@ -21,6 +21,7 @@ struct session_world {
     int login_status;   /* 200, or how a login is refused. */
     bool csrf_broken;   /* No write of a session passes. */
     bool hold_login;
+    int proof_status;          /* 200, or how GET /users/current of a user fails. */
     const char *stranger_body; /* What the API tells a stranger, with stranger_status. */
     int stranger_status;
     scripted_request_fn *as_user; /* Who answers the user's calls; reply_as_told by default. */

@@ -132,6 +132,18 @@ static void test_an_empty_answer_with_proof_counts(void **state) {
     assert_int_equal(world->logins, 1);
 }
 
+/* Harbor fails just then: nobody knows, and it is asked again by whoever wants to know. */
+static void test_an_empty_answer_whose_proof_fails_is_unknown(void **state) {
+    struct session_world *world = *state;
+    session_world_log_in(world);
+    world->proof_status = 500;
+    world->world.body = "[]";
+    const struct berth_harbor_answer *answer = ask_for(world, BERTH_HARBOR_GET_QUOTA);
+    assert_int_equal(answer->verdict, BERTH_HARBOR_UNKNOWN);
+    assert_non_null(strstr(answer->error, "HTTP 500"));
+    assert_int_equal(world->logins, 1);
+}
+
 static bool has_fewer_than_four_calls(void *ctx) {
     const struct session_world *world = ctx;
     return world->calls < 1 + 4;
@@ -222,7 +234,7 @@ static void test_a_403_is_the_answer_after_one_new_login(void **state) {
     world->world.body = FORBIDDEN;
     const struct berth_harbor_answer *answer = ask_for(world, BERTH_HARBOR_SET_QUOTA);
     assert_int_equal(answer->verdict, BERTH_HARBOR_FORBIDDEN);
-    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_NONE);
+    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_CREDENTIALS);
     assert_int_equal(world->logins, 2);
     assert_int_equal(world->calls, 1 + 2);
     (void)ask_for(world, BERTH_HARBOR_SET_QUOTA);
@@ -332,6 +344,7 @@ int main(void) {
         SESSION_TEST(test_a_session_that_lost_its_user_is_made_anew),
         SESSION_TEST(test_an_empty_answer_without_proof_is_asked_again),
         SESSION_TEST(test_an_empty_answer_with_proof_counts),
+        SESSION_TEST(test_an_empty_answer_whose_proof_fails_is_unknown),
         SESSION_TEST(test_replies_that_wait_for_proof_share_it),
         SESSION_TEST(test_a_refused_login_answers_everybody_at_once),
         SESSION_TEST(test_a_registry_that_is_away_is_no_bad_password),

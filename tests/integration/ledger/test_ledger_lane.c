@@ -54,6 +54,14 @@ static void test_of_two_outcomes_the_first_one_counts(void **state) {
     assert_string_equal(before, after);
     free(before);
     free(after);
+
+    /* What it left isn't the space's state any more: that must not be published late. */
+    struct berth_command next = a_command(2, "team-a");
+    struct berth_source next_source = a_source(11);
+    settle(&quick, &next, &next_source, &space, "next");
+    kept = worker_ask(&slow, &call, "slow");
+    assert_int_equal(kept->answer.store.verdict, BERTH_STORE_ALREADY);
+    assert_false(kept->answer.store.state_current);
     worker_deinit(&slow);
     worker_deinit(&quick);
 }

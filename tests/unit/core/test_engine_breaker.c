@@ -240,6 +240,26 @@ static void test_two_failing_spaces_do_not_open_it(void **state) {
     world_finish(world);
 }
 
+/* Many spaces may fail now and then: what counts is that nothing is well in between. */
+static void test_failures_with_something_well_in_between_do_not_open_it(void **state) {
+    (void)state;
+    struct world *world = served();
+    for (int i = 0; i < 5; i++) {
+        char space[32];
+        (void)snprintf(space, sizeof(space), "team-%d", i);
+        world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                              .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                              .count = 1,
+                                              .fault = WORLD_SERVER_ERROR});
+        const struct world_record *record =
+            world_send(world, 0, BERTH_CREATE_SPACE, 1 + i, space, "");
+        world_run(world, 10000);
+        assert_string_equal(record->answer.code, "space.created");
+    }
+    assert_int_equal(world_traced(world, "notice breaker.opened"), 0);
+    world_finish(world);
+}
+
 /* What the probe contradicts is this space's or our account's: 403 DENIED has other causes. */
 static void test_read_only_that_a_probe_denies_ends_with_the_commands_age(void **state) {
     (void)state;
@@ -433,6 +453,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_well_in_between_clears_all_suspicion),
         cmocka_unit_test(test_three_failing_spaces_open_it_though_probes_are_fine),
         cmocka_unit_test(test_two_failing_spaces_do_not_open_it),
+        cmocka_unit_test(test_failures_with_something_well_in_between_do_not_open_it),
         cmocka_unit_test(test_read_only_that_a_probe_denies_ends_with_the_commands_age),
         cmocka_unit_test(test_after_its_return_it_is_asked_little_first),
         cmocka_unit_test(test_a_long_pause_ends_with_the_outage),

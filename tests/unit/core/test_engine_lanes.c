@@ -56,6 +56,22 @@ static void test_different_spaces_go_side_by_side(void **state) {
     world_finish(world);
 }
 
+/* Registries may share a topic; a space of one has nothing to do with its namesake in another. */
+static void test_a_namesake_in_another_registry_is_another_lane(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->registries[1].command_topic = world->registries[0].command_topic;
+    world_serve(world, 1);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 2, "team-a", "");
+    (void)snprintf(record->command.registry, sizeof(record->command.registry), "other");
+    (void)snprintf(record->key, sizeof(record->key), "other/team-a");
+    world_redigest(record);
+    world_run(world, 3);
+    assert_int_equal(world_figures(world, 0).worked_on, 2);
+    world_finish(world);
+}
+
 /* Neither in its partition nor in another: offsets settle in any order (design 5). */
 static void test_a_slow_command_holds_back_no_other_space(void **state) {
     (void)state;
@@ -225,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands_of_one_space_go_one_after_the_other),
         cmocka_unit_test(test_different_spaces_go_side_by_side),
+        cmocka_unit_test(test_a_namesake_in_another_registry_is_another_lane),
         cmocka_unit_test(test_a_slow_command_holds_back_no_other_space),
         cmocka_unit_test(test_no_more_lanes_of_a_registry_work_than_it_allows),
         cmocka_unit_test(test_a_held_lane_leaves_its_place_to_others),

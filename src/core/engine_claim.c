@@ -420,6 +420,7 @@ void claim_renew(struct berth_engine *engine) {
                 .burned = item->burned,
                 .paused_ms = work_paused_ms(engine, item),
             };
+            item->burned_asked = item->burned;
             engine->renew_slots[engine->renew_count] = slot;
             engine->renew_tokens[engine->renew_count] = item->token;
             engine->renew_count++;
@@ -492,6 +493,8 @@ static void take_renewals_in(struct berth_engine *engine,
         /* A pause is cut short only to let go: the next owner waits for nothing of ours. */
         if (item->state == ITEM_RUNNING && waited) {
             work_go_on(engine, item);
+        } else if (!item->lost && item->burned == item->burned_asked) {
+            work_consider_stepping_aside(engine, item);
         } else if (item->lost && item->calls_outstanding == 0 && item->state != ITEM_STORING) {
             claim_lost(engine, item);
         }

@@ -19,12 +19,10 @@
  * Redis, as far as we know:
  *
  *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> READING_BACK)
- *     |           |  ^  |             |             |              |
- *     |           v  |  |             |             |              v
- *     |         WAITING |             |             |         READING_BACK*
- *     |                 |             v             v              |
- *     |                 |          (claim lost: CLAIMING)          |
- *     |                 v                           v              v
+ *     |           |  ^  |             |             |              |   (its room is wanted:
+ * WAITING) |           v  |  |             |             |              v |         WAITING | | |
+ * READING_BACK* |                 |             v             v              | |                 |
+ * (claim lost: CLAIMING)          | |                 v                           v              v
  *     +-----------> READY <-------------------- STORING* <---------+
  *                     |  ^
  *                     v  | (aborted)
@@ -135,9 +133,11 @@ struct item {
     int64_t pause_mark_ms; /* The registry's pauses at the claim. */
     bool awaits_verdict;   /* Spent, unless the probe under way says that the registry is sick. */
 
-    uint32_t failures; /* In a row, burned or not: the back-off's exponent. */
+    uint32_t burned_asked; /* What the last renewal told of it. */
+    uint32_t failures;     /* In a row, burned or not: the back-off's exponent. */
     uint32_t read_backs;
     int64_t read_from_ms; /* What was written with unknown outcome isn't read back before. */
+    bool stepped_aside;   /* From BACKING_OFF: the row of failures goes on with the next claim. */
     bool failed_once;     /* Since the last step: back off before the next one. */
     bool burn;
     bool free_lane; /* The outcome's STORE does. */
@@ -410,6 +410,9 @@ void claim_let_go(struct berth_engine *engine, struct item *item);
 /* The claim was taken: from here on Harbor is asked. */
 void work_start(struct berth_engine *engine, struct item *item,
                 const struct berth_claim_answer *claim);
+/* A long pause begins or goes on, and the ledger has been told of the budget: its room goes to a
+ * lane that waits for some. */
+void work_consider_stepping_aside(struct berth_engine *engine, struct item *item);
 /* Frees the plan's work. */
 void work_end(struct berth_engine *engine, struct item *item);
 void work_go_on(struct berth_engine *engine, struct item *item);

@@ -18,6 +18,8 @@
 #define READ_BACKS_MAX 5
 /* A registry that is asked again is not asked by all at once. */
 #define WAKE_MS 500
+/* A pause that is left of this length is long enough to claim again for. */
+#define STEP_ASIDE_MS 1000
 
 static bool lost_meanwhile(struct berth_engine *engine, struct item *item);
 static void back_off_or_give_up(struct berth_engine *engine, struct item *item);
@@ -52,7 +54,8 @@ void work_start(struct berth_engine *engine, struct item *item,
                        &claim->state, cold);
     item_drop_before(engine, item);
     item->take_over = false;
-    item->failures = 0;
+    item->failures = item->stepped_aside ? item->failures : 0;
+    item->stepped_aside = false;
     item->read_backs = 0;
     item->failed_once = false;
     item->burn = false;
@@ -286,6 +289,31 @@ static void back_off(struct berth_engine *engine, struct item *item) {
                   " pause_ms=", text_number(pause_ms, pause), " reason=\"", item->last_error, "\"",
                   NULL);
     engine_arm(engine, &item->timer, pause_ms);
+}
+
+/*
+ * There are only so many rooms: without this as many failing spaces would stop all others for as
+ * long as their commands have. It goes on as after a crash: with a claim of its own, reading first.
+ * What it met is in the ledger.
+ */
+void work_consider_stepping_aside(struct berth_engine *engine, struct item *item) {
+    const struct registry *registry = &engine->registries[item->registry];
+    bool paused = item->state == ITEM_BACKING_OFF && !item->awaits_verdict &&
+                  berth_deadline_armed(&item->timer.deadline) &&
+                  item->timer.deadline.at_ms - engine->now_ms >= STEP_ASIDE_MS;
+    if (!paused || item->partition == NULL || TAILQ_EMPTY(&registry->waiting_for_room) ||
+        breaker_blocks(registry)) {
+        return;
+    }
+    engine->abandoned = true; /* Its lane bears our name, and nobody renews it. */
+    claim_let_go(engine, item);
+    work_end(engine, item);
+    item_drop_before(engine, item);
+    item->stepped_aside = true;
+    item->mark_seen = false;
+    item->take_over = false;
+    item_move(engine, item, ITEM_WAITING);
+    lane_leave_room(engine, item);
 }
 
 void work_wake(struct berth_engine *engine, const struct registry *registry) {

@@ -111,6 +111,29 @@ static void test_pauses_grow_though_what_failed_is_read_back(void **state) {
     world_finish(world);
 }
 
+/* As many failing spaces as there are rooms: their long pauses are no reason to stop the others. */
+static void test_the_room_of_a_command_that_pauses_goes_to_others(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->registries[0].lanes_max = 1;
+    world->config.retry_attempts = 20;
+    world_serve(world, 1);
+    (void)snprintf(world->sick_space, sizeof(world->sick_space), "sick");
+    const struct world_record *sick = world_send(world, 0, BERTH_CREATE_SPACE, 1, "sick", "");
+    world_run(world, 30000);
+    int64_t sent_ms = world->now_ms;
+    const struct world_record *well = world_send(world, 0, BERTH_CREATE_SPACE, 2, "well", "");
+    world_run(world, 20000);
+    assert_string_equal(well->answer.code, "space.created");
+    assert_true(well->answer.finished_at_ms - well->answer.received_at_ms < 1000);
+    assert_true(world->now_ms - sent_ms <= 20000);
+    world_run_idle(world);
+    assert_int_equal(sick->answer.kind, BERTH_FAILED);
+    assert_true(sick->answer.finished_at_ms - sick->answer.received_at_ms >=
+                6 * world->config.backoff_max_ms);
+    world_finish(world);
+}
+
 static void test_retry_after_is_honoured(void **state) {
     (void)state;
     struct world *world = served();
@@ -262,6 +285,7 @@ int main(void) {
         cmocka_unit_test(test_a_request_carried_out_unseen_is_not_sent_again),
         cmocka_unit_test(test_pauses_grow_and_differ),
         cmocka_unit_test(test_pauses_grow_though_what_failed_is_read_back),
+        cmocka_unit_test(test_the_room_of_a_command_that_pauses_goes_to_others),
         cmocka_unit_test(test_retry_after_is_honoured),
         cmocka_unit_test(test_the_budget_is_spent_by_attempts),
         cmocka_unit_test(test_requests_that_were_turned_away_burn_no_attempt),

@@ -277,6 +277,7 @@ static bool look_words(struct berth_ledger *ledger, const char *what) {
     berth_redis_args_number(args, LOCK_MS);
     berth_redis_args_text(args, data_set->id);
     berth_redis_args_number(args, data_set->raised);
+    berth_redis_args_text(args, ledger->instance);
     return true;
 }
 

@@ -36,8 +36,10 @@
  *   account, but the first is never ours and berth doesn't work with the second (2.8), and
  *   Harbor's message is not there to be decided on; it stands in answer.error. A read is never
  *   stopped by read-only mode.
- * - 403 FORBIDDEN covers "CSRF token invalid" (5.2, 5.3): no cookie is ever sent, so that is a base
- *   URL outside Harbor's API. Like any 403 it was refused before anything was done.
+ * - 403 FORBIDDEN covers "CSRF token invalid" (5.2, 5.3). Like any 403 it was refused before
+ *   anything was done; the client repeats it, by its words.
+ * - 408 and 425 say that a front end has given up or wasn't ready: whether Harbor has the request
+ *   is open, so they are UNKNOWN like any other status that Harbor doesn't send.
  * - 503 with Retry-After was perhaps said by a front end that had passed the request on, so it is
  *   BUSY for reads only.
  */
@@ -148,6 +150,15 @@ static enum berth_harbor_trouble trouble_of(const struct berth_harbor_answer *an
     bool refused = answer->verdict == BERTH_HARBOR_UNAUTHENTICATED ||
                    answer->verdict == BERTH_HARBOR_FORBIDDEN;
     return refused ? BERTH_HARBOR_TROUBLE_CREDENTIALS : BERTH_HARBOR_TROUBLE_NONE;
+}
+
+bool berth_harbor_reply_names_user(const struct berth_harbor_reply *reply, const char *username) {
+    json_t *json = parse(reply);
+    const char *name = berth_harbor_text_of(json, "username");
+    bool named = reply->status == 200 && name != NULL && name[0] != 0 &&
+                 (strcasecmp(name, username) == 0 || strchr(username, '@') != NULL);
+    json_decref(json);
+    return named;
 }
 
 /* The verdict by everything but a good reply's body. */

@@ -8,6 +8,7 @@
 #include "text.h"
 
 static size_t runs_of_partition(const struct berth_engine_config *config);
+static size_t maps_of_batch(const struct berth_engine_config *config);
 static void make_tables(struct berth_engine *engine);
 static void free_tables(struct berth_engine *engine);
 static void pass_time(struct berth_engine *engine, int64_t slept_ms);
@@ -29,14 +30,19 @@ size_t berth_engine_pool_bytes_min(const struct berth_engine_config *config) {
                          sizeof(struct berth_settled) + sizeof(struct berth_deadline *);
     size_t per_partition = sizeof(struct partition) + sizeof(struct berth_publish_offset) +
                            sizeof(struct berth_base) + sizeof(struct berth_deadline *) +
-                           BERTH_SETTLED_TEXT_BYTES +
                            runs_of_partition(config) * sizeof(struct berth_settled_run);
     size_t per_registry = sizeof(struct registry) + sizeof(struct share) + 2 * sizeof(char *) +
                           TIMERS_OF_REGISTRY * sizeof(struct berth_deadline *);
     return sizeof(struct berth_engine) + config->commands_max * per_command +
            BERTH_ENGINE_PARTITIONS_MAX * per_partition +
            config->batch_max * sizeof(struct berth_publish_item) +
+           maps_of_batch(config) * BERTH_SETTLED_TEXT_BYTES +
            config->registries_count * per_registry + POOL_MARGIN_BYTES;
+}
+
+static size_t maps_of_batch(const struct berth_engine_config *config) {
+    return config->batch_max < BERTH_ENGINE_PARTITIONS_MAX ? config->batch_max
+                                                           : BERTH_ENGINE_PARTITIONS_MAX;
 }
 
 /* Between two runs something unsettled was taken in, or will be before anything else. */
@@ -96,7 +102,7 @@ static void make_tables(struct berth_engine *engine) {
     engine->batch_offsets =
         berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(struct berth_publish_offset));
     engine->batch_maps =
-        berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(*engine->batch_maps));
+        berth_pool_alloc(pool, maps_of_batch(config) * sizeof(*engine->batch_maps));
     engine->runs_of_partition = runs_of_partition(config);
     engine->runs = berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * engine->runs_of_partition *
                                               sizeof(*engine->runs));
@@ -459,10 +465,15 @@ void berth_engine_notice_left(struct berth_engine *engine) {
 
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret) {
     uint32_t crowded = 0;
+    size_t fullest = 0;
     for (size_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
         const struct partition *partition = &engine->partitions[i];
-        crowded +=
-            partition->state != PARTITION_FREE && berth_settled_map_crowded(&partition->settled);
+        if (partition->state == PARTITION_FREE) {
+            continue;
+        }
+        size_t bytes = berth_settled_map_bytes(&partition->settled);
+        fullest = bytes > fullest ? bytes : fullest;
+        crowded += berth_settled_map_crowded(&partition->settled);
     }
     *ret = (struct berth_engine_figures){
         .partitions = engine->partitions_open,
@@ -475,5 +486,6 @@ void berth_engine_figures(const struct berth_engine *engine, struct berth_engine
         .skipped_total = engine->skipped_total,
         .maps_ignored_total = engine->maps_ignored_total,
         .partitions_crowded = crowded,
+        .map_bytes_max = fullest,
     };
 }

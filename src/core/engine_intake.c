@@ -275,6 +275,13 @@ bool intake_may_wait(struct berth_engine *engine, struct item *item) {
     return false;
 }
 
+/* Of a partition that is to be given up: a pause before another try, and perhaps many more, would
+ * hold up everything else in it. */
+static bool waits_to_retry(const struct item *item) {
+    return item->state == ITEM_BACKING_OFF && !item->awaits_verdict && item->partition != NULL &&
+           item->partition->give_up;
+}
+
 /* An item that waits for a registry that isn't asked may wait for hours. It is let go, its lane
  * left to whoever gets its record next. */
 void intake_let_go(struct berth_engine *engine) {
@@ -282,7 +289,7 @@ void intake_let_go(struct berth_engine *engine) {
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         struct item *item = engine->slots[slot];
         struct partition *partition = item != NULL ? item->partition : NULL;
-        if (item == NULL || !breaker_holds(engine, item)) {
+        if (item == NULL || (!breaker_holds(engine, item) && !waits_to_retry(item))) {
             continue;
         }
         if (partition == NULL) {

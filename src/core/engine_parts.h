@@ -282,7 +282,8 @@ struct berth_engine {
     struct item_list batch;
     struct berth_publish_item *batch_items;       /* batch_max */
     struct berth_publish_offset *batch_offsets;   /* BERTH_ENGINE_PARTITIONS_MAX */
-    char (*batch_maps)[BERTH_SETTLED_TEXT_BYTES]; /* The same: what goes with each offset. */
+    char (*batch_maps)[BERTH_SETTLED_TEXT_BYTES]; /* What goes with each of them, which aren't more
+                                                   * than batch_max. */
     struct berth_settled_run *runs;               /* So many for each partition: */
     size_t runs_of_partition;
     bool publishing;

@@ -73,9 +73,9 @@ void publish_gather(struct berth_engine *engine) {
         TAILQ_REMOVE(&engine->publishable, partition, in_publishable);
         partition->publishable = false;
         uint32_t taken = take_ready(engine, partition, room);
-        room -= taken;
         items += taken;
         if (taken > 0 || partition->commit_start) {
+            room -= taken > 0 ? taken : 1;
             put_offset(engine, partition, offsets++);
         } else {
             intake_check_finished(engine, partition);

@@ -142,7 +142,9 @@ void work_answered(struct berth_engine *engine, struct item *item,
     bool write = berth_harbor_call_is_write(call->kind);
     switch (berth_work_observe(item->work, call, answer)) {
     case BERTH_OBSERVED_PROGRESS:
-        item->failures = 0;
+        if (write) { /* A read between two failed writes says nothing of the next one. */
+            item->failures = 0;
+        }
         break;
     case BERTH_OBSERVED_RETRY:
         item->burn = true;
@@ -261,6 +263,7 @@ void work_verdict(struct berth_engine *engine, const struct registry *registry) 
 
 static void back_off(struct berth_engine *engine, struct item *item) {
     item_move(engine, item, ITEM_BACKING_OFF);
+    engine->let_go_due |= item->partition->give_up;
     int64_t read_back_ms = item->read_from_ms - engine->now_ms;
     if (breaker_blocks(&engine->registries[item->registry])) {
         /* It waits for the registry, not for itself. */
@@ -303,6 +306,10 @@ void work_wake(struct berth_engine *engine, const struct registry *registry) {
 }
 
 void work_timer(struct berth_engine *engine, struct item *item) {
+    if (item->partition == NULL && item->state == ITEM_BACKING_OFF) {
+        work_abandon(engine, item);
+        return;
+    }
     item->failed_once = false;
     item->burn = false;
     item->retry_after_ms = 0;
@@ -315,6 +322,16 @@ void work_timer(struct berth_engine *engine, struct item *item) {
 }
 
 void work_abandon(struct berth_engine *engine, struct item *item) {
+    BERTH_ASSERT(item->calls_outstanding == 0);
+    if (item->holds_lane && item->read_from_ms > engine->now_ms) {
+        /* Its last write may yet arrive. Whoever has the record now may be ourselves, who don't
+         * wait for a lease: so the lane stays taken until what is there can be believed. */
+        if (item->state != ITEM_BACKING_OFF) {
+            item_move(engine, item, ITEM_BACKING_OFF);
+        }
+        engine_arm(engine, &item->timer, item->read_from_ms - engine->now_ms);
+        return;
+    }
     engine->abandoned = true;
     claim_let_go(engine, item);
     work_end(engine, item);

@@ -50,6 +50,7 @@ static void add_guard_keys(struct berth_ledger *ledger) {
 static void add_guard(struct berth_ledger *ledger) {
     berth_redis_args_text(&ledger->args, ledger->data_set.id);
     berth_redis_args_number(&ledger->args, ledger->data_set.seen);
+    berth_redis_args_number(&ledger->args, ledger->data_set.raised);
 }
 
 static void add_holder(struct berth_ledger *ledger, const struct berth_command *command) {

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 from run import run_tests
-from service import wait_until
+from service import ServiceError, wait_until
 from workload import StageCase, answers, make_workload, wait_for_answers
 
 COMMANDS = 150
@@ -71,6 +71,12 @@ class Outages(StageCase):
         self.assert_under_way()
         self.assert_promises(self.load)
 
+    def results_are_readable(self) -> bool:
+        try:
+            return answers(self.stage) is not None
+        except ServiceError:
+            return False
+
     def not_ready_because(self) -> str:
         url = f"http://127.0.0.1:{self.worker.admin_port}/readyz"
         try:
@@ -94,7 +100,7 @@ class Outages(StageCase):
         )
         self.assertEqual(self.worker.admin_status("/livez"), 200, "it may still come back")
         self.stage.kafka.thaw()
-        self.assert_under_way()
+        wait_until("the topics have leaders again", self.results_are_readable, FROZEN_SEEN_S)
         self.assert_promises(self.load)
         wait_until("it is ready again", lambda: self.not_ready_because() == "", FROZEN_SEEN_S)
 

@@ -57,7 +57,8 @@ void sim_ask_harbor(struct sim *sim, struct sim_worker *worker, const struct ber
     handed->olders = slot->olders;
     memcpy(handed->data_set, slot->data_set, sizeof(handed->data_set));
     handed->fault = sim_faults_meet(sim, worker, slot, (int)SIM_STEP_HARBOR + (int)call->kind);
-    int64_t queued_ms = sim_chance(sim, 3) ? sim_below(sim, 9000) : sim_below(sim, 2);
+    bool crowded = !sim->slow_world && sim_chance(sim, 3);
+    int64_t queued_ms = crowded ? sim_below(sim, 9000) : sim_below(sim, 2);
     sim_post(sim, handed, queued_ms);
 }
 

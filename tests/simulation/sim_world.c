@@ -410,6 +410,9 @@ static void choose_world(struct sim *sim) {
     sim->static_members = sim_chance(sim, 50);
     sim->humans = sim_chance(sim, 50);
     sim->slow_world = sim_chance(sim, 10);
+    if (sim->slow_world && sim->spaces_count < 16) {
+        sim->spaces_count = 16; /* Else a space's own commands are what it waits for. */
+    }
     sim->sending_ms = 20000 + sim_below(sim, 60000);
     sim->faults_end_ms = sim->now_ms + sim->sending_ms + 10000;
     sim->calm_from_ms = sim->faults_end_ms;

@@ -46,6 +46,9 @@
  * are waited for, one transaction and one session that time out. */
 #define SIM_CALM_BOUND_MS INT64_C(900000)
 
+/* Beside a space that answers nothing, every other command is answered within: the start of the
+ * workers, some commands in front of it, and a probe of the registry. */
+#define SIM_NEIGHBOUR_MS   12000
 #define SIM_CRASHED_FOR_MS 60000
 
 #define SIM_KEY_ID     "cafe0123"
@@ -170,6 +173,8 @@ struct sim_space {
     struct sim_state published_state;
     /* Where an older copy of Redis lacked its last state; if nobody noticed, that stays so. */
     char stale_data_set[BERTH_UUID_BYTES];
+    int stored_by; /* Whose outcome was the last one, ... */
+    uint32_t stored_life;
     int64_t slow_until_ms; /* Every request about it takes for ever. */
 };
 

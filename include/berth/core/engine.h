@@ -145,7 +145,7 @@ enum berth_effect_kind {
     BERTH_EFFECT_TAKEN,   /* The record just stepped has this slot; keep it until RELEASE. */
     BERTH_EFFECT_RELEASE, /* Nothing of this slot is needed any more. */
     BERTH_EFFECT_LEDGER,
-    BERTH_EFFECT_HARBOR,
+    BERTH_EFFECT_HARBOR,  /* A BERTH_HARBOR_PROBE is of no record; it is answered like any other. */
     BERTH_EFFECT_PUBLISH, /* One transaction; answer with BERTH_EVENT_TRANSACTION. */
     BERTH_EFFECT_GIVE_UP_PARTITION,
     BERTH_EFFECT_DRAINED, /* Nothing is under way any more. */
@@ -271,6 +271,7 @@ struct berth_engine_figures {
     uint64_t skipped_total;      /* Records that were settled before; not read again. */
     uint64_t maps_ignored_total; /* Metadata of others, or damaged: repetition. */
     uint32_t partitions_crowded; /* Nothing beyond what is settled is taken in from them. */
+    size_t map_bytes_max;        /* Of the fullest map; of BERTH_SETTLED_ROOM_BYTES. */
 };
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret);
 

@@ -157,6 +157,6 @@ if rest ~= '' then
 end
 redis.call('HDEL', command, 'before', 'burned', 'paused_ms')
 redis.call('PEXPIRE', command, memory)
-local raised = redis.call('INCR', sequence)
+local raised = raise()
 let_go()
 return {'stored', raised}

@@ -10,7 +10,7 @@
 
 #include "engine_world.h"
 
-#define TEN_MINUTES_MS 600000
+#define TEN_MINUTES_MS INT64_C(600000)
 /* Commands are done so soon after their registry's return. */
 #define SOON_MS 5000
 
@@ -40,9 +40,12 @@ static bool open(const struct world *world, uint32_t registry) {
     return figures.open;
 }
 
-/* Ten minutes of it, with one command alone or with several: all are done soon after. */
+/* Ten minutes of it, with one command alone or with several: all are done soon after, though each
+ * has but one attempt. */
 static void survive(enum world_fault fault, int commands) {
-    struct world *world = served();
+    struct world *world = world_new(1);
+    world->config.retry_attempts = 1;
+    world_serve(world, 2);
     make_sick(world, 0, fault, TEN_MINUTES_MS);
     const struct world_record *records[4];
     for (int i = 0; i < commands; i++) {
@@ -134,6 +137,19 @@ static void test_another_registry_goes_on_beside_a_sick_one(void **state) {
 
 /* ---- Whose fault it is ---- */
 
+/* That is never a space's: nobody has to ask. */
+static void test_no_connection_opens_it_without_a_probe(void **state) {
+    (void)state;
+    struct world *world = served();
+    make_sick(world, 0, WORLD_NOT_SENT, TEN_MINUTES_MS);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    while (world_traced(world, "notice breaker.opened") == 0) {
+        world_run(world, 1);
+    }
+    assert_int_equal(world->probes, 0);
+    world_free(world);
+}
+
 static void test_one_bad_space_never_opens_it_and_is_given_up(void **state) {
     (void)state;
     struct world *world = served();
@@ -146,6 +162,44 @@ static void test_one_bad_space_never_opens_it_and_is_given_up(void **state) {
                      world->config.retry_attempts - 1);
     world->sick_space[0] = '\0';
     world_free(world);
+}
+
+static void fail_once(struct world *world, int count) {
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = WORLD_ANY,
+                                          .count = count,
+                                          .fault = WORLD_SERVER_ERROR});
+}
+
+/* Of many calls a second any three of a row may be of spaces that fail. */
+static void test_three_spaces_that_fail_among_others_that_do_not_open_nothing(void **state) {
+    (void)state;
+    struct world *world = served();
+    fail_once(world, 3);
+    for (int i = 0; i < 6; i++) {
+        char space[32];
+        (void)snprintf(space, sizeof(space), "team-%d", i);
+        (void)world_send(world, 0, BERTH_CREATE_SPACE, 1 + i, space, "");
+    }
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "notice command.retried"), 3);
+    assert_int_equal(world_traced(world, "notice breaker.opened"), 0);
+    world_finish(world);
+}
+
+static void test_what_is_well_in_between_clears_all_suspicion(void **state) {
+    (void)state;
+    struct world *world = served();
+    for (int i = 0; i < 4; i++) {
+        char space[32];
+        (void)snprintf(space, sizeof(space), "team-%d", i);
+        fail_once(world, 1);
+        (void)world_send(world, 0, BERTH_CREATE_SPACE, 1 + i, space, "");
+        world_run(world, 20000);
+    }
+    assert_int_equal(world_traced(world, "notice command.retried"), 4);
+    assert_int_equal(world_traced(world, "notice breaker.opened"), 0);
+    world_finish(world);
 }
 
 /* Harbor's database may be gone while its front page still answers. */
@@ -210,7 +264,7 @@ static void test_failures_with_something_well_in_between_do_not_open_it(void **s
 static void test_read_only_that_a_probe_denies_ends_with_the_commands_age(void **state) {
     (void)state;
     struct world *world = served();
-    make_sick(world, 0, WORLD_READ_ONLY, INT64_C(10) * TEN_MINUTES_MS);
+    make_sick(world, 0, WORLD_READ_ONLY, 10 * TEN_MINUTES_MS);
     world->sick[0].probes_fine = true;
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run(world, 2 * world->config.retry_age_ms);
@@ -239,6 +293,26 @@ static void test_after_its_return_it_is_asked_little_first(void **state) {
     assert_int_equal(world->calls_most[0], 1);
     world_run(world, SOON_MS);
     assert_int_equal(world_traced(world, "answer #"), 8);
+    world_finish(world);
+}
+
+/* Nobody sits out a pause that was long before the outage. */
+static void test_a_long_pause_ends_with_the_outage(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.backoff_ms = 300000;
+    world->config.backoff_max_ms = 300000;
+    world_serve(world, 1);
+    world_rule(world,
+               (struct world_rule){
+                   .channel = WORLD_HARBOR, .kind = WORLD_ANY, .count = 1, .fault = WORLD_BUSY});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 100);
+    assert_int_equal(world_traced(world, "notice command.retried #1"), 1);
+    make_sick(world, 0, WORLD_NOT_SENT, 2000);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "team-b", "");
+    world_run(world, 2000 + SOON_MS);
+    assert_string_equal(record->answer.code, "space.created");
     world_finish(world);
 }
 
@@ -338,6 +412,8 @@ static void test_an_orphan_does_not_wait_for_a_sick_registry(void **state) {
     world_lose(world, 0, 0);
     world_run(world, 10);
     assert_int_equal(world_figures(world, 0).taken_in, 0);
+    /* Here nobody is at work whose end would begin it. */
+    (void)world_send(world, 1, BERTH_CREATE_SPACE, 2, "team-b", "");
     world_start(world, 1);
     world_assign(world, 1, 0);
     world_run(world, 60000 + SOON_MS);
@@ -394,12 +470,16 @@ int main(void) {
         cmocka_unit_test(test_nobody_is_given_up_before_a_probe_has_answered),
         cmocka_unit_test(test_while_it_is_open_only_probes_are_asked_and_lanes_are_kept),
         cmocka_unit_test(test_another_registry_goes_on_beside_a_sick_one),
+        cmocka_unit_test(test_no_connection_opens_it_without_a_probe),
         cmocka_unit_test(test_one_bad_space_never_opens_it_and_is_given_up),
+        cmocka_unit_test(test_three_spaces_that_fail_among_others_that_do_not_open_nothing),
+        cmocka_unit_test(test_what_is_well_in_between_clears_all_suspicion),
         cmocka_unit_test(test_three_failing_spaces_open_it_though_probes_are_fine),
         cmocka_unit_test(test_two_failing_spaces_do_not_open_it),
         cmocka_unit_test(test_failures_with_something_well_in_between_do_not_open_it),
         cmocka_unit_test(test_read_only_that_a_probe_denies_ends_with_the_commands_age),
         cmocka_unit_test(test_after_its_return_it_is_asked_little_first),
+        cmocka_unit_test(test_a_long_pause_ends_with_the_outage),
         cmocka_unit_test(test_a_drain_does_not_wait_for_a_sick_registry),
         cmocka_unit_test(test_a_drain_finishes_what_a_healthy_registry_has_begun),
         cmocka_unit_test(test_a_revoked_partition_is_given_up_without_its_sick_registry),

@@ -11,7 +11,7 @@
 
 #include "engine_world.h"
 
-#define TEN_MINUTES_MS 600000
+#define TEN_MINUTES_MS INT64_C(600000)
 
 /* A command whose space fails every time; its registry is well. */
 static struct world *with_a_bad_space(void) {
@@ -115,6 +115,61 @@ static void test_an_outage_with_a_restart_in_its_middle_spends_nothing(void **st
     world_finish(world);
 }
 
+/* An outage gives back what burned in it, not what burned before, while others were well. */
+static void test_an_outage_does_not_give_earlier_attempts_back(void **state) {
+    (void)state;
+    struct world *world = with_a_bad_space();
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "bad", "");
+    run_until_burned(world, 1, 3);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "well", "");
+    world_run(world, 100);
+    world->sick[0].until_ms = world->now_ms + TEN_MINUTES_MS;
+    world->sick[0].fault = WORLD_NOT_SENT;
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 3, "well-too", "");
+    world_run(world, 60000);
+    assert_int_equal(world->ledger_commands[1].burned, 3);
+    world_free(world);
+}
+
+/* What was under way when the breaker opened comes back as a failure, too. */
+static void test_a_call_that_fails_while_it_is_open_burns_nothing(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    world->sick[0].until_ms = world->now_ms + TEN_MINUTES_MS;
+    world->sick[0].fault = WORLD_UNKNOWN_LOST;
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 3000);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "team-b", "");
+    world_run(world, 4500);
+    assert_int_equal(world_traced(world, "notice breaker.opened"), 1);
+    world_run(world, 20000);
+    assert_int_equal(world->ledger_commands[1].burned, 0);
+    assert_int_equal(world->ledger_commands[2].burned, 0);
+    world_free(world);
+}
+
+/* Its age is spent at the very moment when its registry goes down. */
+static void test_nobody_is_given_up_by_age_while_it_is_open(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.backoff_ms = world->config.backoff_max_ms;
+    world_serve(world, 1);
+    world->sick[0].until_ms = world->now_ms + world->config.retry_age_ms - 1;
+    world->sick[0].fault = WORLD_BUSY;
+    world->sick[0].probes_fine = true;
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, world->config.retry_age_ms - 1);
+    world->sick[0].until_ms = world->now_ms + 60000;
+    world->sick[0].fault = WORLD_NOT_SENT;
+    world->sick[0].probes_fine = false;
+    world_run(world, 30000);
+    assert_int_equal(world_traced(world, "notice breaker.opened"), 1);
+    world_run_idle(world);
+    assert_string_equal(record->answer.code, "space.created");
+    world_finish(world);
+}
+
 /* The wall clock is set back, or forth, while a command is worked on: its age doesn't jump. */
 static void test_a_jump_of_the_wall_clock_does_not_change_an_age(void **state) {
     (void)state;
@@ -169,6 +224,9 @@ int main(void) {
         cmocka_unit_test(test_a_claim_that_redis_lost_does_not_give_attempts_back),
         cmocka_unit_test(test_a_replayed_dead_letter_has_a_budget_of_its_own),
         cmocka_unit_test(test_an_outage_with_a_restart_in_its_middle_spends_nothing),
+        cmocka_unit_test(test_an_outage_does_not_give_earlier_attempts_back),
+        cmocka_unit_test(test_a_call_that_fails_while_it_is_open_burns_nothing),
+        cmocka_unit_test(test_nobody_is_given_up_by_age_while_it_is_open),
         cmocka_unit_test(test_a_jump_of_the_wall_clock_does_not_change_an_age),
         cmocka_unit_test(test_a_clock_that_was_set_back_makes_no_age_below_zero),
     };

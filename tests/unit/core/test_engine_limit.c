@@ -142,8 +142,7 @@ static void test_a_few_lost_calls_among_many_do_not_lower_it(void **state) {
     world_finish(world);
 }
 
-/* Four workspaces are eight calls, of which four could go at once: the command beside it doesn't
- * wait for them all. */
+/* Two commands that could both keep the registry busy get one call each in turn. */
 static void test_a_command_with_many_calls_takes_no_more_than_its_turn(void **state) {
     (void)state;
     struct world *world = served(1);
@@ -151,18 +150,19 @@ static void test_a_command_with_many_calls_takes_no_more_than_its_turn(void **st
     make_spaces(world, &next);
     world_trace_restart(world);
     int many = next++;
-    int one = next++;
+    int few = next++;
     (void)world_send(world, 0, BERTH_BIND_WORKSPACE, many, "team-0", "alpha beta delta gamma");
-    struct world_record *beside = world_send(world, 0, BERTH_UPDATE_SPACE, one, "team-1", "");
-    beside->command.visibility = BERTH_PUBLIC;
-    world_redigest(beside);
+    (void)world_send(world, 0, BERTH_BIND_WORKSPACE, few, "team-1", "alpha beta");
     char line[64];
-    (void)snprintf(line, sizeof(line), "store #%d", one);
+    (void)snprintf(line, sizeof(line), "store #%d", few);
     while (world_traced(world, line) == 0) {
         world_run(world, 1);
     }
+    (void)snprintf(line, sizeof(line), "harbor #%d", few);
+    assert_int_equal(world_traced(world, line), 4);
     (void)snprintf(line, sizeof(line), "harbor #%d", many);
-    assert_true(world_traced(world, line) <= 3);
+    assert_true(world_traced(world, line) >= 3);
+    assert_true(world_traced(world, line) <= 6);
     world_finish(world);
 }
 

@@ -93,6 +93,24 @@ static void test_pauses_grow_and_differ(void **state) {
     assert_true(longest_fifth > 4 * longest_first);
 }
 
+/* Harbor reads and doesn't write: each failed write is read back, and that this succeeds is no
+ * reason to try again as soon as at first. */
+static void test_pauses_grow_though_what_failed_is_read_back(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.retry_attempts = 20;
+    world_serve(world, 1);
+    harbor(world, BERTH_HARBOR_CREATE_PROJECT, 100, WORLD_UNKNOWN_LOST, 0);
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run_idle(world);
+    assert_int_equal(record->answer.kind, BERTH_FAILED);
+    int64_t took_ms = record->answer.finished_at_ms - record->answer.received_at_ms;
+    /* Each attempt takes a time-out and the two seconds before it is read back; the rest grew. */
+    assert_true(took_ms >= world->config.retry_attempts *
+                               (world->config.request_timeout_ms + 2 * INT64_C(2000)));
+    world_finish(world);
+}
+
 static void test_retry_after_is_honoured(void **state) {
     (void)state;
     struct world *world = served();
@@ -243,6 +261,7 @@ int main(void) {
         cmocka_unit_test(test_an_unknown_outcome_is_read_back_and_tried_again),
         cmocka_unit_test(test_a_request_carried_out_unseen_is_not_sent_again),
         cmocka_unit_test(test_pauses_grow_and_differ),
+        cmocka_unit_test(test_pauses_grow_though_what_failed_is_read_back),
         cmocka_unit_test(test_retry_after_is_honoured),
         cmocka_unit_test(test_the_budget_is_spent_by_attempts),
         cmocka_unit_test(test_requests_that_were_turned_away_burn_no_attempt),

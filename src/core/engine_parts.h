@@ -18,7 +18,7 @@
  * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
  * Redis, as far as we know:
  *
- *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> READING_BACK, WAITING)
+ *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> WAITING)
  *     |           |  ^  |             |             |              |
  *     |           v  |  |             |             |              v
  *     |         WAITING |             |             |         READING_BACK*

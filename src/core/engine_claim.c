@@ -292,8 +292,7 @@ static void on_held(struct berth_engine *engine, struct item *item,
         claim_ask(engine, item);
         return;
     }
-    /* Meanwhile its place is for others: else the lanes of one dead worker would stop every space.
-     */
+    /* Meanwhile its place is for others: else one dead worker's lanes would stop every space. */
     engine_arm(engine, &item->timer, left_ms < HELD_LOOK_MS ? left_ms : HELD_LOOK_MS);
     lane_leave_room(engine, item);
 }
@@ -462,8 +461,7 @@ void claim_renewed(struct berth_engine *engine, const struct berth_ledger_answer
     }
 }
 
-/* A lane that was taken after the renewal was asked isn't in it, and one that was asked too long
- * ago is no good any more. */
+/* A lane taken after the renewal was asked isn't in it; one asked too long ago is no good. */
 static bool somebody_waits_for_lease(const struct berth_engine *engine) {
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         const struct item *item = engine->slots[slot];
@@ -493,7 +491,7 @@ static void take_renewals_in(struct berth_engine *engine,
         /* A pause is cut short only to let go: the next owner waits for nothing of ours. */
         if (item->state == ITEM_RUNNING && waited) {
             work_go_on(engine, item);
-        } else if (!item->lost && item->burned == item->burned_asked) {
+        } else if (!item->lost) {
             work_consider_stepping_aside(engine, item);
         } else if (item->lost && item->calls_outstanding == 0 && item->state != ITEM_STORING) {
             claim_lost(engine, item);

@@ -18,11 +18,13 @@
  * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
  * Redis, as far as we know:
  *
- *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> READING_BACK)
- *     |           |  ^  |             |             |              |   (its room is wanted:
- * WAITING) |           v  |  |             |             |              v |         WAITING | | |
- * READING_BACK* |                 |             v             v              | |                 |
- * (claim lost: CLAIMING)          | |                 v                           v              v
+ *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> WAITING)
+ *     |           |  ^  |             |             |              |
+ *     |           v  |  |             |             |              v
+ *     |         WAITING |             |             |         READING_BACK*
+ *     |                 |             v             v              |
+ *     |                 |          (claim lost: CLAIMING)          |
+ *     |                 v                           v              v
  *     +-----------> READY <-------------------- STORING* <---------+
  *                     |  ^
  *                     v  | (aborted)
@@ -30,8 +32,7 @@
  *
  * An item whose partition was lost is an *orphan*: it has no window any more, its lane goes on
  * waiting for it until its calls have come back, and it is released at READY without being
- * published (design 5: a lane's lock outlives the assignment's epoch), or instead of a pause before
- * another try.
+ * published (design 5: a lane's lock outlives the assignment's epoch), or instead of a pause.
  *
  * Invariants: an item is in a partition's window or an orphan; the first item of a lane is the only
  * one beyond QUEUED; calls_outstanding counts the effects of the item that were not answered.
@@ -90,8 +91,7 @@ struct item {
 
     struct berth_command command;
     struct berth_source source;
-    /* What is settled with it: its offset, and those before it that were never delivered
-     * (transaction markers, compaction). */
+    /* What is settled with it: its offset, and those before it that are never delivered. */
     int64_t first_offset;
     uint32_t registry; /* registries_count: none. */
     uint32_t share;    /* Whose it takes of slots and memory: its topic's. */
@@ -137,7 +137,6 @@ struct item {
     uint32_t failures;     /* In a row, burned or not: the back-off's exponent. */
     uint32_t read_backs;
     int64_t read_from_ms; /* What was written with unknown outcome isn't read back before. */
-    bool stepped_aside;   /* From BACKING_OFF: the row of failures goes on with the next claim. */
     bool failed_once;     /* Since the last step: back off before the next one. */
     bool burn;
     bool free_lane; /* The outcome's STORE does. */
@@ -397,8 +396,7 @@ void claim_distrust_leases(struct berth_engine *engine);
  * on with the item. */
 bool claim_may_call(struct berth_engine *engine, struct item *item);
 int64_t claim_not_after_ms(const struct berth_engine *engine, const struct item *item);
-/* The lane is somebody else's, and no call is outstanding: what was done is for them to find. Drops
- * it and claims again. */
+/* The lane is somebody else's, no call is outstanding: drops what was done and claims again. */
 void claim_lost(struct berth_engine *engine, struct item *item);
 /* An attempt was burned: the ledger is told soon. */
 void claim_tell_budget(struct berth_engine *engine);
@@ -410,8 +408,7 @@ void claim_let_go(struct berth_engine *engine, struct item *item);
 /* The claim was taken: from here on Harbor is asked. */
 void work_start(struct berth_engine *engine, struct item *item,
                 const struct berth_claim_answer *claim);
-/* A long pause begins or goes on, and the ledger has been told of the budget: its room goes to a
- * lane that waits for some. */
+/* BACKING_OFF: leaves its room, if a lane waits for one, the pause is long and its budget told. */
 void work_consider_stepping_aside(struct berth_engine *engine, struct item *item);
 /* Frees the plan's work. */
 void work_end(struct berth_engine *engine, struct item *item);

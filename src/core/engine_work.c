@@ -54,9 +54,7 @@ void work_start(struct berth_engine *engine, struct item *item,
                        &claim->state, cold);
     item_drop_before(engine, item);
     item->take_over = false;
-    item->failures = item->stepped_aside ? item->failures : 0;
-    item->stepped_aside = false;
-    item->read_backs = 0;
+    item->read_backs = 0; /* The row of failures goes on. */
     item->failed_once = false;
     item->burn = false;
     item->retry_after_ms = 0;
@@ -298,7 +296,8 @@ static void back_off(struct berth_engine *engine, struct item *item) {
  */
 void work_consider_stepping_aside(struct berth_engine *engine, struct item *item) {
     const struct registry *registry = &engine->registries[item->registry];
-    bool paused = item->state == ITEM_BACKING_OFF && !item->awaits_verdict &&
+    bool told = item->burned == item->burned_asked;
+    bool paused = item->state == ITEM_BACKING_OFF && !item->awaits_verdict && told &&
                   berth_deadline_armed(&item->timer.deadline) &&
                   item->timer.deadline.at_ms - engine->now_ms >= STEP_ASIDE_MS;
     if (!paused || item->partition == NULL || TAILQ_EMPTY(&registry->waiting_for_room) ||
@@ -309,7 +308,6 @@ void work_consider_stepping_aside(struct berth_engine *engine, struct item *item
     claim_let_go(engine, item);
     work_end(engine, item);
     item_drop_before(engine, item);
-    item->stepped_aside = true;
     item->mark_seen = false;
     item->take_over = false;
     item_move(engine, item, ITEM_WAITING);

@@ -21,6 +21,7 @@ FIGURES = [
     "memory idle",
     "restart to first result",
     "Harbor calls: create with a quota",
+    "ratio, session to Basic",
 ]
 
 LONG_FIGURES = [

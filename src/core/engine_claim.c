@@ -120,7 +120,7 @@ void claim_store(struct berth_engine *engine, struct item *item) {
         .token = item->token,
         .outcome = item->outcome,
         .write_state = told,
-        .still_warm = item->outcome->kind == BERTH_REJECTED && item->free_lane,
+        .still_warm = item->outcome->kind == BERTH_REJECTED && !item->outcome->wrote,
         .free_lane = item->free_lane,
     };
 }

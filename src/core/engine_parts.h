@@ -117,7 +117,6 @@ struct item {
 
     /* The work. Alive from TAKEN to the end of STORING. */
     struct berth_work *work;
-    int64_t retry_after_ms;
     uint32_t calls_outstanding;
     uint32_t calls_made;
     bool has_unsent; /* The plan's next call waits for its turn. */

@@ -57,7 +57,6 @@ void work_start(struct berth_engine *engine, struct item *item,
     item->read_backs = 0; /* The row of failures goes on. */
     item->failed_once = false;
     item->burn = false;
-    item->retry_after_ms = 0;
     item->last_error[0] = '\0';
     if (lost_before) {
         claim_remember(engine, item);
@@ -161,9 +160,6 @@ void work_answered(struct berth_engine *engine, struct item *item,
     if (item->failed_once) {
         text_set(item->last_error, sizeof(item->last_error),
                  berth_harbor_verdict_name(answer->verdict), ": ", answer->error, NULL);
-        if (answer->retry_after_ms > item->retry_after_ms) {
-            item->retry_after_ms = answer->retry_after_ms;
-        }
     }
     if (item->state == ITEM_READING_BACK) {
         read_back(engine, item);
@@ -274,9 +270,6 @@ static void back_off(struct berth_engine *engine, struct item *item) {
     }
     int64_t pause_ms = engine_backoff_ms(engine, engine->config->backoff_ms,
                                          engine->config->backoff_max_ms, item->failures);
-    if (pause_ms < item->retry_after_ms) {
-        pause_ms = item->retry_after_ms;
-    }
     if (pause_ms < read_back_ms) {
         pause_ms = read_back_ms;
     }
@@ -338,7 +331,6 @@ void work_timer(struct berth_engine *engine, struct item *item) {
     }
     item->failed_once = false;
     item->burn = false;
-    item->retry_after_ms = 0;
     if (item->state == ITEM_READING_BACK) {
         read_back(engine, item);
         return;

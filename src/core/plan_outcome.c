@@ -109,6 +109,7 @@ static void conclude(struct berth_work *work, bool told, const char *code,
     outcome->changed = has_changed(work, told);
     outcome->publish_state = told && is_news(work);
     outcome->verified = told && work->project_fresh && work->robots_fresh;
+    outcome->wrote = work->wrote;
     if (plan_has_items(work->command)) {
         tell_items(work, told, code, outcome);
     } else if (work->command->type == BERTH_DELETE_SPACE && outcome->changed &&

@@ -5,8 +5,8 @@
     mutants.py [NAME...] [--list]
 
 The mutants are in the .toml files beside this one: a name, a file, a piece of its text, what is put
-in its place, and the tests that are tried first. A NAME is a part of a mutant's name. The copy is
-build/mutants/tree, built without sanitizers; it is kept, so that the next run builds little.
+in its place, and the tests that are tried first. A NAME is a part of a mutant's name, or the name of
+a file without its .toml. The copy is build/mutants/tree, built without sanitizers; it is kept, so that the next run builds little.
 
 Tests are run in the order of their cost until one fails: those that the mutant names, all unit
 tests, the simulation, then what the mutant names under "also". A mutant that no test notices has
@@ -52,6 +52,10 @@ class Mutant:
     edits: list[Edit]
     tests: list[str]  # Tried first.
     also: list[str]  # Tried when neither unit tests nor the simulation noticed anything.
+    list: str  # The file that it is in, without .toml.
+
+    def is_called(self, name: str) -> bool:
+        return name in self.name or name == self.list
 
 
 @dataclass
@@ -87,20 +91,21 @@ def read_edit(table: dict, where: str) -> Edit:
     return edit
 
 
-def read_mutant(table: dict, where: str) -> Mutant:
+def read_mutant(table: dict, path: Path) -> Mutant:
+    where = path.name
     unknown = set(table) - KEYS
     if unknown or "name" not in table:
         raise Wrong(f"{where}: no name, or an unknown key: {', '.join(sorted(unknown))}")
     where = f"{where}: {table['name']}"
     edits = [read_edit(edit, where) for edit in table.get("edits", [table])]
-    return Mutant(table["name"], edits, table.get("tests", []), table.get("also", []))
+    return Mutant(table["name"], edits, table.get("tests", []), table.get("also", []), path.stem)
 
 
 def read_mutants() -> list[Mutant]:
     mutants = []
     for path in sorted(HERE.glob("*.toml")):
         for table in tomllib.loads(path.read_text()).get("mutant", []):
-            mutants.append(read_mutant(table, path.name))
+            mutants.append(read_mutant(table, path))
     names = [mutant.name for mutant in mutants]
     for name in names:
         if names.count(name) > 1:
@@ -298,14 +303,14 @@ def apply(mutant: Mutant) -> dict[Path, bytes]:
     return before
 
 
-def check_whole(mutants: list[Mutant], tests: dict[str, Test]) -> None:
-    """Without a mutant every test must pass, else a failure says nothing."""
-    groups = [group for mutant in mutants for group in stages(mutant, tests)]
-    wanted = {test.name: test for group in groups for test in group}
+def check_whole(wanted: list[Test]) -> None:
+    """Without a mutant each of these must pass, else its failure says nothing."""
+    if not wanted:
+        return
     say(f"== without a mutant: {len(wanted)} tests")
-    if trouble := build(list(wanted.values())):
+    if trouble := build(wanted):
         raise Wrong(f"the tree can't be built:\n{trouble}")
-    verdict = run_tests(list(wanted.values()), stop=False)
+    verdict = run_tests(wanted, stop=False)
     if not verdict.passed:
         raise Wrong(f"without a mutant {verdict.test} fails: {verdict.sentence}")
 
@@ -325,7 +330,8 @@ def run_all(mutants: list[Mutant]) -> int:
     copy_tree()
     configure()
     tests = list_tests()
-    check_whole(mutants, tests)
+    first = {name: None for mutant in mutants for name in mutant.tests}
+    check_whole(named(tests, list(first), "the list"))
     say("\n| mutant | caught by | seconds |\n| --- | --- | --- |")
     results = []
     for mutant in mutants:
@@ -336,6 +342,8 @@ def run_all(mutants: list[Mutant]) -> int:
             for path, content in before.items():
                 path.write_bytes(content)
         show(results[-1])
+    others = {result.test for result in results if result.test and result.test not in first}
+    check_whole([tests[name] for name in sorted(others)])
     caught = sum(1 for result in results if result.test)
     seconds = sum(result.seconds for result in results)
     say(f"\n{caught} of {len(results)} mutants caught, in {seconds:.0f} s")
@@ -344,16 +352,16 @@ def run_all(mutants: list[Mutant]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="part of a mutant's name")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="part of a mutant's name, or a list's")
     parser.add_argument("--list", action="store_true", help="names only")
     arguments = parser.parse_args()
     try:
         mutants = read_mutants()
         for name in arguments.names:
-            if not any(name in mutant.name for mutant in mutants):
+            if not any(mutant.is_called(name) for mutant in mutants):
                 raise Wrong(f"no mutant is called \"{name}\"; --list shows them")
         if arguments.names:
-            mutants = [m for m in mutants if any(name in m.name for name in arguments.names)]
+            mutants = [m for m in mutants if any(m.is_called(name) for name in arguments.names)]
         if arguments.list:
             for mutant in mutants:
                 say(f"{mutant.name}  ({', '.join(edit.file for edit in mutant.edits)})")

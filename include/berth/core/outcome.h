@@ -64,6 +64,7 @@ struct berth_outcome {
     struct berth_space_state after;  /* What is there now; UNKNOWN: not told. */
     bool publish_state; /* `after` goes to the topic of spaces (ABSENT: as a tombstone). */
     bool verified;      /* `after` was compared with Harbor as a whole, just now. */
+    bool wrote;         /* A write to Harbor was done, or may have been. */
     bool audit;         /* An audit record is published. */
     bool dead_letter;   /* The original record goes to the topic of dead letters. */
     bool final;         /* The ledger keeps it for the command id (a FAILED one: for its record). */

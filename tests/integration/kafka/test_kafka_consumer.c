@@ -133,6 +133,31 @@ static void test_a_position_above_the_log_stops_the_partition(void **state) {
     member_leave(&member);
 }
 
+static bool takes_until_stopped(void *ctx) {
+    (void)member_take(ctx, 0, 1000);
+    return was_told_stopped(ctx);
+}
+
+/* Retention overtakes a worker that is held up: what is left isn't taken as if nothing were
+ * missing.
+ */
+static void test_a_position_that_the_log_leaves_behind_stops_the_partition(void **state) {
+    struct world *world = *state;
+    char topic[NAME_BYTES];
+    fresh_name(topic, "commands");
+    make_topic(world, topic, 1);
+    produce(world, topic, 0, "command", 40000); /* More than is fetched ahead. */
+
+    struct member member;
+    member_join(&member, world, topic, NULL, topic, BERTH_START_EARLIEST);
+    member_wait_held(&member, 1);
+    member_wait_records(&member, 0, 10);
+    delete_records_below(world, topic, 39990);
+    run_until(world, takes_until_stopped, &member);
+    assert_true(member.slots[0].last_offset < 39990);
+    member_leave(&member);
+}
+
 static bool holds_one(void *ctx) {
     const struct member *member = ctx;
     return member->held_count == 1;
@@ -334,6 +359,7 @@ int main(void) {
         TEST(test_without_a_committed_offset_start_decides),
         TEST(test_a_position_below_the_log_starts_at_the_logs_start),
         TEST(test_a_position_above_the_log_stops_the_partition),
+        TEST(test_a_position_that_the_log_leaves_behind_stops_the_partition),
         TEST(test_an_undecided_transaction_is_waited_for),
         TEST(test_a_slot_that_is_not_taken_from_holds_up_only_itself),
         TEST(test_a_revoked_partition_stays_ours_until_it_is_given_up),

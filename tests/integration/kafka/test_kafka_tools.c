@@ -401,6 +401,7 @@ static void test_properties_that_berth_needs_cannot_be_changed(void **state) {
         {"enable.auto.commit", "true"},
         {"enable.auto.offset.store", "true"},
         {"auto.offset.reset", "latest"},
+        {"auto.offset.reset", "earliest"},
         {"isolation.level", "read_uncommitted"},
         {"partition.assignment.strategy", "range"},
         {"allow.auto.create.topics", "true"},

@@ -301,6 +301,32 @@ static void test_a_lane_that_was_taken_over_leaves_the_space_cold(void **state) 
     worker_deinit(&two);
 }
 
+/* The reply to a claim was lost, and before it was sent again somebody else had the lane and worked
+ * on the same command: that is another claim than the one that is repeated. */
+static void test_a_repetition_counts_when_the_lane_was_anothers_meanwhile(void **state) {
+    struct worker one;
+    struct worker two;
+    two_workers(*state, &one, &two);
+    struct berth_space_state space = a_space(BERTH_PRIVATE, NULL, 0);
+    struct berth_command first = a_command(1, "team-a");
+    struct berth_command second = a_command(2, "team-a");
+    struct berth_source source = a_source(10);
+    settle(&one, &first, &source, &space, "one");
+    int64_t token = take(&two, &second, &source)->token;
+
+    struct berth_ledger_call call = a_claim(&second, &source);
+    call.claim.repeated = true;
+    call.claim.take_over = true;
+    call.claim.mark = (struct berth_lane_mark){token, 0};
+    const struct berth_claim_answer *claim = &worker_ask(&one, &call, NULL)->answer.claim;
+    assert_int_equal(claim->verdict, BERTH_CLAIM_TAKEN);
+    assert_int_equal(claim->attempts, 2);
+    assert_false(claim->first);
+    assert_int_equal(claim->state.verified_at_ms, 0);
+    worker_deinit(&one);
+    worker_deinit(&two);
+}
+
 /* What an earlier claim remembered before it crashed stays: the change is counted from there. */
 static void test_before_survives_a_crash_and_a_take_over(void **state) {
     struct worker one;
@@ -441,6 +467,7 @@ int main(void) {
         TEST(each_part_of_the_holder_counts),
         TEST(a_lane_is_taken_over_only_while_its_mark_is_unchanged),
         TEST(a_lane_that_was_taken_over_leaves_the_space_cold),
+        TEST(a_repetition_counts_when_the_lane_was_anothers_meanwhile),
         TEST(before_survives_a_crash_and_a_take_over),
         TEST(of_two_claims_at_once_one_gets_the_lane),
         TEST(of_two_take_overs_at_once_one_gets_the_lane),

@@ -96,6 +96,7 @@ static void test_a_failed_outcome_is_final_for_its_own_record_only(void **state)
     struct berth_ledger_call call = a_claim(&command, &source);
     assert_stored(worker_ask(&worker, &call, NULL), "gave up", true, false);
 
+    redis_says(world, "HSET " COMMAND_KEY(1) " burned 3 paused_ms 7"); /* By a late renewal. */
     call = a_claim(&command, &replayed);
     call.claim.now_wall_ms = WALL_MS + HOUR_MS;
     call.claim.issued = BERTH_ISSUED_TOO_OLD; /* The id is known, so that doesn't matter. */
@@ -104,6 +105,8 @@ static void test_a_failed_outcome_is_final_for_its_own_record_only(void **state)
     assert_int_equal(claim->attempts, 1);
     assert_false(claim->first);
     assert_int_equal(claim->received_at_ms, WALL_MS + HOUR_MS);
+    assert_int_equal(claim->burned, 0);
+    assert_int_equal(claim->paused_ms, 0);
     assert_false(claim->before_known);
     assert_string_equal(redis_says(world, "TTL " COMMAND_KEY(1)), "-1");
     assert_string_equal(redis_says(world, "HEXISTS " COMMAND_KEY(1) " result"), "0");
@@ -128,6 +131,23 @@ static void test_a_failed_outcome_does_not_end_the_replay_of_its_dead_letter(voi
     worker_deinit(&worker);
 }
 
+/* Which record an outcome is of decides what is published again. */
+static void test_the_same_bytes_of_another_record_are_another_outcome(void **state) {
+    struct worker worker;
+    worker_init(*state, &worker, 1);
+    struct berth_space_state space = a_space(BERTH_PRIVATE, NULL, 0);
+    struct berth_command command = a_command(1, "team-a");
+    struct berth_source source = a_source(10);
+    struct berth_source copy = a_source(11);
+    int64_t token = settle(&worker, &command, &source, &space, "one");
+    struct berth_ledger_call call =
+        a_store(&command, &copy, token, an_outcome(BERTH_SUCCEEDED, &space));
+    const struct kept_answer *kept = worker_ask(&worker, &call, "one");
+    assert_int_equal(kept->answer.store.verdict, BERTH_STORE_ALREADY);
+    assert_false(kept->answer.store.same_source);
+    worker_deinit(&worker);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
@@ -136,6 +156,7 @@ int main(void) {
         TEST(a_stored_outcome_is_the_answer_from_then_on),
         TEST(a_failed_outcome_is_final_for_its_own_record_only),
         TEST(a_failed_outcome_does_not_end_the_replay_of_its_dead_letter),
+        TEST(the_same_bytes_of_another_record_are_another_outcome),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,6 +204,33 @@ static void test_what_was_remembered_first_stays(void **state) {
     worker_deinit(&worker);
 }
 
+/* Also when another command has changed the space between two claims. */
+static void test_what_was_met_first_stays_though_the_space_went_on(void **state) {
+    struct worker one;
+    struct worker two;
+    worker_init(*state, &one, 1);
+    worker_init(*state, &two, 2);
+    struct berth_space_state met = a_space(BERTH_PUBLIC, NULL, 0);
+    struct berth_space_state changed = a_space(BERTH_PRIVATE, NULL, 0);
+    struct berth_command first = a_command(1, "team-a");
+    struct berth_command second = a_command(2, "team-a");
+    struct berth_command third = a_command(3, "team-a");
+    struct berth_source source = a_source(10);
+    settle(&one, &first, &source, &met, "one");
+    struct berth_ledger_call call = a_claim(&third, &source);
+    call.claim.take_over = true;
+    call.claim.mark = (struct berth_lane_mark){take(&one, &second, &source)->token, 0};
+    int64_t token = worker_ask(&two, &call, NULL)->answer.claim.token;
+    call = a_store(&third, &source, token, an_outcome(BERTH_SUCCEEDED, &changed));
+    worker_ask(&two, &call, "three");
+
+    const struct berth_claim_answer *claim = take(&one, &second, &source);
+    assert_int_equal(claim->state.visibility, BERTH_PRIVATE);
+    assert_int_equal(claim->before.visibility, BERTH_PUBLIC);
+    worker_deinit(&one);
+    worker_deinit(&two);
+}
+
 /* Whoever lost the lane must not write to Harbor: this is the last call before the first write. */
 static void test_remembering_without_the_lane_says_so(void **state) {
     struct world *world = *state;
@@ -383,6 +410,7 @@ int main(void) {
         TEST(a_store_whose_claim_is_gone_can_be_claimed_and_stored_again),
         TEST(a_lane_stays_held_while_a_write_is_unknown),
         TEST(what_was_remembered_first_stays),
+        TEST(what_was_met_first_stays_though_the_space_went_on),
         TEST(remembering_without_the_lane_says_so),
         TEST(one_renewal_is_for_many_lanes),
         TEST(a_budget_goes_with_the_claim_until_there_is_an_outcome),

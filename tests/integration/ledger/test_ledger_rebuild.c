@@ -183,6 +183,8 @@ static void test_who_lost_the_lock_changes_nothing_any_more(void **state) {
         assert_string_equal(redis_says(world, "DEL " LOCK_KEY), "1"); /* Its time ended. */
         builder_start(world, &two, 2);
         begin(&two);
+        redis_says(world,
+                   "HSET " SPACE_KEY " verified_at 5 holder_command x"); /* Warm, and held. */
         char *before = redis_snapshot(world);
         struct berth_source beginning = {.topic = "t", .offset = 1};
         enum berth_rc rc = BERTH_OK;
@@ -196,6 +198,7 @@ static void test_who_lost_the_lock_changes_nothing_any_more(void **state) {
         }
         assert_int_equal(rc, BERTH_OK);
         world_run_until(world, has_lost, &one);
+        assert_int_equal(one.chilled, 0);
         char *after = redis_snapshot(world);
         assert_string_equal(before, after);
         free(before);

@@ -271,7 +271,7 @@ static void run_store(struct world *world, struct world_event *event) {
     if (call->write_state) {
         WORLD_CHECK(world, event->state.version == call->token);
         berth_space_state_copy(&space->state, &event->state, &world->pool);
-    } else {
+    } else if (!call->still_warm) {
         space->state.verified_at_ms = 0;
     }
     command->stored = true;

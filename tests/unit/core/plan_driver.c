@@ -22,7 +22,7 @@ const char *driver_fault_name(enum driver_fault fault) {
     static const char *const names[DRIVER_FAULTS] = {
         "not sent",     "unauthenticated", "read-only",   "busy",        "forbidden",
         "lost request", "lost reply",      "late by one", "late by two", "nonsense",
-        "crash before", "crash after",     "crash, late",
+        "other object", "crash before",    "crash after", "crash, late",
     };
     return names[fault];
 }
@@ -149,12 +149,29 @@ static enum berth_harbor_verdict nonsense_for(enum berth_harbor_call_kind kind) 
     return can_conflict ? BERTH_HARBOR_NOT_EMPTY : BERTH_HARBOR_CONFLICT;
 }
 
+/* Of calls whose answer says which object it is about. */
+static struct berth_harbor_answer about_another(struct driver *driver,
+                                                const struct berth_harbor_call *call) {
+    struct berth_harbor_answer answer = model_harbor_answer(&driver->harbor, call);
+    bool by_id = call->kind == BERTH_HARBOR_GET_PROJECT_ID;
+    bool told = by_id || call->kind == BERTH_HARBOR_CREATE_PROJECT ||
+                call->kind == BERTH_HARBOR_GET_PROJECT_NAME ||
+                call->kind == BERTH_HARBOR_CREATE_ROBOT;
+    if (answer.verdict == BERTH_HARBOR_DONE && told) {
+        answer.project_id = by_id ? call->project_id + 1 : 0;
+        answer.robot_id = 0;
+    }
+    return answer;
+}
+
 static struct berth_harbor_answer faulty_answer(struct driver *driver,
                                                 const struct berth_harbor_call *call,
                                                 enum driver_fault fault) {
     struct berth_harbor_answer answer = {.verdict = verdict_of(fault)};
     bool write = berth_harbor_call_is_write(call->kind);
-    if (fault == DRIVER_NONSENSE) {
+    if (fault == DRIVER_OTHER_OBJECT) {
+        answer = about_another(driver, call);
+    } else if (fault == DRIVER_NONSENSE) {
         answer.verdict = nonsense_for(call->kind);
     } else if (write && fault == DRIVER_LOST_REPLY) {
         (void)model_harbor_answer(&driver->harbor, call);

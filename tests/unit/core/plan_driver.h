@@ -32,11 +32,12 @@ enum driver_fault {
     DRIVER_LATE_1,       /* ... it will be, after the next call, ... */
     DRIVER_LATE_2,       /* ... or after the one behind that. */
     DRIVER_NONSENSE,     /* An answer that such a call can't have. */
+    DRIVER_OTHER_OBJECT, /* It is applied, but the answer is about another object, or none. */
     DRIVER_CRASH_BEFORE, /* The worker dies; nothing that it just asked for has left. */
     DRIVER_CRASH_AFTER,  /* The worker dies; all that it just asked for is applied. */
     DRIVER_CRASH_LATE,   /* The worker dies; what it asked for is applied during the next claim. */
 };
-#define DRIVER_FAULTS 13
+#define DRIVER_FAULTS 14
 
 const char *driver_fault_name(enum driver_fault fault);
 

@@ -288,6 +288,39 @@ static void test_undecodable_records_are_dead_letters_and_the_offset_goes_on(voi
     world_finish(world);
 }
 
+/* Nothing was written, so what Redis knows is as good as it was. */
+static void test_a_refusal_without_a_write_leaves_the_space_warm(void **state) {
+    (void)state;
+    struct world *world = served();
+    make_space(world, "team-a", 1, "");
+    int64_t verified_at_ms = world_ledger_space(world, "team-a")->state.verified_at_ms;
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 2, "team-a", "");
+    world_run_idle(world);
+    assert_string_equal(answer_of(record)->code, "space.already_exists");
+    assert_int_equal(world_ledger_space(world, "team-a")->state.verified_at_ms, verified_at_ms);
+    world_free(world);
+}
+
+/* One robot was made, the other was in the way, and the list turned out to be too long: Redis isn't
+ * told of the new robot, and must not go on as if it knew the space. */
+static void test_a_refusal_after_a_write_leaves_the_space_cold(void **state) {
+    (void)state;
+    struct world *world = served();
+    make_space(world, "team-a", 1, "");
+    struct world_project *project = world_project(world, "team-a");
+    (void)world_robot_made(world, project, "ws-beta", "");
+    for (int i = 0; i < 10000; i++) {
+        (void)world_robot_made(world, project, "ci", "");
+    }
+    const struct world_record *record =
+        world_send(world, 0, BERTH_BIND_WORKSPACE, 2, "team-a", "alpha beta");
+    world_run_idle(world);
+    assert_string_equal(answer_of(record)->code, "space.too_many_robots");
+    assert_true(answer_of(record)->changed);
+    assert_int_equal(world_ledger_space(world, "team-a")->state.verified_at_ms, 0);
+    world_free(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_command_goes_its_whole_way),
@@ -303,6 +336,8 @@ int main(void) {
         cmocka_unit_test(test_refused_commands_never_reach_the_ledger),
         cmocka_unit_test(test_commands_too_old_or_from_the_future_are_refused_by_the_ledger),
         cmocka_unit_test(test_undecodable_records_are_dead_letters_and_the_offset_goes_on),
+        cmocka_unit_test(test_a_refusal_without_a_write_leaves_the_space_warm),
+        cmocka_unit_test(test_a_refusal_after_a_write_leaves_the_space_cold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,22 @@ static void test_a_robot_of_ours_that_redis_missed_is_adopted(void **state) {
     driver_deinit(&driver);
 }
 
+/* Somebody held the lane while this claim waited: what Redis knew then is `before`, and Harbor is
+ * read all the same. */
+static void test_a_known_before_does_not_make_a_cold_space_warm(void **state) {
+    (void)state;
+    init(BERTH_BIND_WORKSPACE);
+    driver_claimed_before(&driver);
+    driver.later_claim = false;
+    driver.cold = true;
+    driver_workspace(&driver, "a");
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, true);
+    assert_int_equal(driver.calls, 4);
+    assert_int_equal(driver.remembered, 0);
+    driver_deinit(&driver);
+}
+
 /* A stranger's robot under our name is never touched; the other workspaces are bound all the same.
  */
 static void test_a_foreign_robot_refuses_its_workspace_only(void **state) {
@@ -417,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_binding_a_public_space_succeeds_with_a_hint),
         cmocka_unit_test(test_binding_to_an_absent_space_is_refused),
         cmocka_unit_test(test_a_robot_of_ours_that_redis_missed_is_adopted),
+        cmocka_unit_test(test_a_known_before_does_not_make_a_cold_space_warm),
         cmocka_unit_test(test_a_foreign_robot_refuses_its_workspace_only),
         cmocka_unit_test(test_a_robot_that_the_list_hides_is_foreign),
         cmocka_unit_test(test_binding_enables_a_disabled_robot),

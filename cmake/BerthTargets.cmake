@@ -54,8 +54,11 @@ if("thread" IN_LIST BERTH_SANITIZE)
   set(berth_test_patience 5)
 endif()
 
-# berth_set_test(NAME LABEL SECONDS): what all tests have.
+# berth_set_test(NAME LABEL SECONDS): what all tests have. BERTH_UNIT_SECONDS: instead of that for unit tests.
 function(berth_set_test name label seconds)
+  if(BERTH_UNIT_SECONDS AND label STREQUAL "unit")
+    set(seconds ${BERTH_UNIT_SECONDS})
+  endif()
   math(EXPR timeout "${seconds} * ${berth_test_patience}")
   set_tests_properties(${name} PROPERTIES
     LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT "${berth_test_environment}")

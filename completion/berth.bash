@@ -20,7 +20,8 @@ declare -gA _berth_options=(
         -r,--registry= -s,--space= -o,--output= -j,--json --name= --namespace= --key-file='
     [berth-workspace-key]='-c,--config= -?,--help --usage -V,--version -w,--workspace= -j,--json'
     [berthd]='-c,--config= -t,--test -?,--help --usage -V,--version'
-    [berth-sandbox]='-r,--registry= -a,--admin-port= -u,--user= -p,--password-file=
+    [berth-sandbox]='-r,--registry= -a,--admin-port= -u,--user= -U,--plain-user= -p,--password-file=
+        --base-path= --harbor-version= --tls-cert= --tls-key= --tls-client-ca=
         -k,--kafka -t,--topic= -f,--ready-file= -?,--help --usage -V,--version'
 )
 
@@ -80,7 +81,8 @@ _berth_value() {
     local -a REPLY
     local key=$1 option=$2 cur=$3 prefix=$4
     case $key:${option%%[=[]*} in
-        *:--config | *:--batch | *:--raw | *:--key-file | *:--password-file | *:--ready-file)
+        *:--config | *:--batch | *:--raw | *:--key-file | *:--password-file | *:--ready-file | \
+            *:--tls-cert | *:--tls-key | *:--tls-client-ca)
             local files
             mapfile -t files < <(compgen -f -- "$cur")
             compopt -o filenames 2>/dev/null

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "berth/core/settled_map.h"
 #include "berth/io/kafka_check.h"
 #include "berth/io/kafka_reader.h"
 #include "check_report.h"
@@ -17,6 +18,9 @@
 /* As berthd wants it (daemon/topics.c): less leaves no room for its records. */
 #define MESSAGE_BYTES_MIN ((int64_t)128 * 1024)
 
+/* Of one partition, a second; fewer are worth a word. */
+#define AHEAD_RATE_MIN 10
+
 /* What one check after the other needs. */
 struct kafka {
     const struct check_options *options;
@@ -27,6 +31,7 @@ struct kafka {
 
 static void check_topic(struct kafka *kafka, size_t index);
 static void check_spread(struct kafka *kafka);
+static void check_ahead(struct kafka *kafka);
 static void check_progress(struct kafka *kafka, size_t index);
 static void check_reading(struct kafka *kafka);
 static void check_publishing(struct kafka *kafka);
@@ -53,6 +58,7 @@ void check_kafka(const struct check_options *options) {
         check_topic(&kafka, i);
     }
     check_spread(&kafka);
+    check_ahead(&kafka);
     for (size_t i = 0; i < listing->commands_count; i++) {
         if (listing->statuses[i].exists) {
             check_progress(&kafka, i);
@@ -106,6 +112,18 @@ static void check_spread(struct kafka *kafka) {
                   "of its topic",
                   config->registries_count, kafka->listing.commands_count);
     }
+}
+
+/* How far a partition goes on past commands that are stuck until they are given up. */
+static void check_ahead(struct kafka *kafka) {
+    int64_t given_up_ms = kafka->options->config->retry_age_ms;
+    int64_t rate = BERTH_SETTLED_AHEAD_MIN * 1000 / given_up_ms;
+    bool low = rate < AHEAD_RATE_MIN;
+    check_say(kafka->report, low ? CHECK_WARNING : CHECK_OK, SUBJECT, "ahead",
+              low ? "lower retry_age_ms, or make more partitions" : NULL,
+              "up to %" PRId64 " records a second a partition is never held up by stuck commands, "
+              "which are given up after %" PRId64 " s (%" PRId64 " offsets ahead at least)",
+              rate, given_up_ms / 1000, BERTH_SETTLED_AHEAD_MIN);
 }
 
 /* While a transaction is under way its partitions can't be asked: a moment later they can. */

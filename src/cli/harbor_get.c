@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "berth/base/assert.h"
+#include "berth/io/harbor_client.h"
 #include "secret_text.h"
 
 /* The longest that is asked for is a page of one robot, or the whole configuration. */
@@ -19,6 +20,7 @@ struct cli_harbor {
     struct curl_slist authorization; /* Its text is that of the member below. */
     struct curl_slist accept;
     struct curl_slist request_id;
+    struct curl_slist *extra; /* What the configuration adds; owned. */
     struct cli_secret_text authorization_line;
     struct berth_buffer body;
     char curl_says[CURL_ERROR_SIZE];
@@ -63,6 +65,7 @@ struct cli_harbor *cli_harbor_close(struct cli_harbor *harbor) {
         return NULL;
     }
     curl_easy_cleanup(harbor->easy);
+    curl_slist_free_all(harbor->extra);
     cli_secret_text_wipe(&harbor->authorization_line);
     berth_buffer_deinit(&harbor->body);
     free(harbor);
@@ -148,45 +151,29 @@ static bool make_authorization(struct cli_harbor *harbor) {
     return !line->failed;
 }
 
-/* What berthd's own requests are made with, so that what it reaches is reached here too. Cookies
- * are never kept: with one Harbor wants CSRF tokens (harbor-contract 5.3). */
+/* What berthd's own requests are made with, so that what it reaches is reached here too; with
+ * Basic, since a session takes three requests to make and one to end. Cookies are never kept: with
+ * one Harbor wants CSRF tokens (harbor-contract 5.3). */
 static CURLcode set_options(struct cli_harbor *harbor) {
-    const struct berth_config_registry *registry = harbor->registry;
+    const struct berth_harbor_registry_config registry =
+        berth_harbor_registry_configured(harbor->registry);
     CURL *easy = harbor->easy;
-    const struct {
-        CURLoption option;
-        long value;
-    } numbers[] = {
-        {CURLOPT_NOSIGNAL, 1},
-        {CURLOPT_HTTPGET, 1},
-        {CURLOPT_FOLLOWLOCATION, 0},
-        {CURLOPT_CERTINFO, 1},
-        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-        {CURLOPT_CONNECTTIMEOUT_MS, (long)registry->connect_timeout_ms},
-        {CURLOPT_TIMEOUT_MS, (long)registry->request_timeout_ms},
-    };
-    const struct {
-        CURLoption option;
-        const void *value;
-    } pointers[] = {
-        {CURLOPT_ERRORBUFFER, harbor->curl_says},
-        {CURLOPT_PROTOCOLS_STR, "http,https"},
-        {CURLOPT_PROXY, ""}, /* The configuration says what is reached, not the environment. */
-        {CURLOPT_USERAGENT, "berth/" BERTH_VERSION},
-        {CURLOPT_HTTPHEADER, &harbor->authorization},
-        {CURLOPT_WRITEDATA, &harbor->body},
-        {CURLOPT_CAINFO, registry->ca_file},
-    };
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_body_cb);
-    for (size_t i = 0; code == CURLE_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        code = curl_easy_setopt(easy, numbers[i].option, numbers[i].value);
-    }
-    for (size_t i = 0; code == CURLE_OK && i < sizeof(pointers) / sizeof(pointers[0]); i++) {
-        if (pointers[i].value != NULL) {
-            code = curl_easy_setopt(easy, pointers[i].option, pointers[i].value);
+    for (size_t i = 0; i < registry.extra_headers_count; i++) {
+        struct curl_slist *longer = curl_slist_append(harbor->extra, registry.extra_headers[i]);
+        if (longer == NULL) {
+            return CURLE_OUT_OF_MEMORY;
         }
+        harbor->extra = longer;
     }
-    return code;
+    harbor->request_id.next = harbor->extra;
+    int bad = berth_harbor_set_up_curl(easy, &registry);
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, harbor->curl_says);
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &harbor->authorization);
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_body_cb);
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &harbor->body);
+    return bad == 0 ? CURLE_OK : CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
 /* Less than all of it taken makes curl give up: the body is too long. */

@@ -281,6 +281,12 @@ static enum berth_rc add_event(struct maker *maker, enum berth_record_kind kind,
     if (traceparent[0] != 0) {
         berth_pack_header(&record, "traceparent", traceparent);
     }
+    char version[24];
+    if (kind == BERTH_RECORD_SPACE && value == NULL) {
+        /* A tombstone has no value to say it in. */
+        (void)snprintf(version, sizeof version, "%" PRId64, maker->context->version);
+        berth_pack_header(&record, BERTH_VERSION_HEADER, version);
+    }
     return berth_pack_add(&maker->codec->pack, &record);
 }
 

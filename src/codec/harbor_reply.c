@@ -19,7 +19,8 @@
 #define CREATES    (CALL(BERTH_HARBOR_CREATE_PROJECT) | CALL(BERTH_HARBOR_CREATE_ROBOT))
 #define LISTS      (CALL(BERTH_HARBOR_GET_QUOTA) | CALL(BERTH_HARBOR_LIST_ROBOTS))
 #define READS                                                                                      \
-    (LOOKUP | LISTS | CALL(BERTH_HARBOR_GET_PROJECT_NAME) | CALL(BERTH_HARBOR_GET_PROJECT_ID))
+    (LOOKUP | LISTS | CALL(BERTH_HARBOR_GET_PROJECT_NAME) | CALL(BERTH_HARBOR_GET_PROJECT_ID) |    \
+     CALL(BERTH_HARBOR_PROBE))
 #define WRITES (ALL & ~READS)
 
 /* What the error code in the body must be. */
@@ -35,8 +36,10 @@
  *   account, but the first is never ours and berth doesn't work with the second (2.8), and
  *   Harbor's message is not there to be decided on; it stands in answer.error. A read is never
  *   stopped by read-only mode.
- * - 403 FORBIDDEN covers "CSRF token invalid" (5.2, 5.3): no cookie is ever sent, so that is a base
- *   URL outside Harbor's API. Like any 403 it was refused before anything was done.
+ * - 403 FORBIDDEN covers "CSRF token invalid" (5.2, 5.3). Like any 403 it was refused before
+ *   anything was done; the client repeats it, by its words.
+ * - 408 and 425 say that a front end has given up or wasn't ready: whether Harbor has the request
+ *   is open, so they are UNKNOWN like any other status that Harbor doesn't send.
  * - 503 with Retry-After was perhaps said by a front end that had passed the request on, so it is
  *   BUSY for reads only.
  */
@@ -49,7 +52,8 @@ static const struct rule {
     {CREATES, 201, NO_CODE, BERTH_HARBOR_DONE},
     {ALL & ~CREATES, 200, NO_CODE, BERTH_HARBOR_DONE},
     {CREATES, 409, "CONFLICT", BERTH_HARBOR_CONFLICT},
-    {ALL & ~(LISTS | CALL(BERTH_HARBOR_CREATE_PROJECT)), 404, "NOT_FOUND", BERTH_HARBOR_ABSENT},
+    {ALL & ~(LISTS | CALL(BERTH_HARBOR_CREATE_PROJECT) | CALL(BERTH_HARBOR_PROBE)), 404,
+     "NOT_FOUND", BERTH_HARBOR_ABSENT},
     {CALL(BERTH_HARBOR_DELETE_PROJECT), 412, "PRECONDITION", BERTH_HARBOR_NOT_EMPTY},
     {ALL, 400, ANY_CODE, BERTH_HARBOR_INVALID},
     {ALL, 413, ANY_CODE, BERTH_HARBOR_INVALID},
@@ -82,6 +86,8 @@ static bool read_location(const struct berth_harbor_reply *reply,
                           struct berth_harbor_answer *answer);
 static bool read_nothing(const struct berth_harbor_reply *reply, const json_t *json,
                          struct berth_harbor_answer *answer);
+static bool read_system_info(const json_t *json, struct berth_harbor_answer *answer);
+static enum berth_harbor_trouble trouble_of(const struct berth_harbor_answer *answer);
 static struct refusal refusal_of(const json_t *json);
 static json_t *parse(const struct berth_harbor_reply *reply);
 static bool is_json(const char *content_type);
@@ -98,6 +104,7 @@ void berth_harbor_reply_decode(const struct berth_harbor_call *call, const char 
         !read_body(call, deployment, reply, json, ret_decoded)) {
         answer->verdict = BERTH_HARBOR_UNKNOWN;
     }
+    answer->trouble = trouble_of(answer);
     json_decref(json);
 }
 
@@ -126,7 +133,32 @@ void berth_harbor_lookup_decode(const struct berth_harbor_call *call, const char
         /* Only a read was sent, so about the write there's no doubt. */
         answer->verdict = BERTH_HARBOR_NOT_SENT;
     }
+    answer->trouble = trouble_of(answer);
     json_decref(json);
+}
+
+static enum berth_harbor_trouble trouble_of(const struct berth_harbor_answer *answer) {
+    if (answer->http_status == 429 || answer->http_status == 503) {
+        return BERTH_HARBOR_TROUBLE_RATE;
+    }
+    if (answer->http_status >= 500) {
+        return BERTH_HARBOR_TROUBLE_SERVER;
+    }
+    if (answer->verdict == BERTH_HARBOR_READ_ONLY) {
+        return BERTH_HARBOR_TROUBLE_READ_ONLY;
+    }
+    bool refused = answer->verdict == BERTH_HARBOR_UNAUTHENTICATED ||
+                   answer->verdict == BERTH_HARBOR_FORBIDDEN;
+    return refused ? BERTH_HARBOR_TROUBLE_CREDENTIALS : BERTH_HARBOR_TROUBLE_NONE;
+}
+
+bool berth_harbor_reply_names_user(const struct berth_harbor_reply *reply, const char *username) {
+    json_t *json = parse(reply);
+    const char *name = berth_harbor_text_of(json, "username");
+    bool named = reply->status == 200 && name != NULL && name[0] != 0 &&
+                 (strcasecmp(name, username) == 0 || strchr(username, '@') != NULL);
+    json_decref(json);
+    return named;
 }
 
 /* The verdict by everything but a good reply's body. */
@@ -225,6 +257,8 @@ static bool read_body(const struct berth_harbor_call *call, const char *deployme
     case BERTH_HARBOR_ENABLE_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         return read_nothing(reply, json, answer);
+    case BERTH_HARBOR_PROBE:
+        return read_system_info(json, answer);
     }
     BERTH_UNREACHABLE("every kind of call has a reader");
 }
@@ -256,6 +290,22 @@ static bool read_nothing(const struct berth_harbor_reply *reply, const json_t *j
         (void)snprintf(answer->error, sizeof answer->error,
                        "HTTP %d with a body that Harbor doesn't send", reply->status);
         return false;
+    }
+    return true;
+}
+
+/* Harbor tells its version only to those it knows. */
+static bool read_system_info(const json_t *json, struct berth_harbor_answer *answer) {
+    if (!json_is_object(json)) {
+        (void)snprintf(answer->error, sizeof answer->error, "HTTP 200 without Harbor's JSON");
+        return false;
+    }
+    if (berth_harbor_text_of(json, "harbor_version") == NULL) {
+        answer->verdict = BERTH_HARBOR_UNAUTHENTICATED;
+        (void)snprintf(answer->error, sizeof answer->error, "it tells us no version");
+    } else if (json_is_true(json_object_get(json, "read_only"))) {
+        answer->verdict = BERTH_HARBOR_READ_ONLY;
+        (void)snprintf(answer->error, sizeof answer->error, "it is in read-only mode");
     }
     return true;
 }

@@ -29,6 +29,7 @@ static set_path_fn set_project_name_path;
 static set_path_fn set_quotas_path;
 static set_path_fn set_quota_path;
 static set_path_fn set_robots_path;
+static set_path_fn set_system_info_path;
 static set_path_fn set_robot_list_path;
 static set_path_fn set_robot_path;
 static void set_path(struct berth_harbor_request *request, const char *format, ...)
@@ -65,6 +66,7 @@ static const struct shape {
     [BERTH_HARBOR_SET_SECRET] = {"PATCH", set_robot_path, write_secret},
     [BERTH_HARBOR_ENABLE_ROBOT] = {"PUT", set_robot_path, write_enabled_robot},
     [BERTH_HARBOR_DELETE_ROBOT] = {"DELETE", set_robot_path, NULL},
+    [BERTH_HARBOR_PROBE] = {"GET", set_system_info_path, NULL},
 };
 
 enum berth_rc berth_harbor_request_make(const struct berth_harbor_call *call,
@@ -164,6 +166,12 @@ static void set_robot_list_path(struct berth_harbor_request *request,
 static void set_robot_path(struct berth_harbor_request *request,
                            const struct berth_harbor_call *call) {
     set_path(request, API "/robots/%" PRId64, call->robot_id);
+}
+
+static void set_system_info_path(struct berth_harbor_request *request,
+                                 const struct berth_harbor_call *call) {
+    (void)call;
+    set_path(request, API "/systeminfo");
 }
 
 static void set_path(struct berth_harbor_request *request, const char *format, ...) {

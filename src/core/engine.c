@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth/core/engine.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
 #include "engine_parts.h"
 #include "text.h"
 
+static size_t runs_of_partition(const struct berth_engine_config *config);
+static size_t maps_of_batch(const struct berth_engine_config *config);
 static void make_tables(struct berth_engine *engine);
 static void free_tables(struct berth_engine *engine);
 static void pass_time(struct berth_engine *engine, int64_t slept_ms);
 static void fire(struct berth_engine *engine, struct timer *timer);
 static void dispatch(struct berth_engine *engine, const struct berth_event *event);
 static struct item *item_of_call(struct berth_engine *engine, uint64_t call_id);
+static struct registry *registry_of_probe(struct berth_engine *engine, uint64_t call_id);
 
 /* How late a timer may be on a busy machine. */
 #define TIMER_SLACK_MS 250
+
+#define TIMERS_OF_REGISTRY 2
 
 /* Beyond the fixed tables: one command at work, one large record, the effects of a turn. */
 #define POOL_MARGIN_BYTES (2 * BERTH_ENGINE_WORK_BYTES)
@@ -25,12 +29,27 @@ size_t berth_engine_pool_bytes_min(const struct berth_engine_config *config) {
     size_t per_command = sizeof(struct item *) + 2 * sizeof(uint32_t) + sizeof(int64_t) +
                          sizeof(struct berth_settled) + sizeof(struct berth_deadline *);
     size_t per_partition = sizeof(struct partition) + sizeof(struct berth_publish_offset) +
-                           sizeof(struct berth_base) + sizeof(struct berth_deadline *);
+                           sizeof(struct berth_base) + sizeof(struct berth_deadline *) +
+                           runs_of_partition(config) * sizeof(struct berth_settled_run);
+    size_t per_registry = sizeof(struct registry) + sizeof(struct share) + 2 * sizeof(char *) +
+                          TIMERS_OF_REGISTRY * sizeof(struct berth_deadline *);
     return sizeof(struct berth_engine) + config->commands_max * per_command +
            BERTH_ENGINE_PARTITIONS_MAX * per_partition +
            config->batch_max * sizeof(struct berth_publish_item) +
-           config->registries_count * (sizeof(struct registry) + 2 * sizeof(char *)) +
-           POOL_MARGIN_BYTES;
+           maps_of_batch(config) * BERTH_SETTLED_TEXT_BYTES +
+           config->registries_count * per_registry + POOL_MARGIN_BYTES;
+}
+
+static size_t maps_of_batch(const struct berth_engine_config *config) {
+    return config->batch_max < BERTH_ENGINE_PARTITIONS_MAX ? config->batch_max
+                                                           : BERTH_ENGINE_PARTITIONS_MAX;
+}
+
+/* Between two runs something unsettled was taken in, or will be before anything else. */
+static size_t runs_of_partition(const struct berth_engine_config *config) {
+    size_t unsettled_max =
+        config->window_max < config->commands_max ? config->window_max : config->commands_max;
+    return unsettled_max + 2 < BERTH_SETTLED_RUNS_MAX ? unsettled_max + 2 : BERTH_SETTLED_RUNS_MAX;
 }
 
 struct berth_engine *berth_engine_new(const struct berth_engine_config *config,
@@ -57,6 +76,7 @@ struct berth_engine *berth_engine_new(const struct berth_engine_config *config,
     TAILQ_INIT(&engine->batch);
     berth_random_init(&engine->random, config->seed);
     make_tables(engine);
+    engine->shared_pool_bytes = berth_pool_free_bytes(pool);
     return engine;
 }
 
@@ -65,7 +85,8 @@ static void make_tables(struct berth_engine *engine) {
     struct berth_pool *pool = engine->pool;
 
     berth_deadlines_init(&engine->deadlines, pool,
-                         config->commands_max + BERTH_ENGINE_PARTITIONS_MAX + 3);
+                         config->commands_max + BERTH_ENGINE_PARTITIONS_MAX + 3 +
+                             TIMERS_OF_REGISTRY * config->registries_count);
     engine->partitions =
         berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(*engine->partitions));
     engine->slots = berth_pool_alloc(pool, config->commands_max * sizeof(struct item *));
@@ -80,15 +101,26 @@ static void make_tables(struct berth_engine *engine) {
         berth_pool_alloc(pool, config->batch_max * sizeof(struct berth_publish_item));
     engine->batch_offsets =
         berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(struct berth_publish_offset));
+    engine->batch_maps =
+        berth_pool_alloc(pool, maps_of_batch(config) * sizeof(*engine->batch_maps));
+    engine->runs_of_partition = runs_of_partition(config);
+    engine->runs = berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * engine->runs_of_partition *
+                                              sizeof(*engine->runs));
     engine->settled = berth_pool_alloc(pool, config->commands_max * sizeof(*engine->settled));
     engine->bases = berth_pool_alloc(pool, BERTH_ENGINE_PARTITIONS_MAX * sizeof(*engine->bases));
 
     size_t count = config->registries_count;
+    engine->shares = berth_pool_alloc(pool, (count + 1) * sizeof(*engine->shares));
     engine->registries = berth_pool_alloc(pool, count * sizeof(*engine->registries));
     engine->registry_names = berth_pool_alloc(pool, count * sizeof(char *));
     engine->registry_topics = berth_pool_alloc(pool, count * sizeof(char *));
     for (size_t i = 0; i < count; i++) {
-        TAILQ_INIT(&engine->registries[i].waiting_for_room);
+        struct registry *registry = &engine->registries[i];
+        registry->number = (uint32_t)i;
+        TAILQ_INIT(&registry->waiting_for_room);
+        TAILQ_INIT(&registry->waiting_for_call);
+        limit_init(&registry->limit, config->registries[i].calls_max, engine->now_ms);
+        breaker_init(registry);
         engine->registry_names[i] = config->registries[i].name;
         engine->registry_topics[i] = config->registries[i].command_topic;
     }
@@ -113,6 +145,7 @@ struct berth_engine *berth_engine_free(struct berth_engine *engine) {
         if (item != NULL) {
             work_end(engine, item);
             item_drop_outcome(engine, item);
+            item_drop_before(engine, item);
             if (item->has_room) {
                 berth_pool_unreserve(engine->pool, BERTH_ENGINE_WORK_BYTES);
             }
@@ -130,7 +163,8 @@ static void free_tables(struct berth_engine *engine) {
     void *const tables[] = {
         engine->partitions,   engine->slots,       engine->free_slots,    engine->renew_slots,
         engine->renew_tokens, engine->batch_items, engine->batch_offsets, engine->registries,
-        engine->settled,      engine->bases,
+        engine->settled,      engine->bases,       engine->batch_maps,    engine->runs,
+        engine->shares,
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         berth_pool_free(engine->pool, tables[i]);
@@ -158,6 +192,9 @@ enum berth_rc berth_engine_step(struct berth_engine *engine, const struct berth_
     }
     pass_time(engine, slept_ms);
     dispatch(engine, event);
+    if (engine->let_go_due) {
+        intake_let_go(engine);
+    }
     publish_gather(engine);
     settle_tell(engine);
     return rc;
@@ -189,6 +226,11 @@ static void dispatch(struct berth_engine *engine, const struct berth_event *even
         claim_answered(engine, item, event->ledger.answer);
         break;
     case BERTH_EVENT_HARBOR:
+        if (event->harbor.call->kind == BERTH_HARBOR_PROBE) {
+            breaker_probe_answered(engine, registry_of_probe(engine, event->harbor.call_id),
+                                   event->harbor.answer);
+            break;
+        }
         item = item_of_call(engine, event->harbor.call_id);
         work_answered(engine, item, event->harbor.call, event->harbor.answer);
         break;
@@ -209,6 +251,12 @@ static struct item *item_of_call(struct berth_engine *engine, uint64_t call_id) 
     BERTH_ASSERT(item->calls_outstanding > 0);
     item->calls_outstanding--;
     return item;
+}
+
+static struct registry *registry_of_probe(struct berth_engine *engine, uint64_t call_id) {
+    uint64_t number = ENGINE_PROBE_CALL_ID - call_id;
+    BERTH_ASSERT(number < engine->config->registries_count);
+    return &engine->registries[number];
 }
 
 static void pass_time(struct berth_engine *engine, int64_t slept_ms) {
@@ -244,6 +292,12 @@ static void fire(struct berth_engine *engine, struct timer *timer) {
         break;
     case TIMER_RENEW:
         claim_renew(engine);
+        break;
+    case TIMER_PROBE:
+        breaker_probe_timer(engine, timer->owner);
+        break;
+    case TIMER_REST:
+        breaker_rest_timer(engine, timer->owner);
         break;
     case TIMER_PUBLISH:
     case TIMER_SETTLE:
@@ -281,23 +335,6 @@ bool berth_engine_next_effect(struct berth_engine *engine, struct berth_effect *
     TAILQ_REMOVE(&engine->effects, engine->lent, link);
     *ret_effect = engine->lent->effect;
     return true;
-}
-
-void engine_notice(struct berth_engine *engine, const struct item *item, const char *event, ...) {
-    struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_NOTICE);
-    effect->slot = item->slot;
-    effect->notice.event = event;
-    /* Copies: the item may be released within the same step. */
-    memcpy(effect->notice.command_id, item->command.id, sizeof(item->command.id));
-    memcpy(effect->notice.registry, item->command.registry, sizeof(item->command.registry));
-    memcpy(effect->notice.space, item->command.space, sizeof(item->command.space));
-    effect->notice.source = item->source;
-    struct text text;
-    text_init(&text, effect->notice.text, sizeof(effect->notice.text));
-    va_list parts;
-    va_start(parts, event);
-    text_add_list(&text, parts);
-    va_end(parts);
 }
 
 /* ---- Timers ---- */
@@ -339,7 +376,8 @@ void item_move(struct berth_engine *engine, struct item *item, enum item_state t
         [ITEM_REMEMBERING] = TO(ITEM_RUNNING) | TO(ITEM_CLAIMING),
         [ITEM_RUNNING] = TO(ITEM_REMEMBERING) | TO(ITEM_BACKING_OFF) | TO(ITEM_READING_BACK) |
                          TO(ITEM_STORING) | TO(ITEM_CLAIMING),
-        [ITEM_BACKING_OFF] = TO(ITEM_RUNNING) | TO(ITEM_CLAIMING),
+        [ITEM_BACKING_OFF] =
+            TO(ITEM_RUNNING) | TO(ITEM_READING_BACK) | TO(ITEM_CLAIMING) | TO(ITEM_WAITING),
         [ITEM_READING_BACK] = TO(ITEM_STORING) | TO(ITEM_CLAIMING),
         [ITEM_STORING] = TO(ITEM_READY) | TO(ITEM_CLAIMING),
         [ITEM_READY] = TO(ITEM_PUBLISHING),
@@ -355,6 +393,10 @@ void item_move(struct berth_engine *engine, struct item *item, enum item_state t
         engine->ready++;
     }
     item->state = to;
+}
+
+size_t record_bytes(const struct item *item) {
+    return sizeof(*item) + item->command.workspaces_count * sizeof(struct berth_workspace);
 }
 
 void item_release(struct berth_engine *engine, struct item *item) {
@@ -373,10 +415,16 @@ void item_release(struct berth_engine *engine, struct item *item) {
     if (partition != NULL) {
         TAILQ_REMOVE(&partition->window, item, in_window);
         partition->window_count--;
+        if (item->state == ITEM_READY) {
+            TAILQ_REMOVE(&partition->ready, item, in_queue);
+        }
     }
     if (item->lane != NULL) {
         lane_leave(engine, item);
     }
+    struct share *share = &engine->shares[item->share];
+    share->commands--;
+    share->bytes -= record_bytes(item);
     engine->slots[item->slot] = NULL;
     engine->free_slots[engine->free_slots_count++] = item->slot;
     berth_pool_free(engine->pool, item->command.workspaces);
@@ -417,6 +465,17 @@ void berth_engine_notice_left(struct berth_engine *engine) {
 }
 
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret) {
+    uint32_t crowded = 0;
+    size_t fullest = 0;
+    for (size_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
+        const struct partition *partition = &engine->partitions[i];
+        if (partition->state == PARTITION_FREE) {
+            continue;
+        }
+        size_t bytes = berth_settled_map_bytes(&partition->settled);
+        fullest = bytes > fullest ? bytes : fullest;
+        crowded += berth_settled_map_crowded(&partition->settled);
+    }
     *ret = (struct berth_engine_figures){
         .partitions = engine->partitions_open,
         .taken_in = engine->config->commands_max - engine->free_slots_count,
@@ -425,5 +484,9 @@ void berth_engine_figures(const struct berth_engine *engine, struct berth_engine
         .publishing = engine->publishing,
         .publishing_since_ms = engine->publishing_since_ms,
         .settled_total = engine->settled_total,
+        .skipped_total = engine->skipped_total,
+        .maps_ignored_total = engine->maps_ignored_total,
+        .partitions_crowded = crowded,
+        .map_bytes_max = fullest,
     };
 }

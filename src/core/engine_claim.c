@@ -20,6 +20,8 @@
 #define HELD_LOOK_MS 500
 /* After a renewal that wasn't answered. */
 #define RENEW_AGAIN_MS 500
+/* A burned attempt is told with the next renewal, which comes no later than this. */
+#define TELL_BUDGET_MS 250
 
 static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
                                 enum berth_ledger_call_kind kind);
@@ -30,6 +32,8 @@ static void on_claim(struct berth_engine *engine, struct item *item,
                      const struct berth_claim_answer *claim);
 static void on_taken(struct berth_engine *engine, struct item *item,
                      const struct berth_claim_answer *claim);
+static void take_budget(struct berth_engine *engine, struct item *item,
+                        const struct berth_claim_answer *claim);
 static void on_held(struct berth_engine *engine, struct item *item,
                     const struct berth_claim_answer *claim);
 static void on_remembered(struct berth_engine *engine, struct item *item, bool lost);
@@ -56,6 +60,12 @@ static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
 void claim_ask(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(!item->holds_lane);
     BERTH_ASSERT(item->calls_outstanding == 0);
+    if (item->partition == NULL) {
+        /* Its record is somebody else's, who may have settled it; and if Redis has lost its data
+         * since, a claim of ours would do it once more. */
+        work_abandon(engine, item);
+        return;
+    }
     item_move(engine, item, ITEM_CLAIMING);
 
     const struct berth_command *command = &item->command;
@@ -220,6 +230,7 @@ static void on_taken(struct berth_engine *engine, struct item *item,
     item->token = claim->token;
     item->attempts = claim->attempts;
     item->received_wall_ms = claim->received_at_ms;
+    take_budget(engine, item, claim);
     item->lease_end_ms = item->asked_ms + engine->config->lease_ms;
     if (engine->lanes_held++ == 0) {
         engine_arm(engine, &engine->renew_timer, engine->config->renew_ms);
@@ -230,7 +241,25 @@ static void on_taken(struct berth_engine *engine, struct item *item,
         return;
     }
     work_start(engine, item, claim);
-    item->take_over = false;
+}
+
+/* The budget goes on where whoever worked on the command before has left it: a restart doesn't
+ * start it again, and neither does a Redis that lost it. Between two claims only the wall clocks
+ * tell the time, which may be set back; within one it is the clock that can't be. */
+static void take_budget(struct berth_engine *engine, struct item *item,
+                        const struct berth_claim_answer *claim) {
+    bool known = item->claimed_ms > 0;
+    int64_t own_age_ms = known ? work_age_ms(engine, item) : 0;
+    int64_t own_paused_ms = known ? work_paused_ms(engine, item) : 0;
+    if (claim->burned > item->burned) {
+        item->burned = claim->burned;
+        item->streak_burns = 0;
+    }
+    item->paused_ms = claim->paused_ms > own_paused_ms ? claim->paused_ms : own_paused_ms;
+    int64_t age_ms = engine->wall_ms - claim->received_at_ms - item->paused_ms;
+    item->aged_ms = age_ms > own_age_ms ? age_ms : own_age_ms;
+    item->claimed_ms = engine->now_ms;
+    item->pause_mark_ms = breaker_paused_ms(engine, &engine->registries[item->registry]);
 }
 
 static void on_held(struct berth_engine *engine, struct item *item,
@@ -263,8 +292,7 @@ static void on_held(struct berth_engine *engine, struct item *item,
         claim_ask(engine, item);
         return;
     }
-    /* Meanwhile its place is for others: else the lanes of one dead worker would stop every space.
-     */
+    /* Meanwhile its place is for others: else one dead worker's lanes would stop every space. */
     engine_arm(engine, &item->timer, left_ms < HELD_LOOK_MS ? left_ms : HELD_LOOK_MS);
     lane_leave_room(engine, item);
 }
@@ -384,8 +412,14 @@ void claim_renew(struct berth_engine *engine) {
             *command = item->command;
             command->workspaces = NULL;
             command->workspaces_count = 0;
-            lanes[engine->renew_count] =
-                (struct berth_renewal){.command = command, .token = item->token, .slot = slot};
+            lanes[engine->renew_count] = (struct berth_renewal){
+                .command = command,
+                .token = item->token,
+                .slot = slot,
+                .burned = item->burned,
+                .paused_ms = work_paused_ms(engine, item),
+            };
+            item->burned_asked = item->burned;
             engine->renew_slots[engine->renew_count] = slot;
             engine->renew_tokens[engine->renew_count] = item->token;
             engine->renew_count++;
@@ -399,6 +433,13 @@ void claim_renew(struct berth_engine *engine) {
     engine->renewing = true;
     engine->renew_asked_ms = engine->now_ms;
     engine_arm(engine, &engine->renew_timer, engine->config->renew_ms);
+}
+
+void claim_tell_budget(struct berth_engine *engine) {
+    const struct berth_deadline *renews = &engine->renew_timer.deadline;
+    if (berth_deadline_armed(renews) && renews->at_ms > engine->now_ms + TELL_BUDGET_MS) {
+        engine_arm(engine, &engine->renew_timer, TELL_BUDGET_MS);
+    }
 }
 
 void claim_renewed(struct berth_engine *engine, const struct berth_ledger_answer *answer) {
@@ -420,8 +461,7 @@ void claim_renewed(struct berth_engine *engine, const struct berth_ledger_answer
     }
 }
 
-/* A lane that was taken after the renewal was asked isn't in it, and one that was asked too long
- * ago is no good any more. */
+/* A lane taken after the renewal was asked isn't in it; one asked too long ago is no good. */
 static bool somebody_waits_for_lease(const struct berth_engine *engine) {
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         const struct item *item = engine->slots[slot];
@@ -451,6 +491,8 @@ static void take_renewals_in(struct berth_engine *engine,
         /* A pause is cut short only to let go: the next owner waits for nothing of ours. */
         if (item->state == ITEM_RUNNING && waited) {
             work_go_on(engine, item);
+        } else if (!item->lost) {
+            work_consider_stepping_aside(engine, item);
         } else if (item->lost && item->calls_outstanding == 0 && item->state != ITEM_STORING) {
             claim_lost(engine, item);
         }

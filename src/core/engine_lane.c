@@ -27,6 +27,7 @@ struct lane {
 };
 
 static struct lane *find_or_make(struct berth_engine *engine, const struct berth_command *command);
+static bool offer_room(struct berth_engine *engine, struct registry *registry);
 static bool take_room(struct berth_engine *engine, struct item *item);
 
 void lane_join(struct berth_engine *engine, struct item *item) {
@@ -64,19 +65,32 @@ void lane_leave_room(struct berth_engine *engine, struct item *item) {
     }
     item->has_room = false;
     engine->registries[item->registry].lanes_active--;
+    engine->shares[item->share].bytes -= BERTH_ENGINE_WORK_BYTES;
     engine->worked_on--;
     berth_pool_unreserve(engine->pool, BERTH_ENGINE_WORK_BYTES);
 
     /* The memory may be what a lane of another registry waits for, so each is offered it. */
     for (size_t i = 0; i < engine->config->registries_count; i++) {
         size_t registry = (item->registry + i) % engine->config->registries_count;
-        struct item *waiting = TAILQ_FIRST(&engine->registries[registry].waiting_for_room);
-        if (waiting != NULL && take_room(engine, waiting)) {
-            TAILQ_REMOVE(&engine->registries[registry].waiting_for_room, waiting, in_queue);
-            waiting->queued_for_room = false;
-            claim_ask(engine, waiting);
-        }
+        (void)offer_room(engine, &engine->registries[registry]);
     }
+}
+
+void lanes_resume(struct berth_engine *engine, struct registry *registry) {
+    while (offer_room(engine, registry)) {
+    }
+}
+
+/* To the lane that waits longest. False: nobody takes any. */
+static bool offer_room(struct berth_engine *engine, struct registry *registry) {
+    struct item *waiting = TAILQ_FIRST(&registry->waiting_for_room);
+    if (waiting == NULL || !take_room(engine, waiting)) {
+        return false;
+    }
+    TAILQ_REMOVE(&registry->waiting_for_room, waiting, in_queue);
+    waiting->queued_for_room = false;
+    claim_ask(engine, waiting);
+    return true;
 }
 
 void lanes_free(struct berth_engine *engine) {
@@ -121,13 +135,15 @@ void lane_claim(struct berth_engine *engine, struct item *item) {
 
 static bool take_room(struct berth_engine *engine, struct item *item) {
     struct registry *registry = &engine->registries[item->registry];
-    if (registry->lanes_active >= engine->config->registries[item->registry].lanes_max) {
+    if (registry->lanes_active >= engine->config->registries[item->registry].lanes_max ||
+        breaker_blocks(registry) || !share_has_work_room(engine, item->share, registry)) {
         return false;
     }
     if (berth_pool_reserve(engine->pool, BERTH_ENGINE_WORK_BYTES) != BERTH_OK) {
         return false;
     }
     registry->lanes_active++;
+    engine->shares[item->share].bytes += BERTH_ENGINE_WORK_BYTES;
     engine->worked_on++;
     item->has_room = true;
     return true;

@@ -7,13 +7,18 @@
  *   engine_lane.c     lanes: whose turn it is
  *   engine_claim.c    CLAIM, waiting for a held lane, REMEMBER, STORE, renewal
  *   engine_work.c     stepping a plan, Harbor's answers, retries, giving up
- *   engine_publish.c  batches and transactions
+ *   engine_calls.c    the queue in which calls wait for their turn, and sending them
+ *   engine_limit.c    how many calls a registry may have under way
+ *   engine_breaker.c  whether a registry is asked at all
+ *   engine_share.c    what one topic may take of the slots and of the memory
+ *   engine_publish.c  batches and transactions, in any order of the window
  *   engine_settle.c   telling the ledger what was committed
+ *   engine_notice.c   something an operator may want to read
  *
  * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
  * Redis, as far as we know:
  *
- *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF*
+ *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> WAITING)
  *     |           |  ^  |             |             |              |
  *     |           v  |  |             |             |              v
  *     |         WAITING |             |             |         READING_BACK*
@@ -27,8 +32,7 @@
  *
  * An item whose partition was lost is an *orphan*: it has no window any more, its lane goes on
  * waiting for it until its calls have come back, and it is released at READY without being
- * published (design 5: a lane's lock outlives the assignment's epoch), or instead of a pause before
- * another try.
+ * published (design 5: a lane's lock outlives the assignment's epoch), or instead of a pause.
  *
  * Invariants: an item is in a partition's window or an orphan; the first item of a lane is the only
  * one beyond QUEUED; calls_outstanding counts the effects of the item that were not answered.
@@ -44,6 +48,9 @@
 #include "berth/core/command_rules.h"
 #include "berth/core/engine.h"
 #include "berth/core/plan.h"
+#include "berth/core/settled_map.h"
+#include "engine_limit.h"
+#include "engine_timer.h"
 
 enum item_state {
     ITEM_QUEUED,
@@ -62,20 +69,8 @@ enum item_state {
 /* The ledger calls that belong to no item; the id of any other is its item's slot. */
 #define ENGINE_RENEW_CALL_ID  UINT64_MAX
 #define ENGINE_SETTLE_CALL_ID (UINT64_MAX - 1)
-
-enum timer_kind {
-    TIMER_ITEM,
-    TIMER_PARTITION, /* The bound of a revocation. */
-    TIMER_RENEW,
-    TIMER_PUBLISH, /* The pause after a commit or an abort. */
-    TIMER_SETTLE,  /* The pause after the ledger didn't take a base. */
-};
-
-struct timer {
-    struct berth_deadline deadline; /* First, so that a deadline is its timer. */
-    enum timer_kind kind;
-    void *owner;
-};
+/* The Harbor calls that belong to no item: a registry's probe has this id less its index. */
+#define ENGINE_PROBE_CALL_ID (UINT64_MAX - 2)
 
 struct lane;
 struct partition;
@@ -87,13 +82,19 @@ struct item {
     struct lane *lane;           /* NULL: decided without one. */
     TAILQ_ENTRY(item) in_window;
     TAILQ_ENTRY(item) in_lane;
-    TAILQ_ENTRY(item) in_queue; /* Of the registry's lanes that wait for room, or of a batch. */
+    /* Of the registry's lanes that wait for room, of its calls that wait for their turn, of its
+     * partition's ready ones, or of a batch. */
+    TAILQ_ENTRY(item) in_queue;
     bool queued_for_room;
+    bool queued_for_call;
     bool has_room; /* Counted in its registry's lanes_active, and its memory is reserved. */
 
     struct berth_command command;
     struct berth_source source;
+    /* What is settled with it: its offset, and those before it that are never delivered. */
+    int64_t first_offset;
     uint32_t registry; /* registries_count: none. */
+    uint32_t share;    /* Whose it takes of slots and memory: its topic's. */
 
     /* The claim. */
     int64_t token;    /* From STORED or ALREADY on: under which the outcome was stored. */
@@ -119,8 +120,21 @@ struct item {
     int64_t retry_after_ms;
     uint32_t calls_outstanding;
     uint32_t calls_made;
-    uint32_t burned;   /* Attempts. */
-    uint32_t failures; /* In a row, burned or not: the back-off's exponent. */
+    bool has_unsent; /* The plan's next call waits for its turn. */
+    struct berth_harbor_call unsent;
+
+    /* The budget, also over claims. */
+    uint32_t burned;       /* Attempts. */
+    uint32_t streak;       /* Of its registry, in which it burned last, ... */
+    uint32_t streak_burns; /* ... and how many: given back if the registry turns out to be sick. */
+    int64_t aged_ms;       /* At the claim. */
+    int64_t paused_ms;     /* Time in which the age stood still, before the claim. */
+    int64_t claimed_ms;    /* 0: it never was. */
+    int64_t pause_mark_ms; /* The registry's pauses at the claim. */
+    bool awaits_verdict;   /* Spent, unless the probe under way says that the registry is sick. */
+
+    uint32_t burned_asked; /* What the last renewal told of it. */
+    uint32_t failures;     /* In a row, burned or not: the back-off's exponent. */
     uint32_t read_backs;
     int64_t read_from_ms; /* What was written with unknown outcome isn't read back before. */
     bool failed_once;     /* Since the last step: back off before the next one. */
@@ -135,6 +149,13 @@ struct item {
 
 TAILQ_HEAD(item_list, item);
 
+/* What one topic has taken of the slots and of the pool. */
+struct share {
+    uint32_t partitions; /* Open ones. */
+    uint32_t commands;
+    size_t bytes; /* Records, and what is reserved for work. */
+};
+
 enum partition_state {
     PARTITION_FREE,
     PARTITION_OPEN,
@@ -146,6 +167,7 @@ struct partition {
     uint32_t number; /* Index in the engine's table: the caller's name for it. */
     char topic[BERTH_TOPIC_BYTES];
     int32_t kafka_number;
+    uint32_t share;    /* Index of its topic's. */
     bool give_up;      /* Revoked: to be given up when its window is empty. */
     bool commit_start; /* Its start offset is still to be committed. */
     /* What the ledger is told: where the last committed transaction ended; -1: there is none. */
@@ -156,8 +178,14 @@ struct partition {
     bool in_batch;    /* The transaction under way carries its offset, ... */
     bool batch_start; /* ... and with it the start that commit_start asked for. */
     int64_t batch_offset;
-    struct item_list window;
+    struct item_list window; /* What was taken in and isn't settled, by offset. */
     uint32_t window_count;
+    struct item_list ready; /* Of the window: whose answers wait for a transaction; oldest first. */
+    int64_t next_offset;    /* One past the last that was delivered. */
+    /* What is settled of what was delivered, and of what the map said that came with the partition.
+     * With a transaction under way: as if that were committed. */
+    struct berth_settled_map settled;
+    bool crowded_told;
     TAILQ_ENTRY(partition) in_publishable;
     bool publishable;
     struct timer timer;
@@ -173,9 +201,43 @@ struct effect_node {
 
 TAILQ_HEAD(effect_list, effect_node);
 
+/* Whether a registry is asked: states and moves are in engine_breaker.c. */
+enum breaker_state { BREAKER_CLOSED, BREAKER_DOUBTED, BREAKER_OPEN, BREAKER_PROBING };
+#define BREAKER_STATES 4
+
+/* So many spaces must fail with nothing well in between. */
+#define BREAKER_SUSPECTS 3
+
+struct breaker {
+    enum breaker_state state;
+    int64_t opened_ms;
+    struct timer probe_timer;
+    uint32_t probes;         /* So far: for their request ids. */
+    uint32_t probes_failed;  /* Since it opened. */
+    int64_t probe_began_ms;  /* The last one; 0: none. */
+    int64_t probe_fine_ms;   /* The last that was; 0: none. */
+    uint32_t reopenings;     /* In a row, each soon after a fine probe. */
+    struct timer rest_timer; /* Armed: Retry-After asked not to be asked before. */
+    /* What has happened since a command's call was last answered as it should be: */
+    uint32_t streak;                                    /* Its number. */
+    uint32_t unreached;                                 /* Calls that found no connection. */
+    char suspects[BREAKER_SUSPECTS][BERTH_SPACE_BYTES]; /* Spaces that failed. */
+    uint32_t suspects_count;
+    int64_t suspected_ms; /* When the first of them did. */
+    /* The pauses: open or resting. */
+    bool pausing;
+    int64_t pause_began_ms;
+    int64_t paused_ms; /* Those before. */
+};
+
 struct registry {
+    uint32_t number;
     uint32_t lanes_active;
     struct item_list waiting_for_room;
+    struct item_list waiting_for_call; /* Each item has one call there, however many it wants. */
+    uint32_t calls_outstanding;        /* Without the probe. */
+    struct limit limit;
+    struct breaker breaker;
 };
 
 struct berth_engine {
@@ -191,6 +253,8 @@ struct berth_engine {
     const char **registry_names;
     const char **registry_topics;
     struct registry *registries;
+    struct share *shares; /* registries_count + 1: by a topic's first registry; the last: none. */
+    size_t shared_pool_bytes; /* What the pool had for records and work at the beginning. */
 
     struct partition *partitions; /* BERTH_ENGINE_PARTITIONS_MAX */
     uint32_t partitions_open;
@@ -215,8 +279,12 @@ struct berth_engine {
     /* Publishing. */
     struct partition_list publishable;
     struct item_list batch;
-    struct berth_publish_item *batch_items;     /* batch_max */
-    struct berth_publish_offset *batch_offsets; /* BERTH_ENGINE_PARTITIONS_MAX */
+    struct berth_publish_item *batch_items;       /* batch_max */
+    struct berth_publish_offset *batch_offsets;   /* BERTH_ENGINE_PARTITIONS_MAX */
+    char (*batch_maps)[BERTH_SETTLED_TEXT_BYTES]; /* What goes with each of them, which aren't more
+                                                   * than batch_max. */
+    struct berth_settled_run *runs;               /* So many for each partition: */
+    size_t runs_of_partition;
     bool publishing;
     int64_t publishing_since_ms;
     uint32_t aborts_in_row;
@@ -231,12 +299,15 @@ struct berth_engine {
     uint32_t settle_failures;
     struct timer settle_timer;
 
+    bool let_go_due; /* Somebody may wait for a sick registry and hold up who winds down. */
     bool draining;
     bool drained_told;
     uint32_t left;
     uint32_t worked_on;
     uint32_t ready;
     uint64_t settled_total;
+    uint64_t skipped_total;
+    uint64_t maps_ignored_total;
 };
 
 /* ---- engine.c ---- */
@@ -249,6 +320,12 @@ struct berth_effect *engine_effect_with(struct berth_engine *engine, enum berth_
 /* The text is the concatenation of the strings that follow, up to a NULL. */
 void engine_notice(struct berth_engine *engine, const struct item *item, const char *event, ...)
     __attribute__((sentinel));
+/* The same of a partition, at an offset of it. */
+void engine_notice_partition(struct berth_engine *engine, const struct partition *partition,
+                             int64_t offset, const char *event, ...) __attribute__((sentinel));
+/* The same of a registry. */
+void engine_notice_registry(struct berth_engine *engine, uint32_t registry, const char *event, ...)
+    __attribute__((sentinel));
 void engine_arm(struct berth_engine *engine, struct timer *timer, int64_t delay_ms);
 void engine_disarm(struct berth_engine *engine, struct timer *timer);
 /* Exponential back-off with full jitter: uniform in [1, min(cap, first * 2^failures)]. */
@@ -256,6 +333,8 @@ int64_t engine_backoff_ms(struct berth_engine *engine, int64_t first_ms, int64_t
                           uint32_t failures);
 /* Moves an item; a move that the table doesn't have is asserted. */
 void item_move(struct berth_engine *engine, struct item *item, enum item_state to);
+/* What a record takes of the pool while it is here. */
+size_t record_bytes(const struct item *item);
 /* Ends an item: out of its lane, its window and every queue; its slot is free. */
 void item_release(struct berth_engine *engine, struct item *item);
 /* The outcome of an item, made empty when there was none. */
@@ -273,8 +352,12 @@ void intake_drain(struct berth_engine *engine);
 /* A lane was found held by another. False: the item's partition is gone or winding down, nothing
  * waits for the item's answer, and it was released. */
 bool intake_may_wait(struct berth_engine *engine, struct item *item);
+/* An item of a partition that winds down isn't finished: it is the next owner's. */
+void intake_drop(struct berth_engine *engine, struct item *item);
 /* The bound of a revocation has come: whatever is left becomes an orphan. */
 void intake_revoke_bound(struct berth_engine *engine, struct partition *partition);
+/* Nobody who winds down waits for a registry that isn't asked: its items are let go. */
+void intake_let_go(struct berth_engine *engine);
 /* Tells what became possible after an item left a window: giving up, being drained. */
 void intake_check_finished(struct berth_engine *engine, struct partition *partition);
 
@@ -288,6 +371,8 @@ void lane_claim(struct berth_engine *engine, struct item *item);
 void lane_leave(struct berth_engine *engine, struct item *item);
 /* The item's work is over: its room goes to a lane that waits for some. */
 void lane_leave_room(struct berth_engine *engine, struct item *item);
+/* The registry is asked again: its lanes that wait for room get what there is. */
+void lanes_resume(struct berth_engine *engine, struct registry *registry);
 void lanes_free(struct berth_engine *engine);
 
 /* ---- engine_claim.c ---- */
@@ -311,9 +396,10 @@ void claim_distrust_leases(struct berth_engine *engine);
  * on with the item. */
 bool claim_may_call(struct berth_engine *engine, struct item *item);
 int64_t claim_not_after_ms(const struct berth_engine *engine, const struct item *item);
-/* The lane is somebody else's, and no call is outstanding: what was done is for them to find. Drops
- * it and claims again. */
+/* The lane is somebody else's, no call is outstanding: drops what was done and claims again. */
 void claim_lost(struct berth_engine *engine, struct item *item);
+/* An attempt was burned: the ledger is told soon. */
+void claim_tell_budget(struct berth_engine *engine);
 /* The lane isn't held any more as far as we know. */
 void claim_let_go(struct berth_engine *engine, struct item *item);
 
@@ -322,9 +408,23 @@ void claim_let_go(struct berth_engine *engine, struct item *item);
 /* The claim was taken: from here on Harbor is asked. */
 void work_start(struct berth_engine *engine, struct item *item,
                 const struct berth_claim_answer *claim);
+/* BACKING_OFF: leaves its room, if a lane waits for one, the pause is long and its budget told. */
+void work_consider_stepping_aside(struct berth_engine *engine, struct item *item);
 /* Frees the plan's work. */
 void work_end(struct berth_engine *engine, struct item *item);
 void work_go_on(struct berth_engine *engine, struct item *item);
+/* Steps the plan until its next call waits for its turn, or it is done. */
+void work_prepare(struct berth_engine *engine, struct item *item);
+/* How long the command has been worked on by whichever worker, without pauses of its registry. */
+int64_t work_age_ms(const struct berth_engine *engine, const struct item *item);
+/* How long its age has stood still. */
+int64_t work_paused_ms(const struct berth_engine *engine, const struct item *item);
+/* The registry turned out to be sick: what was burned meanwhile wasn't the commands' fault. */
+void work_give_back_burns(struct berth_engine *engine, const struct registry *registry);
+/* A probe has answered: whoever waited for that to be given up is, or tries on. */
+void work_verdict(struct berth_engine *engine, const struct registry *registry);
+/* The registry is asked again: nobody sits out a long pause. */
+void work_wake(struct berth_engine *engine, const struct registry *registry);
 /* Lets go of an orphan whose calls are back and that would have to be tried again: whoever has its
  * record now takes the lane over after a lease, instead of waiting for as long as we would try. */
 void work_abandon(struct berth_engine *engine, struct item *item);
@@ -336,9 +436,51 @@ void work_timer(struct berth_engine *engine, struct item *item);
 void work_refuse(struct berth_engine *engine, struct item *item, enum berth_outcome_kind kind,
                  const char *code, const char *message);
 
+/* ---- engine_calls.c ---- */
+
+/* The item's next call gets in line. */
+void calls_queue(struct berth_engine *engine, struct item *item);
+/* Out of the line; the call stays the item's. */
+void calls_unqueue(struct berth_engine *engine, struct item *item);
+/* The item's next call isn't made after all. */
+void calls_take_back(struct berth_engine *engine, struct item *item);
+/* Makes calls as long as the registry may be asked. */
+void calls_serve(struct berth_engine *engine, struct registry *registry);
+/* A call of an item's was answered: what that says about the registry. */
+void calls_answered(struct berth_engine *engine, struct registry *registry,
+                    const struct berth_harbor_call *call, const struct berth_harbor_answer *answer);
+
+/* ---- engine_breaker.c ---- */
+
+void breaker_init(struct registry *registry);
+/* Nothing is asked of the registry now, but whether it is well. */
+bool breaker_blocks(const struct registry *registry);
+/* Whether the item waits for a registry that isn't asked, and for nothing else. */
+bool breaker_holds(const struct berth_engine *engine, const struct item *item);
+int64_t breaker_paused_ms(const struct berth_engine *engine, const struct registry *registry);
+void breaker_call_answered(struct berth_engine *engine, struct registry *registry,
+                           const struct berth_harbor_call *call,
+                           const struct berth_harbor_answer *answer);
+/* Asks whether the registry is well, unless that is being asked; work_verdict() follows. */
+void breaker_doubt(struct berth_engine *engine, struct registry *registry);
+void breaker_probe_answered(struct berth_engine *engine, struct registry *registry,
+                            const struct berth_harbor_answer *answer);
+void breaker_probe_timer(struct berth_engine *engine, struct registry *registry);
+void breaker_rest_timer(struct berth_engine *engine, struct registry *registry);
+
+/* ---- engine_share.c ---- */
+
+/* The index of a topic's share. */
+uint32_t share_of(const struct berth_engine *engine, const char *topic);
+/* Whether a record of this share may be taken in, which needs so many bytes at most. */
+bool share_has_room(const struct berth_engine *engine, uint32_t share, size_t bytes);
+/* Whether another command of this registry may be worked on. */
+bool share_has_work_room(const struct berth_engine *engine, uint32_t share,
+                         const struct registry *registry);
+
 /* ---- engine_publish.c ---- */
 
-/* The item's answer can be published as soon as those before it in its window can. */
+/* The item's answer can be published. */
 void publish_ready(struct berth_engine *engine, struct item *item);
 /* Starts a transaction if none is under way and something waits for one. */
 void publish_gather(struct berth_engine *engine);

@@ -4,11 +4,13 @@
  * all that has gathered goes into the next (group commit, design 5). An aborted transaction is
  * published again, never executed again.
  *
- * From each partition only the front of its window is taken, so that the offset that is committed
- * with the answers covers exactly them.
+ * Answers are taken as they became ready, wherever they are in their partition's window. With them
+ * goes the offset below which everything is settled, and in its metadata the map of what is settled
+ * above, so that the transaction covers exactly what it answers.
  */
 #include "berth/base/assert.h"
 #include "engine_parts.h"
+#include "text.h"
 
 /* After an abort: a pause, so that a broker in trouble is not hammered. */
 #define ABORT_PAUSE_FIRST_MS 50
@@ -23,30 +25,35 @@
 #define COMMIT_PAUSE_MS 1
 
 static uint32_t batch_bound(const struct berth_engine *engine);
-static uint32_t take_front(struct berth_engine *engine, struct partition *partition, uint32_t room);
+static uint32_t take_ready(struct berth_engine *engine, struct partition *partition, uint32_t room);
+static void put_offset(struct berth_engine *engine, struct partition *partition, size_t index);
 static void put_batch_together(struct berth_engine *engine, size_t items, size_t offsets);
 static void settle(struct berth_engine *engine, struct item *item);
 static void take_back(struct berth_engine *engine, struct item *item);
+static void decided(struct berth_engine *engine, struct partition *partition, bool committed);
+static void forget_settled(struct partition *partition);
+static void tell_crowded(struct berth_engine *engine, struct partition *partition);
 
 void publish_ready(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(!item->holds_lane);
     work_end(engine, item);
     item_move(engine, item, ITEM_READY);
-    if (item->partition == NULL) {
+    struct partition *partition = item->partition;
+    if (partition == NULL) {
         item_release(engine, item);
         intake_check_finished(engine, NULL);
         return;
     }
+    TAILQ_INSERT_TAIL(&partition->ready, item, in_queue);
     if (item->lane != NULL) {
         lane_leave_room(engine, item);
     }
-    publish_consider(engine, item->partition);
+    publish_consider(engine, partition);
 }
 
 /* Queues the partition for the next transaction when there is something in it to publish. */
 void publish_consider(struct berth_engine *engine, struct partition *partition) {
-    struct item *front = TAILQ_FIRST(&partition->window);
-    bool something = partition->commit_start || (front != NULL && front->state == ITEM_READY);
+    bool something = partition->commit_start || !TAILQ_EMPTY(&partition->ready);
     if (something && !partition->publishable) {
         partition->publishable = true;
         TAILQ_INSERT_TAIL(&engine->publishable, partition, in_publishable);
@@ -65,22 +72,18 @@ void publish_gather(struct berth_engine *engine) {
     while (room > 0 && (partition = TAILQ_FIRST(&engine->publishable)) != NULL) {
         TAILQ_REMOVE(&engine->publishable, partition, in_publishable);
         partition->publishable = false;
-        uint32_t taken = take_front(engine, partition, room);
-        room -= taken;
+        uint32_t taken = take_ready(engine, partition, room);
         items += taken;
-        struct item *last = TAILQ_LAST(&engine->batch, item_list);
-        partition->batch_offset = taken > 0 ? last->source.offset + 1 : partition->start_offset;
-        engine->batch_offsets[offsets++] = (struct berth_publish_offset){
-            .partition = partition->number,
-            .topic = partition->topic,
-            .number = partition->kafka_number,
-            .offset = partition->batch_offset,
-        };
-        partition->in_batch = true;
-        partition->batch_start = partition->commit_start;
-        partition->commit_start = false;
+        if (taken > 0 || partition->commit_start) {
+            room -= taken > 0 ? taken : 1;
+            put_offset(engine, partition, offsets++);
+        } else {
+            intake_check_finished(engine, partition);
+        }
     }
-    put_batch_together(engine, items, offsets);
+    if (offsets > 0) {
+        put_batch_together(engine, items, offsets);
+    }
 }
 
 /* After two aborts in a row the batch is halved each time, to find the culprit (design 5). */
@@ -92,19 +95,43 @@ static uint32_t batch_bound(const struct berth_engine *engine) {
     return bound;
 }
 
-static uint32_t take_front(struct berth_engine *engine, struct partition *partition,
+/*
+ * Takes what the partition's map has room for, the oldest first. What doesn't fit waits until what
+ * is below it makes room, which always fits; if that is the next owner's affair, so is this.
+ */
+static uint32_t take_ready(struct berth_engine *engine, struct partition *partition,
                            uint32_t room) {
     uint32_t taken = 0;
-    struct item *item;
-    TAILQ_FOREACH(item, &partition->window, in_window) {
-        if (item->state != ITEM_READY || taken == room) {
-            break;
+    struct item *item = TAILQ_FIRST(&partition->ready);
+    while (item != NULL && taken < room) {
+        struct item *next = TAILQ_NEXT(item, in_queue);
+        if (berth_settled_map_settle(&partition->settled, item->first_offset,
+                                     item->source.offset + 1) == BERTH_OK) {
+            TAILQ_REMOVE(&partition->ready, item, in_queue);
+            item_move(engine, item, ITEM_PUBLISHING);
+            TAILQ_INSERT_TAIL(&engine->batch, item, in_queue);
+            taken++;
+        } else if (partition->state == PARTITION_WINDING_DOWN) {
+            intake_drop(engine, item);
         }
-        item_move(engine, item, ITEM_PUBLISHING);
-        TAILQ_INSERT_TAIL(&engine->batch, item, in_queue);
-        taken++;
+        item = next;
     }
     return taken;
+}
+
+static void put_offset(struct berth_engine *engine, struct partition *partition, size_t index) {
+    partition->batch_offset = berth_settled_map_base(&partition->settled);
+    berth_settled_map_write(&partition->settled, engine->batch_maps[index]);
+    engine->batch_offsets[index] = (struct berth_publish_offset){
+        .partition = partition->number,
+        .topic = partition->topic,
+        .number = partition->kafka_number,
+        .offset = partition->batch_offset,
+        .metadata = engine->batch_maps[index],
+    };
+    partition->in_batch = true;
+    partition->batch_start = partition->commit_start;
+    partition->commit_start = false;
 }
 
 static void put_batch_together(struct berth_engine *engine, size_t items, size_t offsets) {
@@ -142,29 +169,64 @@ void publish_done(struct berth_engine *engine, bool committed) {
                    engine_backoff_ms(engine, ABORT_PAUSE_FIRST_MS, ABORT_PAUSE_MAX_MS,
                                      engine->aborts_in_row - 1));
     }
+    /* From the end: what is taken back goes to where it was, and its map to what it was. */
     struct item *item;
+    while ((item = TAILQ_LAST(&engine->batch, item_list)) != NULL && !committed) {
+        TAILQ_REMOVE(&engine->batch, item, in_queue);
+        take_back(engine, item);
+    }
     while ((item = TAILQ_FIRST(&engine->batch)) != NULL) {
         TAILQ_REMOVE(&engine->batch, item, in_queue);
-        if (committed) {
-            settle(engine, item);
-        } else {
-            take_back(engine, item);
-        }
+        settle(engine, item);
     }
     for (uint32_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
         struct partition *partition = &engine->partitions[i];
-        if (partition->state == PARTITION_FREE || !partition->in_batch) {
-            continue;
+        if (partition->state != PARTITION_FREE && partition->in_batch) {
+            decided(engine, partition, committed);
         }
-        partition->in_batch = false;
-        partition->commit_start = partition->batch_start && !committed;
-        if (committed) {
-            settle_base(engine, partition, partition->batch_offset);
-        }
-        publish_consider(engine, partition);
-        intake_check_finished(engine, partition);
     }
     intake_check_finished(engine, NULL);
+}
+
+static void decided(struct berth_engine *engine, struct partition *partition, bool committed) {
+    partition->in_batch = false;
+    partition->commit_start = partition->batch_start && !committed;
+    if (committed) {
+        settle_base(engine, partition, partition->batch_offset);
+        forget_settled(partition);
+        tell_crowded(engine, partition);
+    }
+    publish_consider(engine, partition);
+    intake_check_finished(engine, partition);
+}
+
+static void forget_settled(struct partition *partition) {
+    if (partition->state == PARTITION_OPEN) {
+        /* Nothing that isn't settled comes any more from below the window, or, when that is empty,
+         * from below the next record. It would, if something was dropped. */
+        const struct item *front = TAILQ_FIRST(&partition->window);
+        berth_settled_map_start_at(&partition->settled,
+                                   front == NULL ? partition->next_offset : front->first_offset);
+    } else {
+        berth_settled_map_commit(&partition->settled);
+    }
+}
+
+/* When reading stops; again only after much room was made. */
+static void tell_crowded(struct berth_engine *engine, struct partition *partition) {
+    bool crowded = berth_settled_map_crowded(&partition->settled);
+    bool roomy = berth_settled_map_bytes(&partition->settled) < BERTH_SETTLED_ROOM_BYTES / 2;
+    if (crowded && !partition->crowded_told) {
+        char ahead[TEXT_NUMBER_BYTES];
+        int64_t base = berth_settled_map_base(&partition->settled);
+        (void)text_number(berth_settled_map_end(&partition->settled) - base, ahead);
+        engine_notice_partition(engine, partition, base, "partition.crowded",
+                                "reason=\"settled up to ", ahead,
+                                " offsets ahead of this one: nothing beyond is read until it is "
+                                "answered\"",
+                                NULL);
+    }
+    partition->crowded_told = crowded || (partition->crowded_told && !roomy);
 }
 
 /* The answer is durable and the offset is committed: the next command of the lane may begin. */
@@ -177,7 +239,11 @@ static void settle(struct berth_engine *engine, struct item *item) {
 /* Nothing of it is visible: it is published again, unless its partition has gone meanwhile. */
 static void take_back(struct berth_engine *engine, struct item *item) {
     item_move(engine, item, ITEM_READY);
-    if (item->partition == NULL) {
+    struct partition *partition = item->partition;
+    if (partition == NULL) {
         item_release(engine, item);
+        return;
     }
+    berth_settled_map_unsettle(&partition->settled, item->first_offset, item->source.offset + 1);
+    TAILQ_INSERT_HEAD(&partition->ready, item, in_queue);
 }

@@ -16,12 +16,17 @@
 #define READ_BACK_PAUSE_MS 2000
 /* When giving up, and the read-back fails so often, nothing is told of the space. */
 #define READ_BACKS_MAX 5
+/* A registry that is asked again is not asked by all at once. */
+#define WAKE_MS 500
+/* A pause that is left of this length is long enough to claim again for. */
+#define STEP_ASIDE_MS 1000
 
 static bool lost_meanwhile(struct berth_engine *engine, struct item *item);
-static void ask_harbor(struct berth_engine *engine, struct item *item,
-                       struct berth_harbor_call *calls, size_t count);
 static void back_off_or_give_up(struct berth_engine *engine, struct item *item);
+static void burn(struct berth_engine *engine, struct item *item);
 static bool budget_spent(const struct berth_engine *engine, const struct item *item);
+static void spent(struct berth_engine *engine, struct item *item);
+static void back_off(struct berth_engine *engine, struct item *item);
 static void read_back(struct berth_engine *engine, struct item *item);
 static void give_up(struct berth_engine *engine, struct item *item, bool state_unknown);
 static void decided(struct berth_engine *engine, struct item *item, bool free_lane);
@@ -48,9 +53,8 @@ void work_start(struct berth_engine *engine, struct item *item,
     berth_work_claimed(item->work, first_claim, claim->before_known || lost_before, before,
                        &claim->state, cold);
     item_drop_before(engine, item);
-    item->burned = 0;
-    item->failures = 0;
-    item->read_backs = 0;
+    item->take_over = false;
+    item->read_backs = 0; /* The row of failures goes on. */
     item->failed_once = false;
     item->burn = false;
     item->retry_after_ms = 0;
@@ -64,6 +68,9 @@ void work_start(struct berth_engine *engine, struct item *item,
 }
 
 void work_end(struct berth_engine *engine, struct item *item) {
+    calls_unqueue(engine, item);
+    item->has_unsent = false;
+    item->awaits_verdict = false;
     if (item->work != NULL) {
         berth_work_deinit(item->work);
         berth_pool_free(engine->pool, item->work);
@@ -77,22 +84,35 @@ void work_go_on(struct berth_engine *engine, struct item *item) {
         return;
     }
     if (item->failed_once) {
+        calls_take_back(engine, item);
         if (item->calls_outstanding == 0) {
             back_off_or_give_up(engine, item);
         }
         return;
     }
-    size_t capacity = BERTH_PLAN_CALLS_MAX - item->calls_outstanding;
-    if (capacity == 0 || !claim_may_call(engine, item)) {
+    struct registry *registry = &engine->registries[item->registry];
+    work_prepare(engine, item);
+    calls_serve(engine, registry);
+}
+
+void work_prepare(struct berth_engine *engine, struct item *item) {
+    BERTH_ASSERT(item->state == ITEM_RUNNING);
+    if (item->has_unsent) {
+        calls_queue(engine, item);
         return;
     }
-    struct berth_harbor_call calls[BERTH_PLAN_CALLS_MAX];
+    if (item->calls_outstanding == BERTH_PLAN_CALLS_MAX) {
+        return;
+    }
     size_t count = 0;
     struct berth_outcome outcome = {0};
-    switch (berth_work_step(item->work, calls, capacity, &count, &outcome)) {
+    switch (berth_work_step(item->work, &item->unsent, 1, &count, &outcome)) {
     case BERTH_PLAN_CALLS:
-        ask_harbor(engine, item, calls, count);
-        BERTH_ASSERT(item->calls_outstanding > 0);
+        item->has_unsent = count > 0;
+        if (item->has_unsent) {
+            calls_queue(engine, item);
+        }
+        BERTH_ASSERT(item->has_unsent || item->calls_outstanding > 0);
         break;
     case BERTH_PLAN_REMEMBER:
         BERTH_ASSERT(item->calls_outstanding == 0);
@@ -115,32 +135,17 @@ static bool lost_meanwhile(struct berth_engine *engine, struct item *item) {
     return true;
 }
 
-static void ask_harbor(struct berth_engine *engine, struct item *item,
-                       struct berth_harbor_call *calls, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_HARBOR);
-        effect->slot = item->slot;
-        effect->harbor.call_id = item->slot;
-        effect->harbor.call = calls[i];
-        struct berth_harbor_call *call = &effect->harbor.call;
-        char attempt[TEXT_NUMBER_BYTES];
-        char number[TEXT_NUMBER_BYTES];
-        text_set(call->request_id, sizeof(call->request_id), item->command.id, "/",
-                 text_number(item->attempts, attempt), ".", text_number(++item->calls_made, number),
-                 NULL);
-        call->not_after_ms =
-            berth_harbor_call_is_write(call->kind) ? claim_not_after_ms(engine, item) : INT64_MAX;
-        item->calls_outstanding++;
-    }
-}
-
 void work_answered(struct berth_engine *engine, struct item *item,
                    const struct berth_harbor_call *call, const struct berth_harbor_answer *answer) {
     BERTH_ASSERT(item->state == ITEM_RUNNING || item->state == ITEM_READING_BACK);
+    struct registry *registry = &engine->registries[item->registry];
+    calls_answered(engine, registry, call, answer);
     bool write = berth_harbor_call_is_write(call->kind);
     switch (berth_work_observe(item->work, call, answer)) {
     case BERTH_OBSERVED_PROGRESS:
-        item->failures = 0;
+        if (write) { /* A read between two failed writes says nothing of the next one. */
+            item->failures = 0;
+        }
         break;
     case BERTH_OBSERVED_RETRY:
         item->burn = true;
@@ -165,6 +170,7 @@ void work_answered(struct berth_engine *engine, struct item *item,
     } else {
         work_go_on(engine, item);
     }
+    calls_serve(engine, registry);
 }
 
 /* ---- Retries ---- */
@@ -174,15 +180,96 @@ static void back_off_or_give_up(struct berth_engine *engine, struct item *item) 
         work_abandon(engine, item);
         return;
     }
-    item->burned += item->burn;
+    if (item->burn) {
+        burn(engine, item);
+    }
     if (budget_spent(engine, item)) {
-        item_move(engine, item, ITEM_READING_BACK);
-        item->failed_once = false;
-        if (item->work->write_unknown) {
-            engine_arm(engine, &item->timer, READ_BACK_PAUSE_MS);
-        } else {
-            give_up(engine, item, false);
+        item_move(engine, item, ITEM_BACKING_OFF);
+        item->awaits_verdict = true;
+        breaker_doubt(engine, &engine->registries[item->registry]);
+    } else {
+        back_off(engine, item);
+    }
+}
+
+/* Nothing burns while the registry is sick; what burned in its last streak of failures is given
+ * back when it turns out to be. */
+static void burn(struct berth_engine *engine, struct item *item) {
+    const struct registry *registry = &engine->registries[item->registry];
+    if (breaker_blocks(registry)) {
+        return;
+    }
+    if (item->streak != registry->breaker.streak) {
+        item->streak = registry->breaker.streak;
+        item->streak_burns = 0;
+    }
+    item->streak_burns++;
+    item->burned++;
+    claim_tell_budget(engine);
+}
+
+void work_give_back_burns(struct berth_engine *engine, const struct registry *registry) {
+    for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
+        struct item *item = engine->slots[slot];
+        if (item != NULL && item->registry == registry->number &&
+            item->streak == registry->breaker.streak) {
+            BERTH_ASSERT(item->burned >= item->streak_burns);
+            item->burned -= item->streak_burns;
+            item->streak_burns = 0;
         }
+    }
+}
+
+/* Attempts and age; nobody is given up while the registry is sick. */
+static bool budget_spent(const struct berth_engine *engine, const struct item *item) {
+    return !breaker_blocks(&engine->registries[item->registry]) &&
+           (item->burned >= engine->config->retry_attempts ||
+            work_age_ms(engine, item) >= engine->config->retry_age_ms);
+}
+
+int64_t work_age_ms(const struct berth_engine *engine, const struct item *item) {
+    int64_t paused_ms = work_paused_ms(engine, item) - item->paused_ms;
+    return item->aged_ms + engine->now_ms - item->claimed_ms - paused_ms;
+}
+
+int64_t work_paused_ms(const struct berth_engine *engine, const struct item *item) {
+    const struct registry *registry = &engine->registries[item->registry];
+    return item->paused_ms + breaker_paused_ms(engine, registry) - item->pause_mark_ms;
+}
+
+static void spent(struct berth_engine *engine, struct item *item) {
+    item_move(engine, item, ITEM_READING_BACK);
+    item->failed_once = false;
+    if (item->work->write_unknown) {
+        engine_arm(engine, &item->timer, READ_BACK_PAUSE_MS);
+    } else {
+        give_up(engine, item, false);
+    }
+}
+
+void work_verdict(struct berth_engine *engine, const struct registry *registry) {
+    for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
+        struct item *item = engine->slots[slot];
+        if (item == NULL || item->registry != registry->number || !item->awaits_verdict) {
+            continue;
+        }
+        item->awaits_verdict = false;
+        if (budget_spent(engine, item)) {
+            spent(engine, item);
+        } else {
+            engine_arm(engine, &item->timer, 1);
+        }
+    }
+}
+
+static void back_off(struct berth_engine *engine, struct item *item) {
+    item_move(engine, item, ITEM_BACKING_OFF);
+    engine->let_go_due |= item->partition->give_up;
+    int64_t read_back_ms = item->read_from_ms - engine->now_ms;
+    if (breaker_blocks(&engine->registries[item->registry])) {
+        /* It waits for the registry, not for itself. */
+        engine->let_go_due = true;
+        engine_arm(engine, &item->timer, read_back_ms > 0 ? read_back_ms : 1);
         return;
     }
     int64_t pause_ms = engine_backoff_ms(engine, engine->config->backoff_ms,
@@ -190,8 +277,8 @@ static void back_off_or_give_up(struct berth_engine *engine, struct item *item) 
     if (pause_ms < item->retry_after_ms) {
         pause_ms = item->retry_after_ms;
     }
-    if (pause_ms < item->read_from_ms - engine->now_ms) {
-        pause_ms = item->read_from_ms - engine->now_ms;
+    if (pause_ms < read_back_ms) {
+        pause_ms = read_back_ms;
     }
     item->failures++;
     char burned[TEXT_NUMBER_BYTES];
@@ -199,17 +286,56 @@ static void back_off_or_give_up(struct berth_engine *engine, struct item *item) 
     engine_notice(engine, item, "command.retried", "burned=", text_number(item->burned, burned),
                   " pause_ms=", text_number(pause_ms, pause), " reason=\"", item->last_error, "\"",
                   NULL);
-    item_move(engine, item, ITEM_BACKING_OFF);
     engine_arm(engine, &item->timer, pause_ms);
 }
 
-/* Attempts and age; the age runs from the first claim by whichever worker. */
-static bool budget_spent(const struct berth_engine *engine, const struct item *item) {
-    return item->burned >= engine->config->retry_attempts ||
-           engine->wall_ms - item->received_wall_ms >= engine->config->retry_age_ms;
+/*
+ * There are only so many rooms: without this as many failing spaces would stop all others for as
+ * long as their commands have. It goes on as after a crash: with a claim of its own, reading first.
+ * What it met is in the ledger.
+ */
+void work_consider_stepping_aside(struct berth_engine *engine, struct item *item) {
+    const struct registry *registry = &engine->registries[item->registry];
+    bool told = item->burned == item->burned_asked;
+    bool paused = item->state == ITEM_BACKING_OFF && !item->awaits_verdict && told &&
+                  berth_deadline_armed(&item->timer.deadline) &&
+                  item->timer.deadline.at_ms - engine->now_ms >= STEP_ASIDE_MS;
+    if (!paused || item->partition == NULL || TAILQ_EMPTY(&registry->waiting_for_room) ||
+        breaker_blocks(registry)) {
+        return;
+    }
+    engine->abandoned = true; /* Its lane bears our name, and nobody renews it. */
+    claim_let_go(engine, item);
+    work_end(engine, item);
+    item_drop_before(engine, item);
+    item->mark_seen = false;
+    item->take_over = false;
+    item_move(engine, item, ITEM_WAITING);
+    lane_leave_room(engine, item);
+}
+
+void work_wake(struct berth_engine *engine, const struct registry *registry) {
+    for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
+        struct item *item = engine->slots[slot];
+        if (item == NULL || item->registry != registry->number || item->state != ITEM_BACKING_OFF ||
+            item->awaits_verdict) {
+            continue;
+        }
+        int64_t pause_ms = 1 + berth_random_below(&engine->random, WAKE_MS);
+        if (pause_ms < item->read_from_ms - engine->now_ms) {
+            pause_ms = item->read_from_ms - engine->now_ms;
+        }
+        if (engine->now_ms + pause_ms < item->timer.deadline.at_ms) {
+            engine_arm(engine, &item->timer, pause_ms);
+        }
+    }
 }
 
 void work_timer(struct berth_engine *engine, struct item *item) {
+    if (item->partition == NULL && item->state == ITEM_BACKING_OFF) {
+        work_abandon(engine, item);
+        return;
+    }
     item->failed_once = false;
     item->burn = false;
     item->retry_after_ms = 0;
@@ -222,6 +348,16 @@ void work_timer(struct berth_engine *engine, struct item *item) {
 }
 
 void work_abandon(struct berth_engine *engine, struct item *item) {
+    BERTH_ASSERT(item->calls_outstanding == 0);
+    if (item->holds_lane && item->read_from_ms > engine->now_ms) {
+        /* Its last write may yet arrive. Whoever has the record now may be ourselves, who don't
+         * wait for a lease: so the lane stays taken until what is there can be believed. */
+        if (item->state != ITEM_BACKING_OFF) {
+            item_move(engine, item, ITEM_BACKING_OFF);
+        }
+        engine_arm(engine, &item->timer, item->read_from_ms - engine->now_ms);
+        return;
+    }
     engine->abandoned = true;
     claim_let_go(engine, item);
     work_end(engine, item);
@@ -235,21 +371,25 @@ static void read_back(struct berth_engine *engine, struct item *item) {
     if (item->calls_outstanding > 0 || lost_meanwhile(engine, item)) {
         return;
     }
+    struct registry *registry = &engine->registries[item->registry];
     if (item->failed_once) {
-        if (++item->read_backs >= READ_BACKS_MAX) {
+        /* That a sick registry can't be read says nothing. */
+        item->read_backs += !breaker_blocks(registry);
+        if (item->read_backs >= READ_BACKS_MAX) {
             give_up(engine, item, true);
         } else {
             engine_arm(engine, &item->timer, READ_BACK_PAUSE_MS);
         }
         return;
     }
-    struct berth_harbor_call calls[BERTH_PLAN_CALLS_MAX];
     size_t count = 0;
-    if (berth_work_read_back(item->work, calls, BERTH_PLAN_CALLS_MAX, &count)) {
-        ask_harbor(engine, item, calls, count);
-    } else {
+    if (!item->has_unsent && !berth_work_read_back(item->work, &item->unsent, 1, &count)) {
         give_up(engine, item, false);
+        return;
     }
+    item->has_unsent = true;
+    calls_queue(engine, item);
+    calls_serve(engine, registry);
 }
 
 static void give_up(struct berth_engine *engine, struct item *item, bool state_unknown) {
@@ -260,8 +400,7 @@ static void give_up(struct berth_engine *engine, struct item *item, bool state_u
     char seconds[TEXT_NUMBER_BYTES];
     text_set(message, sizeof(message), "Registry '", item->command.registry,
              "' could not do it after ", text_number(item->burned, burned), " attempts in ",
-             text_number((engine->wall_ms - item->received_wall_ms) / 1000, seconds), " s (",
-             item->last_error,
+             text_number(work_age_ms(engine, item) / 1000, seconds), " s (", item->last_error,
              "); the command is in the dead letters: replay it or send it again when the registry "
              "is well.",
              state_unknown ? " What is there now could not be read." : "", NULL);

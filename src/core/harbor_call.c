@@ -19,6 +19,7 @@ static const struct {
     [BERTH_HARBOR_SET_SECRET] = {"PATCH /robots/{id}", true},
     [BERTH_HARBOR_ENABLE_ROBOT] = {"PUT /robots/{id}", true},
     [BERTH_HARBOR_DELETE_ROBOT] = {"DELETE /robots/{id}", true},
+    [BERTH_HARBOR_PROBE] = {"GET /systeminfo", false},
 };
 
 bool berth_harbor_call_is_write(enum berth_harbor_call_kind kind) {

@@ -373,6 +373,7 @@ static void forget_written(struct berth_work *work, const struct berth_harbor_ca
     case BERTH_HARBOR_GET_PROJECT_ID:
     case BERTH_HARBOR_GET_QUOTA:
     case BERTH_HARBOR_LIST_ROBOTS:
+    case BERTH_HARBOR_PROBE:
         BERTH_UNREACHABLE("reads write nothing");
     }
 }

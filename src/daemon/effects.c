@@ -93,6 +93,17 @@ static void log_outcome(const struct berth_store_call *store) {
 }
 
 static void log_notice(const struct berth_effect *effect) {
+    if (effect->notice.command_id[0] == '\0' && effect->notice.source.topic[0] == '\0') {
+        berth_log(BERTH_LOG_WARNING, effect->notice.event, "registry=%s %s",
+                  effect->notice.registry, effect->notice.text);
+        return;
+    }
+    if (effect->notice.command_id[0] == '\0') {
+        berth_log(BERTH_LOG_WARNING, effect->notice.event, "topic=%s partition=%d offset=%lld %s",
+                  effect->notice.source.topic, effect->notice.source.partition,
+                  (long long)effect->notice.source.offset, effect->notice.text);
+        return;
+    }
     berth_log(BERTH_LOG_WARNING, effect->notice.event,
               "command_id=%s space=%s/%s source=%s-%d-%lld %s", effect->notice.command_id,
               effect->notice.registry, effect->notice.space, effect->notice.source.topic,

@@ -53,7 +53,8 @@ static const struct argp argp = {
     .parser = parse_option,
     .doc = "Applies registry space commands from Kafka to Harbor, exactly as if once.\v"
            "Signals: SIGTERM and SIGINT finish what is under way and stop; a second one stops at "
-           "once.\nExit status: 0 stopped as told, 1 could not go on, 2 bad command line or "
+           "once; SIGHUP reads the configuration again.\nExit status: 0 stopped as told, 1 could "
+           "not go on, 2 bad command line or "
            "configuration.",
 };
 

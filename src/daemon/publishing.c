@@ -10,6 +10,7 @@
 #include "berth/base/log.h"
 #include "berth/codec/events.h"
 #include "berth/codec/identity.h"
+#include "berth/core/settled_map.h"
 #include "berth/io/kafka_record.h"
 #include "worker_parts.h"
 
@@ -18,6 +19,8 @@
 #define SHRUNK 8
 
 static void add_item(struct worker *worker, const struct berth_publish_item *item);
+static void add_offset(struct worker *worker, const struct berth_publish_offset *offset);
+static void leave_out_long_maps(struct worker *worker);
 static void prepare(struct worker *worker, const struct berth_publish_item *item);
 static enum berth_rc open_publication(const struct berth_publication *publication,
                                       enum berth_publish_form form,
@@ -36,13 +39,12 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
     for (size_t i = 0; i < effect->publish.items_count; i++) {
         add_item(worker, &effect->publish.items[i]);
     }
+    worker->map_len_longest = 0;
+    /* What was left behind by no other transaction: the publisher may have to know it again. */
+    (void)snprintf(worker->map_omitted, sizeof(worker->map_omitted), "omitted %s %" PRIu64,
+                   worker->incarnation, worker->batch_number);
     for (size_t i = 0; i < effect->publish.offsets_count; i++) {
-        const struct berth_publish_offset *offset = &effect->publish.offsets[i];
-        must(worker,
-             outbox_add_offset(outbox, &(struct berth_batch_offset){
-                                           .topic = worker_lasting_topic(worker, offset->topic),
-                                           .partition = offset->number,
-                                           .offset = offset->offset}));
+        add_offset(worker, &effect->publish.offsets[i]);
     }
     outbox_seal(outbox);
 
@@ -66,6 +68,36 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
         berth_group_metadata_free(metadata);
         worker_fail(worker, "the publisher takes no batch (%s)", berth_rc_name(rc));
     }
+}
+
+static void add_offset(struct worker *worker, const struct berth_publish_offset *offset) {
+    const char *metadata = offset->metadata;
+    if (strlen(metadata) > worker->map_len_max) {
+        metadata = strlen(worker->map_omitted) > worker->map_len_max ? "" : worker->map_omitted;
+    }
+    if (strlen(metadata) > worker->map_len_longest) {
+        worker->map_len_longest = strlen(metadata);
+    }
+    must(worker, outbox_add_offset(&worker->outbox,
+                                   &(struct berth_batch_offset){
+                                       .topic = worker_lasting_topic(worker, offset->topic),
+                                       .partition = offset->number,
+                                       .offset = offset->offset,
+                                       .metadata = metadata}));
+}
+
+/* The brokers take less than Kafka's default. What they refused would be refused again and again.
+ */
+static void leave_out_long_maps(struct worker *worker) {
+    if (worker->map_len_longest == 0) {
+        return;
+    }
+    worker->map_len_max = worker->map_len_longest - 1;
+    berth_log(BERTH_LOG_ERROR, "partition.map_refused",
+              "length=%zu remedy=\"set offset.metadata.max.bytes of the brokers to %d (their "
+              "default): without its map, what is settled out of order is answered again after a "
+              "restart\"",
+              worker->map_len_longest, BERTH_SETTLED_TEXT_MAX);
 }
 
 /* The engine's text goes with its partition, which may be lost while the transaction is under way.
@@ -93,6 +125,9 @@ void worker_published(void *ctx, const struct berth_batch_result *result) {
         berth_log(BERTH_LOG_WARNING, "transaction.aborted",
                   "batch=%" PRIu64 " why=%s reason=\"%s\"", result->id,
                   berth_batch_outcome_name(result->outcome), result->text);
+        if (result->metadata_too_large) {
+            leave_out_long_maps(worker);
+        }
         if (result->culprit >= 0) {
             uint32_t slot = worker->outbox.slots[result->culprit];
             berth_slot_at(&worker->slots, slot)->too_large = true;

@@ -8,10 +8,6 @@
 #include "berth/io/clock.h"
 #include "worker_parts.h"
 
-/* A transaction that is under way for so long will not end by itself: librdkafka's own time-outs
- * are far below, and its calls were once seen to hang (kafka-notes 0). */
-#define PUBLISHER_STUCK_MS ((int64_t)10 * 60 * 1000)
-
 static void say(struct berth_buffer *reasons, const char *what, const char *why) {
     /* What doesn't fit is left out: one reason is enough not to be ready. */
     enum berth_rc rc = berth_buffer_printf(reasons, "%s: %s\n", what, why);
@@ -20,9 +16,8 @@ static void say(struct berth_buffer *reasons, const char *what, const char *why)
 
 void worker_live(void *ctx, struct berth_buffer *reasons) {
     const struct worker *worker = ctx;
-    if (berth_publisher_busy_ms(worker->publisher, berth_clock_monotonic_ms()) >
-        PUBLISHER_STUCK_MS) {
-        say(reasons, "kafka publisher", "its transaction hangs; start the process anew");
+    if (publisher_watch_stuck(&worker->watch)) {
+        say(reasons, "kafka publisher", "its transaction hangs: ending, to be started anew");
     }
 }
 
@@ -41,6 +36,19 @@ static void say_partitions(const struct worker *worker, struct berth_buffer *rea
     if (stopped > 0) {
         (void)snprintf(why, sizeof(why), "%zu stopped; %s-%d: %s", stopped, topic, partition, text);
         say(reasons, "kafka partitions", why);
+    }
+}
+
+static void say_publisher(const struct worker *worker, struct berth_buffer *reasons) {
+    if (!berth_publisher_ready(worker->publisher)) {
+        say(reasons, "kafka publisher", "its transactional id is not acquired yet");
+    }
+    int64_t busy_ms = berth_publisher_busy_ms(worker->publisher, berth_clock_monotonic_ms());
+    if (busy_ms > PUBLISHER_WATCH_SLOW_MS) {
+        char why[64];
+        (void)snprintf(why, sizeof(why), "its transaction is under way for %lld s",
+                       (long long)busy_ms / 1000);
+        say(reasons, "kafka publisher", why);
     }
 }
 
@@ -65,7 +73,5 @@ void worker_ready(void *ctx, struct berth_buffer *reasons) {
     if (worker->consumer != NULL) {
         say_partitions(worker, reasons);
     }
-    if (!berth_publisher_ready(worker->publisher)) {
-        say(reasons, "kafka publisher", "its transactional id is not acquired yet");
-    }
+    say_publisher(worker, reasons);
 }

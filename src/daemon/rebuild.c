@@ -30,9 +30,11 @@
 
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
+#include "berth/codec/events.h"
 #include "berth/codec/state_record.h"
 #include "berth/io/clock.h"
 #include "berth/io/kafka_rebuild.h"
+#include "berth/io/kafka_record.h"
 #include "wiring.h"
 #include "worker_parts.h"
 
@@ -253,6 +255,23 @@ static void skip(struct worker *worker, const struct berth_record *record, const
     }
 }
 
+/* A tombstone says its version in a header; 0: it doesn't. */
+static int64_t version_of_tombstone(const struct berth_record *record) {
+    size_t count = 0;
+    const struct berth_header *headers = berth_record_headers(record, &count);
+    for (size_t i = 0; i < count; i++) {
+        char text[24];
+        size_t len = headers[i].value.len;
+        if (strcmp(headers[i].name, BERTH_VERSION_HEADER) == 0 && len > 0 && len < sizeof(text)) {
+            memcpy(text, headers[i].value.data, len);
+            text[len] = '\0';
+            long long version = strtoll(text, NULL, 10);
+            return version > 0 ? version : 0;
+        }
+    }
+    return 0;
+}
+
 /* BERTH_BUSY: no room in Redis' queue. Anything else but OK: Redis can't be asked. */
 static enum berth_rc put_one(struct worker *worker, const struct berth_record *record) {
     struct berth_state_record state;
@@ -265,6 +284,9 @@ static enum berth_rc put_one(struct worker *worker, const struct berth_record *r
     }
     if (rc != BERTH_OK) {
         return rc;
+    }
+    if (state.state.knowledge != BERTH_SPACE_PRESENT) {
+        state.state.version = version_of_tombstone(record);
     }
     if (of_another_harbor(worker, &state)) {
         skip(worker, record, "the registry had another uid then");

@@ -23,7 +23,7 @@ static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *r
 
 enum berth_rc wire_adapters(struct worker *worker, struct berth_error *reterr) {
     const struct berth_admin_checks checks = {
-        .live = worker_live, .ready = worker_ready, .ctx = worker};
+        .live = worker_live, .ready = worker_ready, .metrics = worker_metrics, .ctx = worker};
     enum berth_rc rc = berth_admin_http_new(worker->base, worker->config->admin_listen, &checks,
                                             &worker->admin, reterr);
     if (rc == BERTH_OK) {
@@ -58,6 +58,9 @@ void unwire_adapters(struct worker *worker) {
     }
     berth_slots_deinit(&worker->slots);
     worker->consumer = berth_consumer_free(worker->consumer, STOP_MS);
+    if (worker->harbor != NULL && !worker->at_once) {
+        berth_harbor_client_log_out(worker->harbor);
+    }
     worker->harbor = berth_harbor_client_free(worker->harbor);
     worker->ledger = berth_ledger_free(worker->ledger);
     /* Its answers become replies of the admin server. */
@@ -74,6 +77,23 @@ static void harbor_answered(void *ctx, uint64_t call_id, const struct berth_harb
                                    .harbor = {.call_id = call_id, .call = call, .answer = answer}});
 }
 
+static void harbor_noticed(void *ctx, const char *registry, bool trouble, const char *text) {
+    (void)ctx;
+    berth_log(trouble ? BERTH_LOG_WARNING : BERTH_LOG_INFO, "harbor.login",
+              "registry=%s reason=\"%s\"", registry, text);
+}
+
+struct berth_harbor_registry_config worker_harbor_registry(const struct worker *worker,
+                                                           size_t index) {
+    const struct berth_config_registry *registry = &worker->config->registries[index];
+    struct berth_harbor_registry_config harbor = berth_harbor_registry_configured(registry);
+    harbor.limit = (size_t)registry->limit;
+    /* All that the engine may have under way, and a probe: submitting never fails for want of
+     * room. */
+    harbor.queue_max = (size_t)worker_lanes_max(registry) * BERTH_PLAN_CALLS_MAX + 1;
+    return harbor;
+}
+
 static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *reterr) {
     const struct berth_config *config = worker->config;
     struct berth_harbor_registry_config *registries =
@@ -82,23 +102,8 @@ static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *rete
         berth_error_set(reterr, "no memory");
         return BERTH_FAULT_MEMORY;
     }
-    worker->harbor_registries = registries;
     for (size_t i = 0; i < config->registries_count; i++) {
-        const struct berth_config_registry *registry = &config->registries[i];
-        registries[i] = (struct berth_harbor_registry_config){
-            .name = registry->name,
-            .uid = registry->uid,
-            .url = registry->url,
-            .username = registry->username,
-            .password = registry->password.text,
-            .ca_file = registry->ca_file,
-            .limit = (size_t)registry->limit,
-            /* All that the engine may have under way: submitting never fails for want of room. */
-            .queue_max = (size_t)worker_lanes_max(registry) * BERTH_PLAN_CALLS_MAX,
-            .connect_timeout_ms = (int)registry->connect_timeout_ms,
-            .request_timeout_ms = (int)registry->request_timeout_ms,
-            .echo_waived = registry->waive_request_id_echo,
-        };
+        registries[i] = worker_harbor_registry(worker, i);
     }
     const struct berth_harbor_client_config client = {
         .base = worker->base,
@@ -107,10 +112,14 @@ static enum berth_rc wire_harbor(struct worker *worker, struct berth_error *rete
         .registries_count = config->registries_count,
         .master_key = {.data = (const uint8_t *)config->master_key.text,
                        .len = config->master_key.len},
+        .seed = worker->engine_config.seed + 2, /* Not in step with anything else. */
         .on_answer = harbor_answered,
+        .on_notice = harbor_noticed,
         .ctx = worker,
     };
-    return berth_harbor_client_new(&client, &worker->harbor, reterr);
+    enum berth_rc rc = berth_harbor_client_new(&client, &worker->harbor, reterr);
+    free(registries);
+    return rc;
 }
 
 /* ---- The ledger ---- */
@@ -259,12 +268,15 @@ static void gained(void *ctx, const struct berth_partition_info *info) {
                   "before they were read; raise it\"",
                   info->topic, info->partition, (long long)info->lost);
     }
-    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
-                                              .partition = {.partition = info->slot,
-                                                            .topic = info->topic,
-                                                            .number = info->partition,
-                                                            .start_offset = info->start_offset,
-                                                            .commit_start = !info->committed}});
+    worker_step(worker,
+                &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
+                                      .partition = {.partition = info->slot,
+                                                    .topic = info->topic,
+                                                    .number = info->partition,
+                                                    .start_offset = info->start_offset,
+                                                    .commit_start = !info->committed,
+                                                    .committed_offset = info->committed_offset,
+                                                    .metadata = info->metadata}});
 }
 
 static void revoked(void *ctx, uint32_t slot) {

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "berth/codec/identity.h"
+#include "berth/core/settled_map.h"
 #include "berth/io/clock.h"
 #include "wiring.h"
 #include "worker_parts.h"
@@ -20,7 +21,6 @@
 #define LANES_MIN         32
 
 static int64_t revoke_bound_ms(const struct berth_config *config);
-static int64_t longest_request_ms(const struct berth_config *config);
 static enum berth_rc describe_registries(struct worker *worker, struct berth_error *reterr);
 static uint64_t random_seed(void);
 
@@ -56,7 +56,7 @@ enum berth_rc wire_engine(struct worker *worker, struct berth_error *reterr) {
         .lease_ms = config->lease_ms,
         .renew_ms = config->renew_ms,
         .restart_grace_ms = config->restart_grace_ms,
-        .request_timeout_ms = longest_request_ms(config),
+        .request_timeout_ms = worker_longest_request_ms(config),
         .cold_after_ms = config->cold_after_ms,
         .ledger_memory_ms = config->ledger_days * DAY_MS,
         .future_max_ms = FUTURE_MAX_MS,
@@ -80,6 +80,7 @@ enum berth_rc wire_engine(struct worker *worker, struct berth_error *reterr) {
         berth_error_set(reterr, "no memory for %u slots", worker->engine_config.commands_max);
         return BERTH_FAULT_MEMORY;
     }
+    worker->map_len_max = BERTH_SETTLED_TEXT_MAX;
     worker->engine =
         berth_engine_new(&worker->engine_config, &worker->pool, berth_clock_monotonic_ms());
     return BERTH_OK;
@@ -92,7 +93,6 @@ void unwire_engine(struct worker *worker) {
     }
     free(worker->refused);
     free(worker->engine_registries);
-    free(worker->harbor_registries);
     outbox_deinit(&worker->outbox);
     worker->codec = berth_codec_free(worker->codec);
 }
@@ -113,6 +113,7 @@ static enum berth_rc describe_registries(struct worker *worker, struct berth_err
             .account = registry->username,
             .dedicated = registry->dedicated,
             .lanes_max = worker_lanes_max(registry),
+            .calls_max = (uint32_t)registry->limit,
         };
     }
     return BERTH_OK;
@@ -123,7 +124,7 @@ uint32_t worker_lanes_max(const struct berth_config_registry *registry) {
     return (uint32_t)(lanes < LANES_MIN ? LANES_MIN : lanes);
 }
 
-static int64_t longest_request_ms(const struct berth_config *config) {
+int64_t worker_longest_request_ms(const struct berth_config *config) {
     int64_t longest_ms = 0;
     for (size_t i = 0; i < config->registries_count; i++) {
         if (config->registries[i].request_timeout_ms > longest_ms) {

@@ -23,9 +23,6 @@
 #define TAKE_PER_TURN_MAX 256
 /* How long leaving the group may take before the process ends anyway. */
 #define CLOSE_MS 5000
-/* How often the publisher's thread is looked at, and how long it may be busy unremarked. */
-#define WATCH_MS          1000
-#define PUBLISHER_SLOW_MS 10000
 
 static enum berth_rc start(struct worker *worker, struct berth_error *reterr);
 static struct event_base *make_base(void);
@@ -38,7 +35,7 @@ static bool take_from(struct worker *worker, uint32_t partition, int *left);
 static void step_record(struct worker *worker, uint32_t partition,
                         struct berth_record *take_record);
 
-enum berth_rc berth_worker_run(const struct berth_config *config, struct berth_error *reterr) {
+enum berth_rc berth_worker_run(struct berth_config *config, struct berth_error *reterr) {
     struct worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
         berth_error_set(reterr, "no memory");
@@ -102,8 +99,8 @@ static void stop(struct worker *worker) {
     unwire_adapters(worker);
     unwire_engine(worker);
     worker_bases_deinit(worker);
-    struct event *const events[] = {worker->term_event, worker->int_event, worker->wake_event,
-                                    worker->drain_event, worker->watch_event};
+    struct event *const events[] = {worker->term_event,  worker->int_event,   worker->wake_event,
+                                    worker->drain_event, worker->watch_event, worker->reload_event};
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         if (events[i] != NULL) {
             event_free(events[i]);
@@ -112,6 +109,7 @@ static void stop(struct worker *worker) {
     if (worker->base != NULL) {
         event_base_free(worker->base);
     }
+    worker_free_old_names(worker);
     if (worker->lock_fd >= 0) {
         (void)close(worker->lock_fd);
     }
@@ -141,6 +139,7 @@ static void told_to_stop_cb(evutil_socket_t signal_number, short what, void *ctx
     struct worker *worker = ctx;
     if (worker->stopping) {
         berth_log(BERTH_LOG_WARNING, "worker.stopping_at_once", "signal=%d", (int)signal_number);
+        worker->at_once = true;
         worker->done = true;
         return;
     }
@@ -178,27 +177,41 @@ static void watch_cb(evutil_socket_t fd, short what, void *ctx) {
     (void)what;
     struct worker *worker = ctx;
     int64_t busy_ms = berth_publisher_busy_ms(worker->publisher, berth_clock_monotonic_ms());
-    bool slow = busy_ms > PUBLISHER_SLOW_MS;
+    bool slow = busy_ms > PUBLISHER_WATCH_SLOW_MS;
     if (slow && !worker->publisher_slow_told) {
         berth_log(BERTH_LOG_WARNING, "publisher.slow", "busy_ms=%lld", (long long)busy_ms);
     }
     worker->publisher_slow_told = slow;
+    publisher_watch_tick(&worker->watch, busy_ms > 0, berth_publisher_steps(worker->publisher));
+    if (publisher_watch_stuck(&worker->watch)) {
+        /* Here, because the end waits in vain for the thread, and nothing comes after that. */
+        berth_log(BERTH_LOG_ERROR, "publisher.stuck",
+                  "busy_ms=%lld remedy=\"none needed: it ends, to be started anew\"",
+                  (long long)busy_ms);
+        worker_fail(worker,
+                    "a call of librdkafka's transactional producer hasn't come back for %d s; what "
+                    "is under way is found again by the next start",
+                    PUBLISHER_WATCH_STUCK_TICKS * PUBLISHER_WATCH_TICK_MS / 1000);
+    }
 }
 
 static enum berth_rc make_timers(struct worker *worker, struct berth_error *reterr) {
     worker->term_event = evsignal_new(worker->base, SIGTERM, told_to_stop_cb, worker);
     worker->int_event = evsignal_new(worker->base, SIGINT, told_to_stop_cb, worker);
+    worker->reload_event = evsignal_new(worker->base, SIGHUP, worker_reload_cb, worker);
     worker->wake_event = evtimer_new(worker->base, wake_cb, worker);
     worker->drain_event = evtimer_new(worker->base, drain_ended_cb, worker);
     worker->watch_event = event_new(worker->base, -1, EV_PERSIST, watch_cb, worker);
     if (worker->term_event == NULL || worker->int_event == NULL || worker->wake_event == NULL ||
-        worker->drain_event == NULL || worker->watch_event == NULL) {
+        worker->drain_event == NULL || worker->watch_event == NULL ||
+        worker->reload_event == NULL) {
         berth_error_set(reterr, "no memory for the loop's timers");
         return BERTH_FAULT_MEMORY;
     }
-    struct timeval watch = interval(WATCH_MS);
+    struct timeval watch = interval(PUBLISHER_WATCH_TICK_MS);
     (void)event_add(worker->term_event, NULL);
     (void)event_add(worker->int_event, NULL);
+    (void)event_add(worker->reload_event, NULL);
     (void)event_add(worker->watch_event, &watch);
     return BERTH_OK;
 }
@@ -322,6 +335,7 @@ static void step_record(struct worker *worker, uint32_t partition,
     };
     worker->taking = take_record;
     worker_step(worker, &event);
-    BERTH_ASSERT(worker->taking == NULL);
+    /* What was settled before isn't taken in. */
+    worker->taking = berth_record_free(worker->taking);
     berth_decoded_deinit(&decoded);
 }

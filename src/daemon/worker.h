@@ -16,11 +16,12 @@ struct berth_config;
 
 /*
  * Runs a worker until SIGTERM or SIGINT; then what is under way is finished and settled within
- * drain_timeout_ms, and the rest is listed as left. A second signal stops it at once.
+ * drain_timeout_ms, and the rest is listed as left. A second signal stops it at once. SIGHUP reads
+ * the file again and changes config in place.
  * BERTH_OK: stopped as told. A fault, BERTH_BUSY (another process is this instance) or
  * BERTH_INVALID with the reason in reterr otherwise.
  */
-BERTH_MUST_USE enum berth_rc berth_worker_run(const struct berth_config *config,
+BERTH_MUST_USE enum berth_rc berth_worker_run(struct berth_config *config,
                                               struct berth_error *reterr);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef BERTH_DAEMON_WORKER_PARTS_H
 #define BERTH_DAEMON_WORKER_PARTS_H
 
+#include <event2/util.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@
 #include "berth/io/publisher.h"
 #include "lookups.h"
 #include "outbox.h"
+#include "publisher_watch.h"
 #include "slots.h"
 
 struct event;
@@ -42,8 +44,14 @@ struct wanted_bases {
     struct event *read; /* Reads them: in the next turn, or after a pause. */
 };
 
+/* A user name that was replaced by a reload: works that began with it may still compare with it. */
+struct old_name {
+    char *text;
+    struct old_name *next;
+};
+
 struct worker {
-    const struct berth_config *config;
+    struct berth_config *config; /* Borrowed; a reload changes it in place. */
     int lock_fd;
     char incarnation[BERTH_UUID_BYTES];
     char key_id[BERTH_KEY_ID_BYTES];
@@ -53,6 +61,8 @@ struct worker {
     struct event *int_event;
     struct event *wake_event;  /* The engine's next deadline. */
     struct event *drain_event; /* The end of the drain's time. */
+    struct event *reload_event;
+    struct old_name *old_names;
     struct event *watch_event; /* Looks after the publisher's thread. */
 
     struct berth_codec *codec;
@@ -62,7 +72,6 @@ struct worker {
     struct berth_engine *engine;
     struct berth_slots slots;
 
-    struct berth_harbor_registry_config *harbor_registries;
     struct berth_harbor_client *harbor;
     struct berth_ledger *ledger;
     struct berth_publisher *publisher;
@@ -73,7 +82,7 @@ struct worker {
     bool partitions[BERTH_ENGINE_PARTITIONS_MAX]; /* Gained and not given up or lost. */
     bool records_waiting;        /* Some partition may have records: take them next turn. */
     bool records_held_back;      /* ... but the engine has no room: look after each turn. */
-    struct berth_record *taking; /* The record that is being stepped. */
+    struct berth_record *taking; /* The record that is being stepped, until it is taken in. */
 
     struct refused_call *refused; /* commands_max + 2 */
     size_t refused_count;
@@ -83,6 +92,9 @@ struct worker {
 
     struct outbox outbox;
     uint64_t batch_number;
+    size_t map_len_max;     /* What Kafka takes as metadata of an offset, as far as we know, ... */
+    size_t map_len_longest; /* ... and the longest of the batch under way. */
+    char map_omitted[64 + BERTH_UUID_BYTES]; /* Instead of a map that is longer. */
 
     struct rebuild *rebuild;
     bool topics_fine; /* They were, once. */
@@ -96,9 +108,11 @@ struct worker {
     struct event *topics_event;
     char topics_why[512]; /* What is wrong with them; empty: they are fine. */
     size_t record_bytes_max[BERTH_RECORD_KINDS];
+    struct publisher_watch watch;
     bool publisher_slow_told;
 
     bool stopping; /* Told to stop: draining, then closing. */
+    bool at_once;  /* Told twice. */
     bool closing;
     bool done;
     bool failed;
@@ -117,6 +131,15 @@ void worker_close(struct worker *worker);
 
 /* How many commands of a registry are worked on side by side. */
 uint32_t worker_lanes_max(const struct berth_config_registry *registry);
+
+/* The longest time-out of a request to any registry. */
+int64_t worker_longest_request_ms(const struct berth_config *config);
+
+/* ---- reload.c ---- */
+
+/* SIGHUP: takes over what of the configuration can change in a running worker. */
+void worker_reload_cb(evutil_socket_t signal_number, short what, void *ctx);
+void worker_free_old_names(struct worker *worker);
 
 /* ---- effects.c ---- */
 
@@ -158,9 +181,18 @@ bool worker_rebuild_says(const struct worker *worker, char *ret_text, size_t byt
 
 /* ---- wire_adapters.c ---- */
 
+/* What the Harbor client is to know of a registry. Borrows from the configuration. */
+struct berth_harbor_registry_config worker_harbor_registry(const struct worker *worker,
+                                                           size_t index);
+
 /* Makes the consumer as soon as nothing stands in its way: the topics are fine, and the data set in
  * Redis is there. Later a Redis that goes away holds up claims only. */
 void worker_consume_when_ready(struct worker *worker);
+
+/* ---- metrics.c ---- */
+
+/* What /metrics says. */
+void worker_metrics(void *ctx, struct berth_buffer *text);
 
 /* ---- readiness.c ---- */
 

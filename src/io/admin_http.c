@@ -41,6 +41,7 @@ static bool is_path(const struct berth_http_request *request, const char *segmen
 static bool matches(const char *pattern, const struct berth_http_request *request);
 static void handle(struct connection *connection, const struct berth_http_request *request,
                    const struct berth_admin_route *route);
+static void answer_metrics(struct connection *connection);
 static void answer_check(struct connection *connection, berth_admin_check_fn *check);
 
 enum berth_rc berth_admin_http_new(struct event_base *base, const char *address,
@@ -213,6 +214,10 @@ void admin_take_request(struct connection *connection, const struct berth_http_r
         answer_check(connection, server->checks.ready);
         return;
     }
+    if (is_path(request, "metrics")) {
+        answer_metrics(connection);
+        return;
+    }
     for (size_t i = 0; i < server->routes_count; i++) {
         if (matches(server->routes[i].pattern, request)) {
             handle(connection, request, &server->routes[i]);
@@ -277,6 +282,19 @@ static void answer_check(struct connection *connection, berth_admin_check_fn *ch
                                                    .content_type = "text/plain; charset=utf-8",
                                                    .body = &reasons});
     berth_buffer_deinit(&reasons);
+}
+
+static void answer_metrics(struct connection *connection) {
+    const struct berth_admin_checks *checks = &connection->server->checks;
+    struct berth_buffer text;
+    berth_buffer_init(&text, BERTH_ADMIN_METRICS_BYTES);
+    checks->metrics(checks->ctx, &text);
+    connection->last = true;
+    connection_answer(connection,
+                      &(struct answer){.status = 200,
+                                       .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                       .body = &text});
+    berth_buffer_deinit(&text);
 }
 
 /* ---- Replies ---- */

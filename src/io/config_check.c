@@ -20,6 +20,7 @@ struct topic {
 static void check_times(struct berth_config_loader *loader);
 static void check_retries(struct berth_config_loader *loader);
 static void check_registry(struct berth_config_loader *loader, size_t index);
+static void check_login(struct berth_config_loader *loader, size_t index);
 static void check_pair(struct berth_config_loader *loader, size_t first, size_t second);
 static void check_topics(struct berth_config_loader *loader);
 static void check_two_topics(struct berth_config_loader *loader, const struct topic *first,
@@ -95,6 +96,14 @@ static void check_registry(struct berth_config_loader *loader, size_t index) {
                            "request_timeout_ms (%" PRId64 ")",
                            registry->connect_timeout_ms, registry->request_timeout_ms);
     }
+    check_login(loader, index);
+    if (registry->client_key_file != NULL && registry->client_cert_file == NULL) {
+        berth_config_error(loader->report, registry_line_of(loader, index, "client_key_file"),
+                           "client_key_file needs client_cert_file");
+    }
+    if (loader->purpose != BERTH_CONFIG_FOR_TOOLS) {
+        berth_config_check_certificates(loader, index);
+    }
     if (registry->url != NULL && strncmp(registry->url, "http://", strlen("http://")) == 0 &&
         !on_loopback(registry->url)) {
         berth_config_warning(loader->report, registry_line_of(loader, index, "url"),
@@ -102,6 +111,27 @@ static void check_registry(struct berth_config_loader *loader, size_t index) {
                              "use https",
                              registry->name);
     }
+}
+
+/* Harbor doesn't let robots log in to a session. */
+static void check_login(struct berth_config_loader *loader, size_t index) {
+    struct berth_config_registry *registry = &loader->config->registries[index];
+    const char *username = registry->username != NULL ? registry->username : "";
+    if (strchr(username, ':') != NULL) {
+        berth_config_error(loader->report, registry_line_of(loader, index, "username"),
+                           "a username can't hold a colon (RFC 7617)");
+    }
+    if (registry->login != BERTH_LOGIN_SESSION ||
+        strncmp(username, BERTH_ROBOT_PREFIX, strlen(BERTH_ROBOT_PREFIX)) != 0) {
+        return;
+    }
+    int option = berth_config_find_option(BERTH_SECTION_REGISTRY, "login");
+    BERTH_ASSERT(option >= 0);
+    if (loader->registry_option_lines[index][option] != 0) {
+        berth_config_error(loader->report, loader->registry_option_lines[index][option],
+                           "a robot account can't have a session: login = basic");
+    }
+    registry->login = BERTH_LOGIN_BASIC;
 }
 
 static void check_pair(struct berth_config_loader *loader, size_t first, size_t second) {

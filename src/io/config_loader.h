@@ -30,6 +30,9 @@ void berth_config_free_properties(struct berth_config *config);
  * read is reported. BERTH_FAULT_MEMORY. */
 BERTH_MUST_USE enum berth_rc berth_config_read_secrets(struct berth_config_loader *loader);
 
+/* Reports what is wrong with a registry's certificates and key. */
+void berth_config_check_certificates(struct berth_config_loader *loader, size_t index);
+
 /* Reports what is fine by itself and not together. Every option has its value. */
 void berth_config_check(struct berth_config_loader *loader);
 

@@ -6,6 +6,7 @@
 #ifndef BERTH_IO_CONFIG_TABLE_H
 #define BERTH_IO_CONFIG_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,9 +36,11 @@ enum berth_option_type {
     BERTH_OPTION_INTEGER,     /* int64_t: min to max. */
     BERTH_OPTION_CHOICE,      /* int: the index in choices. */
     BERTH_OPTION_NAMES,       /* struct berth_config_list: names of spaces, by commas. */
+    BERTH_OPTION_HEADERS,     /* struct berth_config_list: "Name: value", by commas. */
+    BERTH_OPTION_PROXY,       /* char *: http://HOST:PORT. */
     BERTH_OPTION_PROPERTY,    /* A property of librdkafka; has no field. */
 };
-#define BERTH_OPTION_TYPES 14
+#define BERTH_OPTION_TYPES 16
 
 enum berth_option_need {
     BERTH_OPTIONAL,
@@ -58,6 +61,7 @@ struct berth_config_option {
     const char *value;                          /* The default; NULL: none. */
     const char *example;                        /* For options without a default. */
     const char *choices[BERTH_CHOICES_MAX + 1]; /* CHOICE: NULL at its end. */
+    bool reloads;  /* SIGHUP takes a new value over; for the others it takes a restart. */
     size_t offset; /* Of its field in struct berth_config, or berth_config_registry. */
     const char *help;
 };

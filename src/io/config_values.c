@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "berth/base/assert.h"
 #include "berth/core/command_rules.h"
@@ -27,8 +28,12 @@ static parse_fn parse_boolean;
 static parse_fn parse_integer;
 static parse_fn parse_choice;
 static parse_fn parse_names;
+static parse_fn parse_headers;
+static parse_fn parse_proxy;
+static const char *header_problem(const char *line);
 static const char *url_problem(CURLU *url, const char *text);
 static bool is_text(enum berth_option_type type);
+static bool is_list(enum berth_option_type type);
 static char *const *text_of(const struct berth_config_option *option, const void *base);
 static enum berth_rc keep(const char *text, size_t len, char **ret_copy);
 static void free_list(struct berth_config_list *list);
@@ -47,6 +52,8 @@ static parse_fn *const PARSERS[BERTH_OPTION_TYPES] = {
     [BERTH_OPTION_INTEGER] = parse_integer,
     [BERTH_OPTION_CHOICE] = parse_choice,
     [BERTH_OPTION_NAMES] = parse_names,
+    [BERTH_OPTION_HEADERS] = parse_headers,
+    [BERTH_OPTION_PROXY] = parse_proxy,
     [BERTH_OPTION_PROPERTY] = NULL, /* librdkafka's own: config_kafka.c. */
 };
 
@@ -57,6 +64,10 @@ enum berth_rc berth_option_parse(const struct berth_config_option *option, const
 }
 
 bool berth_option_is_set(const struct berth_config_option *option, const void *base) {
+    if (option->type == BERTH_OPTION_HEADERS) {
+        const void *field = (const char *)base + option->offset;
+        return ((const struct berth_config_list *)field)->count > 0;
+    }
     return !is_text(option->type) || *text_of(option, base) != NULL;
 }
 
@@ -72,7 +83,7 @@ enum berth_rc berth_option_format(const struct berth_config_option *option, cons
     if (option->type == BERTH_OPTION_CHOICE) {
         return berth_buffer_append_text(out, option->choices[*(const int *)field]);
     }
-    if (option->type == BERTH_OPTION_NAMES) {
+    if (is_list(option->type)) {
         const struct berth_config_list *list = field;
         enum berth_rc rc = BERTH_OK;
         for (size_t i = 0; rc == BERTH_OK && i < list->count; i++) {
@@ -89,7 +100,7 @@ void berth_option_free(const struct berth_config_option *option, void *base) {
     if (is_text(option->type)) {
         free(*(char **)field);
         *(char **)field = NULL;
-    } else if (option->type == BERTH_OPTION_NAMES) {
+    } else if (is_list(option->type)) {
         free_list(field);
     }
 }
@@ -319,6 +330,97 @@ static enum berth_rc parse_names(const struct berth_config_option *option, const
     return BERTH_OK;
 }
 
+static enum berth_rc parse_headers(const struct berth_config_option *option, const char *text,
+                                   void *field, struct berth_error *reterr) {
+    (void)option;
+    struct berth_config_list list = {.items = calloc(BERTH_CONFIG_HEADERS_MAX, sizeof(char *))};
+    enum berth_rc rc = list.items != NULL ? BERTH_OK : BERTH_FAULT_MEMORY;
+    const char *at = text;
+    while (rc == BERTH_OK) {
+        at += strspn(at, " \t,");
+        size_t len = strcspn(at, ",");
+        if (len == 0) {
+            break;
+        }
+        if (list.count == BERTH_CONFIG_HEADERS_MAX) {
+            berth_error_set(reterr, "has more than %d lines", BERTH_CONFIG_HEADERS_MAX);
+            rc = BERTH_INVALID;
+            break;
+        }
+        size_t trimmed = len;
+        while (at[trimmed - 1] == ' ' || at[trimmed - 1] == '\t') {
+            trimmed--;
+        }
+        rc = keep(at, trimmed, &list.items[list.count]);
+        at += len;
+        const char *problem = rc == BERTH_OK ? header_problem(list.items[list.count++]) : NULL;
+        if (problem != NULL) {
+            berth_error_set(reterr, "%s", problem);
+            rc = BERTH_INVALID;
+        }
+    }
+    if (rc != BERTH_OK) {
+        free_list(&list);
+        return rc;
+    }
+    *(struct berth_config_list *)field = list;
+    return BERTH_OK;
+}
+
+/* Ours are not to be said twice; the connection's are libcurl's. */
+static const char *header_problem(const char *line) {
+    static const char TOKEN[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "!#$%&'*+-.^_`|~"; /* RFC 9110, 5.6.2 */
+    static const char *const OURS[] = {
+        "Accept",
+        "Authorization",
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Cookie",
+        "Expect",
+        "Host",
+        "Referer",
+        "TE",
+        "Transfer-Encoding",
+        "Upgrade",
+        "User-Agent",
+        "X-Harbor-CSRF-Token",
+        "X-Is-Resource-Name",
+        "X-Request-Id",
+    };
+    size_t len = strspn(line, TOKEN);
+    if (len == 0 || line[len] != ':' || line[len + 1 + strspn(line + len + 1, " \t")] == '\0') {
+        return "must be header lines, \"Name: value\", by commas";
+    }
+    for (const char *at = line; *at != '\0'; at++) {
+        if (iscntrl((unsigned char)*at)) {
+            return "must not hold control characters";
+        }
+    }
+    for (size_t i = 0; i < sizeof(OURS) / sizeof(OURS[0]); i++) {
+        if (strlen(OURS[i]) == len && strncasecmp(line, OURS[i], len) == 0) {
+            return "must not name a header that berth or its HTTP client sets itself";
+        }
+    }
+    return NULL;
+}
+
+static enum berth_rc parse_proxy(const struct berth_config_option *option, const char *text,
+                                 void *field, struct berth_error *reterr) {
+    static const char SCHEME[] = "http://";
+    char *address = NULL;
+    enum berth_rc rc = BERTH_INVALID;
+    if (strncmp(text, SCHEME, strlen(SCHEME)) == 0) {
+        rc = parse_address(option, text + strlen(SCHEME), &address, reterr);
+    }
+    free(address);
+    if (rc == BERTH_INVALID) {
+        berth_error_set(reterr, "must be http://HOST:PORT");
+    }
+    return rc == BERTH_OK ? keep(text, strlen(text), field) : rc;
+}
+
 /* Whether the field is a char pointer. */
 static bool is_text(enum berth_option_type type) {
     switch (type) {
@@ -331,8 +433,10 @@ static bool is_text(enum berth_option_type type) {
     case BERTH_OPTION_UUID:
     case BERTH_OPTION_URL:
     case BERTH_OPTION_ADDRESS:
+    case BERTH_OPTION_PROXY:
         return true;
     case BERTH_OPTION_NAMES:
+    case BERTH_OPTION_HEADERS:
     case BERTH_OPTION_BOOLEAN:
     case BERTH_OPTION_INTEGER:
     case BERTH_OPTION_CHOICE:
@@ -340,6 +444,10 @@ static bool is_text(enum berth_option_type type) {
         return false;
     }
     BERTH_UNREACHABLE("a type of option");
+}
+
+static bool is_list(enum berth_option_type type) {
+    return type == BERTH_OPTION_NAMES || type == BERTH_OPTION_HEADERS;
 }
 
 static char *const *text_of(const struct berth_config_option *option, const void *base) {

@@ -16,6 +16,7 @@ struct header {
 static bool split(const char *line, size_t len, struct header *ret_header);
 static bool is_named(const struct header *header, const char *name);
 static void copy_value(const struct header *header, char *target, size_t target_bytes);
+static void take_cookie(struct berth_harbor_keys *brought, const struct header *header);
 static int64_t count_of(const struct header *header);
 
 void berth_harbor_headers_init(struct berth_harbor_headers *headers) {
@@ -47,6 +48,10 @@ bool berth_harbor_headers_take(struct berth_harbor_headers *headers, const char 
         }
     } else if (is_named(&header, "X-Total-Count")) {
         headers->total_count = count_of(&header);
+    } else if (is_named(&header, "Set-Cookie")) {
+        take_cookie(&headers->brought, &header);
+    } else if (is_named(&header, "X-Harbor-CSRF-Token")) {
+        copy_value(&header, headers->brought.token, sizeof headers->brought.token);
     }
     return true;
 }
@@ -86,6 +91,30 @@ static void copy_value(const struct header *header, char *target, size_t target_
     }
     memcpy(target, header->value, header->value_len);
     target[header->value_len] = 0;
+}
+
+/* "name=value; attributes". That one was set counts, so an empty value reads "?" as well. */
+static void take_cookie(struct berth_harbor_keys *brought, const struct header *header) {
+    static const char SID[] = "sid=";
+    static const char CSRF[] = "_gorilla_csrf=";
+    struct header value = *header;
+    const char *end = memchr(value.value, ';', value.value_len);
+    if (end != NULL) {
+        value.value_len = (size_t)(end - value.value);
+    }
+    if (value.value_len >= sizeof SID - 1 && memcmp(value.value, SID, sizeof SID - 1) == 0) {
+        value.value += sizeof SID - 1;
+        value.value_len -= sizeof SID - 1;
+        copy_value(&value, brought->sid, sizeof brought->sid);
+        if (value.value_len == 0) {
+            memcpy(brought->sid, "?", sizeof "?");
+        }
+    } else if (value.value_len >= sizeof CSRF - 1 &&
+               memcmp(value.value, CSRF, sizeof CSRF - 1) == 0) {
+        value.value += sizeof CSRF - 1;
+        value.value_len -= sizeof CSRF - 1;
+        copy_value(&value, brought->csrf, sizeof brought->csrf);
+    }
 }
 
 /* Digits and nothing else, or -1. */

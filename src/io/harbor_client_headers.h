@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "berth/core/harbor_call.h"
+#include "harbor_session.h"
 
 /* All header lines of one request's replies together; Harbor sends less than 2 KiB. */
 #define BERTH_HARBOR_HEADERS_BYTES_MAX (64UL * 1024)
@@ -22,7 +23,8 @@ struct berth_harbor_headers {
     char location[256];
     char request_id[BERTH_REQUEST_ID_BYTES];
     int64_t total_count;
-    size_t bytes; /* Of all lines so far. */
+    struct berth_harbor_keys brought; /* Cookies that were set, and the token. Secrets. */
+    size_t bytes;                     /* Of all lines so far. */
 };
 
 void berth_harbor_headers_init(struct berth_harbor_headers *headers);

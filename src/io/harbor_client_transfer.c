@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "harbor_client_transfer.h"
+#include "harbor_client_transfer_parts.h"
 
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -12,70 +12,41 @@
 #include "berth/base/assert.h"
 #include "berth/codec/identity.h"
 #include "berth/io/clock.h"
-#include "harbor_client_headers.h"
 
-/* Idle connections are dropped before the server does it: nginx closes them after 65 s or more. */
-#define IDLE_MAX_S 30L
 /* A longer wait than this is nobody's business to ask for. */
 #define RETRY_AFTER_MAX_S 3600
+/* A probe that hangs keeps the next one from finding the registry well again. */
+#define PROBE_MAX_MS 2000L
 
-/* Why a transfer was stopped by us. */
-enum stop {
-    STOP_NONE,
-    STOP_LATE,   /* not_after_ms passed before it was sent. */
-    STOP_SECOND, /* curl was about to send a write once more. */
-    STOP_LONG_HEADERS,
-    STOP_LONG_BODY,
-    STOP_NO_MEMORY,
-};
-
-struct berth_harbor_transfer {
-    const struct berth_harbor_endpoint *endpoint;
-    void *owner;
-    CURL *easy;
-    char curl_says[CURL_ERROR_SIZE];
-
-    const struct berth_harbor_call *call; /* NULL: idle. */
-    bool looking_up;                      /* The first round of an ENABLE_ROBOT. */
-    bool is_write;                        /* Of this round's request. */
-    struct berth_harbor_request request;
-    char request_id_line[sizeof "X-Request-Id: " + BERTH_REQUEST_ID_BYTES];
-    struct curl_slist request_id_header;
-    struct curl_slist resource_name_header;
-
-    bool sent; /* A byte of the request may have left. */
-    enum stop stop;
-    struct berth_harbor_headers headers;
-    struct berth_buffer body;
-};
-
+/* curl's list has no const; nobody writes here. */
 static char resource_name_line[] = "X-Is-Resource-Name: true";
+static char json_line[] = "Content-Type: application/json";
+static char form_line[] = "Content-Type: application/x-www-form-urlencoded";
+static char accept_line[] = "Accept: application/json";
 
 static int set_lasting_options(struct berth_harbor_transfer *transfer);
 static enum berth_rc begin_round(struct berth_harbor_transfer *transfer, const char *login_name);
 static enum berth_rc make_request(struct berth_harbor_transfer *transfer, const char *login_name);
 static enum berth_rc set_request(struct berth_harbor_transfer *transfer);
 static struct curl_slist *link_headers(struct berth_harbor_transfer *transfer);
-static struct berth_harbor_reply reply_of(const struct berth_harbor_transfer *transfer);
 static bool end_lookup(struct berth_harbor_transfer *transfer,
-                       const struct berth_harbor_reply *reply,
+                       const struct berth_harbor_reply *reply, bool new_sid,
                        struct berth_harbor_answer *ret_answer);
 static void answer_failure(const struct berth_harbor_transfer *transfer, CURLcode code,
                            struct berth_harbor_answer *answer);
-static const char *failure_text(const struct berth_harbor_transfer *transfer, CURLcode code);
 static const char *failure_detail(const struct berth_harbor_transfer *transfer, CURLcode code);
 static int curl_socket_made_cb(void *ctx, curl_socket_t fd, curlsocktype purpose);
 static int curl_before_sending_cb(void *ctx, char *peer, char *own, int peer_port, int own_port);
 static size_t curl_header_cb(char *data, size_t size, size_t count, void *ctx);
 static size_t curl_body_cb(char *data, size_t size, size_t count, void *ctx);
 
-enum berth_rc berth_harbor_transfer_new(const struct berth_harbor_endpoint *endpoint, void *owner,
+enum berth_rc berth_harbor_transfer_new(struct berth_harbor_endpoint *endpoint, void *owner,
                                         struct berth_harbor_transfer **ret_transfer) {
     struct berth_harbor_transfer *transfer = calloc(1, sizeof *transfer);
     if (transfer == NULL) {
         return BERTH_FAULT_MEMORY;
     }
-    transfer->endpoint = endpoint;
+    transfer->endpoint = berth_harbor_endpoint_use(endpoint);
     transfer->owner = owner;
     berth_buffer_init(&transfer->body, BERTH_HARBOR_BODY_BYTES_MAX);
     transfer->easy = curl_easy_init();
@@ -98,8 +69,14 @@ struct berth_harbor_transfer *berth_harbor_transfer_free(struct berth_harbor_tra
     berth_harbor_transfer_abandon(transfer);
     curl_easy_cleanup(transfer->easy);
     berth_buffer_deinit(&transfer->body);
+    (void)berth_harbor_endpoint_leave(transfer->endpoint);
     free(transfer);
     return NULL;
+}
+
+const struct berth_harbor_endpoint *
+berth_harbor_transfer_endpoint(const struct berth_harbor_transfer *transfer) {
+    return transfer->endpoint;
 }
 
 CURL *berth_harbor_transfer_easy(const struct berth_harbor_transfer *transfer) {
@@ -115,9 +92,13 @@ void *berth_harbor_transfer_owner_of(CURL *easy) {
 }
 
 enum berth_rc berth_harbor_transfer_begin(struct berth_harbor_transfer *transfer,
-                                          const struct berth_harbor_call *call) {
+                                          const struct berth_harbor_call *call,
+                                          const struct berth_harbor_keys *keys) {
     BERTH_ASSERT(transfer->call == NULL);
+    BERTH_ASSERT(transfer->errand == BERTH_HARBOR_ERRAND_NONE);
     transfer->call = call;
+    transfer->in_session = keys != NULL;
+    transfer_carry_keys(transfer, keys);
     transfer->looking_up = call->kind == BERTH_HARBOR_ENABLE_ROBOT;
     enum berth_rc rc = begin_round(transfer, NULL);
     if (rc != BERTH_OK) {
@@ -127,23 +108,34 @@ enum berth_rc berth_harbor_transfer_begin(struct berth_harbor_transfer *transfer
 }
 
 bool berth_harbor_transfer_end(struct berth_harbor_transfer *transfer, CURLcode code,
-                               struct berth_harbor_decoded *ret_decoded) {
+                               struct berth_harbor_decoded *ret_decoded,
+                               struct berth_harbor_seen *ret_seen) {
     BERTH_ASSERT(transfer->call != NULL);
+    struct berth_harbor_answer *answer = &ret_decoded->answer;
     *ret_decoded = (struct berth_harbor_decoded){.robots = NULL};
+    bool new_sid = transfer->in_session && transfer->headers.brought.sid[0] != 0;
     if (code != CURLE_OK) {
-        answer_failure(transfer, code, &ret_decoded->answer);
+        answer_failure(transfer, code, answer);
     } else {
-        struct berth_harbor_reply reply = reply_of(transfer);
-        if (transfer->looking_up) {
-            if (!end_lookup(transfer, &reply, &ret_decoded->answer)) {
-                return false;
-            }
-        } else {
+        struct berth_harbor_reply reply = transfer_reply_of(transfer);
+        if (!transfer->looking_up) {
             berth_harbor_reply_decode(transfer->call, transfer->endpoint->deployment,
-                                      transfer->endpoint->registry->echo_waived, &reply,
+                                      transfer->endpoint->registry.echo_waived, &reply,
                                       ret_decoded);
+        } else if (!end_lookup(transfer, &reply, new_sid, answer)) {
+            return false;
         }
     }
+    *ret_seen = (struct berth_harbor_seen){
+        .kind = transfer->call->kind,
+        .verdict = answer->verdict,
+        .written = transfer->is_write,
+        .status = answer->http_status,
+        .empty = answer->robots_total == 0 && answer->quota_id == 0,
+        .new_sid = new_sid,
+        /* Only its words tell it from other refusals (contract 5.2). */
+        .csrf = answer->http_status == 403 && strstr(answer->error, "CSRF token") != NULL,
+    };
     berth_harbor_transfer_abandon(transfer);
     return true;
 }
@@ -155,29 +147,19 @@ void berth_harbor_transfer_abandon(struct berth_harbor_transfer *transfer) {
         explicit_bzero(transfer->body.data, transfer->body.len);
     }
     berth_buffer_clear(&transfer->body);
+    explicit_bzero(transfer->cookie_line, sizeof transfer->cookie_line);
+    explicit_bzero(transfer->token_line, sizeof transfer->token_line);
+    explicit_bzero(&transfer->headers.brought, sizeof transfer->headers.brought);
     transfer->call = NULL;
+    transfer->errand = BERTH_HARBOR_ERRAND_NONE;
 }
 
-/* What is the same for every request of this registry; curl keeps it. Zero when all went well. */
+/* What is the same for every request to this endpoint; curl keeps it. Zero when all went well. */
 static int set_lasting_options(struct berth_harbor_transfer *transfer) {
-    const struct berth_harbor_registry_config *registry = transfer->endpoint->registry;
     CURL *easy = transfer->easy;
-    int bad = 0;
+    int bad = berth_harbor_set_up_curl(easy, &transfer->endpoint->registry);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_says);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    /* What is reached is what the configuration names, not what the environment adds. */
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    bad |=
-        (int)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)registry->connect_timeout_ms);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)registry->request_timeout_ms);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
-    bad |= (int)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, curl_socket_made_cb);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, transfer);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, curl_before_sending_cb);
@@ -186,10 +168,24 @@ static int set_lasting_options(struct berth_harbor_transfer *transfer) {
     bad |= (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_body_cb);
     bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    if (registry->ca_file != NULL) {
-        bad |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO, registry->ca_file);
-    }
     return bad;
+}
+
+/* The lines are copies: a session may be lost while a request of it is under way. */
+void transfer_carry_keys(struct berth_harbor_transfer *transfer,
+                         const struct berth_harbor_keys *keys) {
+    transfer->cookie_line[0] = 0;
+    transfer->token_line[0] = 0;
+    if (keys == NULL) {
+        return;
+    }
+    const char *csrf = keys->csrf;
+    (void)snprintf(transfer->cookie_line, sizeof transfer->cookie_line, "Cookie: sid=%s%s%s",
+                   keys->sid, csrf[0] != 0 ? "; _gorilla_csrf=" : "", csrf);
+    if (keys->token[0] != 0) {
+        (void)snprintf(transfer->token_line, sizeof transfer->token_line, "X-Harbor-CSRF-Token: %s",
+                       keys->token);
+    }
 }
 
 /* One request of the call; login_name is there for the second round of an ENABLE_ROBOT. */
@@ -199,6 +195,10 @@ static enum berth_rc begin_round(struct berth_harbor_transfer *transfer, const c
         return rc;
     }
     transfer->is_write = !transfer->looking_up && berth_harbor_call_is_write(transfer->call->kind);
+    return transfer_send_round(transfer);
+}
+
+enum berth_rc transfer_send_round(struct berth_harbor_transfer *transfer) {
     transfer->sent = false;
     transfer->stop = STOP_NONE;
     transfer->curl_says[0] = 0;
@@ -222,7 +222,7 @@ static enum berth_rc make_request(struct berth_harbor_transfer *transfer, const 
     if (call->kind == BERTH_HARBOR_SET_SECRET) {
         uint8_t workspace_key[BERTH_WORKSPACE_KEY_BYTES];
         berth_workspace_key(endpoint->master_key, call->workspace, workspace_key);
-        berth_pull_secret(workspace_key, endpoint->registry->uid, call->project_id, call->robot_id,
+        berth_pull_secret(workspace_key, endpoint->registry.uid, call->project_id, call->robot_id,
                           secret);
         explicit_bzero(workspace_key, sizeof workspace_key);
         context.secret = secret;
@@ -234,7 +234,7 @@ static enum berth_rc make_request(struct berth_harbor_transfer *transfer, const 
 
 static enum berth_rc set_request(struct berth_harbor_transfer *transfer) {
     const struct berth_harbor_request *request = &transfer->request;
-    const char *base_url = transfer->endpoint->base_url;
+    const char *base_url = transfer->endpoint->registry.url;
     CURL *easy = transfer->easy;
     char *url = NULL;
     if (asprintf(&url, "%s%s", base_url, request->path) < 0) {
@@ -242,6 +242,12 @@ static enum berth_rc set_request(struct berth_harbor_transfer *transfer) {
     }
     int bad = (int)curl_easy_setopt(easy, CURLOPT_URL, url);
     free(url);
+    long timeout_ms = transfer->endpoint->registry.request_timeout_ms;
+    if (transfer->call != NULL && transfer->call->kind == BERTH_HARBOR_PROBE &&
+        timeout_ms > PROBE_MAX_MS) {
+        timeout_ms = PROBE_MAX_MS;
+    }
+    bad |= (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
     if (request->body.len > 0) {
         bad |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
         bad |= (int)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body.len);
@@ -254,27 +260,37 @@ static enum berth_rc set_request(struct berth_harbor_transfer *transfer) {
     return bad == 0 ? BERTH_OK : BERTH_FAULT_LIBRARY;
 }
 
-/* What differs from request to request goes before what the registry's requests have in common. */
+/* The request's lines in front of those that the configuration adds. */
 static struct curl_slist *link_headers(struct berth_harbor_transfer *transfer) {
-    const struct berth_harbor_endpoint *endpoint = transfer->endpoint;
-    /* curl's list has no const, and curl doesn't write into it. */
-    struct curl_slist *common =
-        (struct curl_slist *)(uintptr_t)(transfer->request.body.len > 0 ? &endpoint->content_type
-                                                                        : &endpoint->plain);
-    if (transfer->request.resource_name) {
-        transfer->resource_name_header =
-            (struct curl_slist){.data = resource_name_line, .next = common};
-        common = &transfer->resource_name_header;
+    struct berth_harbor_endpoint *endpoint = transfer->endpoint;
+    bool login = transfer->errand == BERTH_HARBOR_ERRAND_LOGIN;
+    const struct berth_harbor_call *call = transfer->call;
+    if (call != NULL) {
+        (void)snprintf(transfer->request_id_line, sizeof transfer->request_id_line,
+                       "X-Request-Id: %s", call->request_id);
     }
-    int len = snprintf(transfer->request_id_line, sizeof transfer->request_id_line,
-                       "X-Request-Id: %s", transfer->call->request_id);
-    BERTH_ASSERT(len > 0);
-    transfer->request_id_header =
-        (struct curl_slist){.data = transfer->request_id_line, .next = common};
-    return &transfer->request_id_header;
+    char *const wanted[LINES_MAX] = {
+        call != NULL ? transfer->request_id_line : NULL,
+        transfer->request.resource_name ? resource_name_line : NULL,
+        transfer->request.body.len == 0 ? NULL
+        : login                         ? form_line
+                                        : json_line,
+        transfer->in_session ? transfer->cookie_line : endpoint->authorization,
+        transfer->is_write || login ? transfer->token_line : NULL,
+        transfer->in_session ? endpoint->referer : NULL,
+        accept_line,
+    };
+    struct curl_slist *first = endpoint->extra_count > 0 ? &endpoint->extra[0] : NULL;
+    for (size_t i = LINES_MAX; i-- > 0;) {
+        if (wanted[i] != NULL && wanted[i][0] != 0) {
+            transfer->lines[i] = (struct curl_slist){.data = wanted[i], .next = first};
+            first = &transfer->lines[i];
+        }
+    }
+    return first;
 }
 
-static struct berth_harbor_reply reply_of(const struct berth_harbor_transfer *transfer) {
+struct berth_harbor_reply transfer_reply_of(const struct berth_harbor_transfer *transfer) {
     const struct berth_harbor_headers *headers = &transfer->headers;
     long status = 0;
     curl_off_t retry_after_s = 0;
@@ -298,13 +314,13 @@ static struct berth_harbor_reply reply_of(const struct berth_harbor_transfer *tr
 
 /* False: the PUT is ready to be carried. */
 static bool end_lookup(struct berth_harbor_transfer *transfer,
-                       const struct berth_harbor_reply *reply,
+                       const struct berth_harbor_reply *reply, bool new_sid,
                        struct berth_harbor_answer *ret_answer) {
     char login_name[BERTH_HARBOR_LOGIN_BYTES];
     berth_harbor_lookup_decode(transfer->call, transfer->endpoint->deployment,
-                               transfer->endpoint->registry->echo_waived, reply, ret_answer,
+                               transfer->endpoint->registry.echo_waived, reply, ret_answer,
                                login_name);
-    if (ret_answer->verdict != BERTH_HARBOR_DONE) {
+    if (ret_answer->verdict != BERTH_HARBOR_DONE || new_sid) {
         return true;
     }
     transfer->looking_up = false;
@@ -322,12 +338,14 @@ static void answer_failure(const struct berth_harbor_transfer *transfer, CURLcod
                            struct berth_harbor_answer *answer) {
     bool in_doubt = transfer->sent && !transfer->looking_up;
     answer->verdict = in_doubt ? BERTH_HARBOR_UNKNOWN : BERTH_HARBOR_NOT_SENT;
+    bool ours = transfer->stop != STOP_NONE && transfer->stop != STOP_SECOND;
+    answer->trouble = ours ? BERTH_HARBOR_TROUBLE_NONE : BERTH_HARBOR_TROUBLE_CONNECTION;
     const char *detail = failure_detail(transfer, code);
     (void)snprintf(answer->error, sizeof answer->error, "%.90s%s%.34s",
-                   failure_text(transfer, code), detail[0] == 0 ? "" : ": ", detail);
+                   transfer_failure_text(transfer, code), detail[0] == 0 ? "" : ": ", detail);
 }
 
-static const char *failure_text(const struct berth_harbor_transfer *transfer, CURLcode code) {
+const char *transfer_failure_text(const struct berth_harbor_transfer *transfer, CURLcode code) {
     switch (transfer->stop) {
     case STOP_LATE:
         return "too late to be sent under this lease";
@@ -366,7 +384,7 @@ static int curl_socket_made_cb(void *ctx, curl_socket_t fd, curlsocktype purpose
     (void)purpose;
     const struct berth_harbor_transfer *transfer = ctx;
     const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    unsigned timeout_ms = (unsigned)transfer->endpoint->registry->request_timeout_ms;
+    unsigned timeout_ms = (unsigned)transfer->endpoint->registry.request_timeout_ms;
     if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms) != 0) {
         return CURL_SOCKOPT_ERROR;
@@ -400,7 +418,8 @@ static int curl_before_sending_cb(void *ctx, char *peer, char *own, int peer_por
 static size_t curl_header_cb(char *data, size_t size, size_t count, void *ctx) {
     struct berth_harbor_transfer *transfer = ctx;
     size_t len = size * count;
-    if (!berth_harbor_headers_take(&transfer->headers, transfer->call->request_id, data, len)) {
+    const char *request_id = transfer->call != NULL ? transfer->call->request_id : "";
+    if (!berth_harbor_headers_take(&transfer->headers, request_id, data, len)) {
         transfer->stop = STOP_LONG_HEADERS;
         return 0;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Transfers of the Harbor client (private to io): one curl handle each, used again and again for
- * the calls to one registry; from a call to what curl is to send, and from what came to an answer.
+ * the calls to one endpoint; from a call to what curl is to send, and from what came to an answer.
+ * What a session asks on its own account, an errand, is carried the same way.
  *
  * Life of a transfer: new -> { begin -> (the loop carries it) -> end }* -> free.
  * end may ask for another round of the same call (the PUT after the look-up of ENABLE_ROBOT).
@@ -14,56 +15,52 @@
 
 #include "berth/codec/harbor.h"
 #include "berth/io/harbor_client.h"
-
-/* What all transfers to one registry share. */
-struct berth_harbor_endpoint {
-    const struct berth_harbor_registry_config *registry; /* Borrowed. */
-    const char *deployment;
-    struct berth_bytes master_key;
-    char *base_url;      /* Owned: the url without slashes at its end. */
-    char *authorization; /* Owned: the whole header line. A secret. */
-    /* Header lines, each one the start of a list that curl reads: with a body, and without. */
-    struct curl_slist content_type;
-    struct curl_slist plain;
-    struct curl_slist accept;
-};
-
-/*
- * Everything of config is borrowed. The endpoint is linked into itself, so it must not move.
- * BERTH_INVALID: url or username; reterr says why. Faults: MEMORY.
- */
-BERTH_MUST_USE enum berth_rc berth_harbor_endpoint_init(
-    struct berth_harbor_endpoint *endpoint, const struct berth_harbor_client_config *config,
-    const struct berth_harbor_registry_config *registry, struct berth_error *reterr);
-/* Wipes the credentials. Fine on a zeroed one, and twice. */
-void berth_harbor_endpoint_deinit(struct berth_harbor_endpoint *endpoint);
+#include "harbor_client_endpoint.h"
+#include "harbor_session.h"
 
 struct berth_harbor_transfer;
 
-/* The endpoint and the owner are borrowed for the transfer's life. Faults: MEMORY, LIBRARY. */
-BERTH_MUST_USE enum berth_rc berth_harbor_transfer_new(const struct berth_harbor_endpoint *endpoint,
+/* It is a user of the endpoint; the owner is borrowed for its life. Faults: MEMORY, LIBRARY. */
+BERTH_MUST_USE enum berth_rc berth_harbor_transfer_new(struct berth_harbor_endpoint *endpoint,
                                                        void *owner,
                                                        struct berth_harbor_transfer **ret_transfer);
 /* Not while the loop has it. NULL is fine; returns NULL. */
 struct berth_harbor_transfer *berth_harbor_transfer_free(struct berth_harbor_transfer *transfer);
 
+const struct berth_harbor_endpoint *
+berth_harbor_transfer_endpoint(const struct berth_harbor_transfer *transfer);
+
 /* The handle to add to the loop, and the owner of the transfer that has this handle. */
 CURL *berth_harbor_transfer_easy(const struct berth_harbor_transfer *transfer);
 void *berth_harbor_transfer_owner_of(CURL *easy);
 
-/* Makes it ready for the loop. call is borrowed until the end. Faults: MEMORY, LIBRARY. */
+/*
+ * Makes it ready for the loop. call is borrowed until the end. keys: those of the session to use,
+ * copied; NULL: Basic. Faults: MEMORY, LIBRARY.
+ */
 BERTH_MUST_USE enum berth_rc berth_harbor_transfer_begin(struct berth_harbor_transfer *transfer,
-                                                         const struct berth_harbor_call *call);
+                                                         const struct berth_harbor_call *call,
+                                                         const struct berth_harbor_keys *keys);
 
 /*
  * Takes in how it ended and gives back what the call held.
- * True: ret_decoded is the answer, to be freed by the caller. False: the loop is to carry the
- * transfer again.
+ * True: ret_decoded is the answer, to be freed by the caller, and ret_seen what the session wants
+ * to know of it, but for repeats. False: the loop is to carry the transfer again.
  */
 bool berth_harbor_transfer_end(struct berth_harbor_transfer *transfer, CURLcode code,
-                               struct berth_harbor_decoded *ret_decoded);
+                               struct berth_harbor_decoded *ret_decoded,
+                               struct berth_harbor_seen *ret_seen);
 
-/* Gives back what an unfinished call held. */
+/* The same for an errand of the session. Faults: MEMORY, LIBRARY. */
+BERTH_MUST_USE enum berth_rc
+berth_harbor_transfer_begin_errand(struct berth_harbor_transfer *transfer,
+                                   enum berth_harbor_errand errand,
+                                   const struct berth_harbor_keys *keys);
+/* ret_reply is valid until the next begin or the abandoning, and so are its secrets. */
+void berth_harbor_transfer_end_errand(struct berth_harbor_transfer *transfer, CURLcode code,
+                                      struct berth_harbor_errand_reply *ret_reply);
+
+/* Gives back what an unfinished call or an errand held. */
 void berth_harbor_transfer_abandon(struct berth_harbor_transfer *transfer);
 
 #endif

@@ -20,6 +20,14 @@
 /* Polling the queue is what max.poll.interval.ms looks at. */
 #define TICK_MS         1000
 #define TICK_CLOSING_MS 20
+/* As rd_kafka_version() says 2.3.0. */
+#define DESTROY_MENDED_VERSION 0x02030000
+
+/* Handles that can't be destroyed. To leak checkers one that nobody points to is lost. */
+static struct left_behind {
+    rd_kafka_t *handle;
+    struct left_behind *next;
+} * left_behind;
 
 static enum berth_rc copy_options(struct berth_consumer *consumer,
                                   const struct berth_consumer_options *options);
@@ -28,6 +36,8 @@ static enum berth_rc make_handle(struct berth_consumer *consumer,
                                  struct berth_error *reterr);
 static enum berth_rc make_events(struct berth_consumer *consumer, struct event_base *base,
                                  struct berth_error *reterr);
+static bool may_be_destroyed(const struct berth_consumer *consumer);
+static void leave_behind(rd_kafka_t *handle);
 static enum berth_rc subscribe(struct berth_consumer *consumer, struct berth_error *reterr);
 static void set_tick(struct berth_consumer *consumer, int period_ms);
 static void libevent_control_cb(evutil_socket_t fd, short what, void *ctx);
@@ -90,8 +100,12 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
         rd_kafka_queue_io_event_enable(consumer->queue, -1, NULL, 0);
         rd_kafka_queue_destroy(consumer->queue);
     }
-    (void)berth_kafka_handle_destroy(consumer->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
-                                     timeout_ms);
+    if (may_be_destroyed(consumer)) {
+        (void)berth_kafka_handle_destroy(consumer->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+                                         timeout_ms);
+    } else {
+        leave_behind(consumer->handle);
+    }
     int fds[] = {consumer->control_fd, consumer->records_fd};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
         if (fds[i] >= 0) {
@@ -113,6 +127,25 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
     free(consumer->group);
     free(consumer);
     return NULL;
+}
+
+/*
+ * Before 2.3.0 librdkafka aborts the process in the destruction of a member that the group took in
+ * and that got no assignment yet (its issue 4312): while a group waits for members that died, that
+ * is every new one. Such a handle is left behind, like one whose destruction hangs: the process is
+ * about to end.
+ */
+static bool may_be_destroyed(const struct berth_consumer *consumer) {
+    return consumer->assigned_once || consumer->handle == NULL ||
+           rd_kafka_version() >= DESTROY_MENDED_VERSION;
+}
+
+static void leave_behind(rd_kafka_t *handle) {
+    struct left_behind *left = malloc(sizeof(*left));
+    if (left != NULL) {
+        *left = (struct left_behind){.handle = handle, .next = left_behind};
+        left_behind = left;
+    }
 }
 
 enum berth_rc berth_consumer_take(struct berth_consumer *consumer, uint32_t slot_number,
@@ -332,6 +365,7 @@ static void turn(struct berth_consumer *consumer) {
 static void on_event(struct berth_consumer *consumer, rd_kafka_event_t *event) {
     switch (rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_REBALANCE:
+        consumer->assigned_once = true;
         berth_assignment_offer(consumer, event);
         return;
     case RD_KAFKA_EVENT_ERROR:

@@ -109,6 +109,7 @@ struct berth_consumer {
     struct event *tick;
 
     bool joined;
+    bool assigned_once; /* librdkafka has had an assignment, be it empty. */
     bool closing;
     bool close_refused; /* librdkafka is broken for good, so nothing more comes from it. */
     bool closed;        /* on_closed was called. */

@@ -57,6 +57,9 @@ static void call_answered(void *ctx, const struct redisReply *redis_reply) {
         if (reply.sequence > ledger->data_set.seen) {
             ledger->data_set.seen = reply.sequence;
         }
+        if (reply.sequence > ledger->data_set.raised) {
+            ledger->data_set.raised = reply.sequence;
+        }
         if (reply.stale) {
             ledger_data_set_stale(ledger);
         }

@@ -9,8 +9,9 @@
  *  - Data that is lost while connected (FLUSHALL, a fail-over behind a proxy): the guard.
  *  - Data that is lost while away: the look after connecting.
  *  - An older copy: only a worker that has seen a higher sequence can tell; its look closes the
- *    data set for all of them. Every claim and every store raises the sequence, so whoever lost
- *    something notices. One that has seen nothing newer may work on the copy until then.
+ *    data set for all of them. One that has seen nothing newer may work on the copy until then, and
+ *    raises the sequence. So each worker's own last number is kept besides: whoever lost something
+ *    notices, however late it looks.
  *  - Another worker has rebuilt it: its id is another one, its sequence is above all that were
  *    seen (lua/open.lua). The look adopts it; what this worker had claimed is gone, and is claimed
  *    again.
@@ -174,6 +175,9 @@ static bool adopt(struct ledger_data_set *data_set, const char *epoch, const cha
     free(data_set->beginnings);
     data_set->beginnings = beginnings;
     data_set->beginnings_count = count;
+    if (strcmp(data_set->id, id) != 0) {
+        data_set->raised = 0;
+    }
     memcpy(data_set->id, id, sizeof(id));
     int64_t number = strtoll(sequence, NULL, 10);
     if (number > data_set->seen) {
@@ -271,6 +275,9 @@ static bool look_words(struct berth_ledger *ledger, const char *what) {
     berth_redis_args_text(args, data_set->attempt);
     berth_redis_args_number(args, data_set->seen);
     berth_redis_args_number(args, LOCK_MS);
+    berth_redis_args_text(args, data_set->id);
+    berth_redis_args_number(args, data_set->raised);
+    berth_redis_args_text(args, ledger->instance);
     return true;
 }
 

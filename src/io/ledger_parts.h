@@ -58,6 +58,7 @@ struct ledger_data_set {
     enum data_set_phase phase;
     char id[BERTH_UUID_BYTES];       /* Empty: none was ever open. */
     int64_t seen;                    /* The highest sequence; over all data sets. */
+    int64_t raised;                  /* The highest that a call of ours raised, in this one. */
     struct berth_source *beginnings; /* Where it began. */
     size_t beginnings_count;
     char attempt[BERTH_UUID_BYTES]; /* Of the rebuild: the id of what it makes. */

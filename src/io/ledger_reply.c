@@ -102,9 +102,12 @@ static bool read_taken(const redisReply *reply, struct ledger_reply *ret) {
     int64_t attempts = 0;
     bool read = get_number(reply, 1, &claim->token) && get_number(reply, 2, &attempts) &&
                 get_number(reply, 3, &claim->received_at_ms) && get_flag(reply, 4, &claim->first);
+    int64_t burned = 0;
+    read = read && get_number(reply, 8, &burned) && get_number(reply, 9, &claim->paused_ms);
     if (!read || !get_state(reply, 5, &claim->before)) {
         return false;
     }
+    claim->burned = burned > INT32_MAX ? INT32_MAX : (uint32_t)burned;
     claim->verdict = BERTH_CLAIM_TAKEN;
     claim->attempts = attempts > INT32_MAX ? INT32_MAX : (int)attempts;
     claim->before_known = claim->before.knowledge != BERTH_SPACE_UNKNOWN;

@@ -50,6 +50,7 @@ static void add_guard_keys(struct berth_ledger *ledger) {
 static void add_guard(struct berth_ledger *ledger) {
     berth_redis_args_text(&ledger->args, ledger->data_set.id);
     berth_redis_args_number(&ledger->args, ledger->data_set.seen);
+    berth_redis_args_number(&ledger->args, ledger->data_set.raised);
 }
 
 static void add_holder(struct berth_ledger *ledger, const struct berth_command *command) {
@@ -207,14 +208,15 @@ static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renew
                            size_t count) {
     BERTH_ASSERT(count > 0);
     struct berth_redis_args *args = &ledger->args;
-    enum berth_rc rc = berth_redis_args_begin(args, FIXED_WORDS + 3 * count,
-                                              FIXED_TEXT + count * (KEY_TEXT + NUMBER_TEXT));
+    enum berth_rc rc = berth_redis_args_begin(
+        args, FIXED_WORDS + 6 * count, FIXED_TEXT + count * (2 * KEY_TEXT + 4 * NUMBER_TEXT));
     if (rc != BERTH_OK) {
         return rc;
     }
-    berth_redis_client_script_words(args, count + GUARD_KEYS);
+    berth_redis_client_script_words(args, 2 * count + GUARD_KEYS);
     for (size_t i = 0; i < count; i++) {
         add_space_key(ledger, lanes[i].command);
+        ledger_add_key(ledger, "command:", lanes[i].command->id, "");
     }
     add_guard_keys(ledger);
     berth_redis_args_text(args, ledger->instance);
@@ -222,6 +224,8 @@ static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renew
     for (size_t i = 0; i < count; i++) {
         berth_redis_args_text(args, lanes[i].command->id);
         berth_redis_args_number(args, lanes[i].token);
+        berth_redis_args_number(args, lanes[i].burned);
+        berth_redis_args_number(args, lanes[i].paused_ms);
     }
     add_guard(ledger);
     return BERTH_OK;

@@ -297,40 +297,58 @@ static enum berth_rc make_redis(struct berth_lookup *lookup,
     return berth_redis_client_new(&redis, &lookup->redis, reterr);
 }
 
+static struct berth_harbor_registry_config harbor_of(const struct berth_lookup *lookup,
+                                                     size_t index);
+
 static enum berth_rc make_harbor(struct berth_lookup *lookup,
                                  const struct berth_lookup_config *config,
                                  struct berth_error *reterr) {
     const struct berth_config *its = config->config;
-    for (size_t i = 0; i < its->registries_count; i++) {
-        const struct berth_config_registry *registry = &its->registries[i];
-        lookup->harbor_registries[i] = (struct berth_harbor_registry_config){
-            .name = registry->name,
-            .uid = registry->uid,
-            .url = registry->url,
-            .username = registry->username,
-            .password = registry->password.text,
-            .ca_file = registry->ca_file,
-            .limit = LOOKUP_HARBOR_LIMIT,
-            /* A flight has one call under way, so there is always room. */
-            .queue_max = LOOKUP_FLIGHTS_MAX,
-            .connect_timeout_ms = (int)registry->connect_timeout_ms,
-            .request_timeout_ms = (int)registry->request_timeout_ms,
-            .echo_waived = registry->waive_request_id_echo,
-        };
-    }
     if (its->registries_count == 0) {
         return BERTH_OK;
+    }
+    struct berth_harbor_registry_config *registries =
+        calloc(its->registries_count, sizeof(*registries));
+    if (registries == NULL) {
+        berth_error_set(reterr, "out of memory");
+        return BERTH_FAULT_MEMORY;
+    }
+    for (size_t i = 0; i < its->registries_count; i++) {
+        registries[i] = harbor_of(lookup, i);
     }
     const struct berth_harbor_client_config harbor = {
         .base = config->base,
         .deployment = its->deployment,
-        .registries = lookup->harbor_registries,
+        .registries = registries,
         .registries_count = its->registries_count,
         /* No master key: nothing is ever written from here. */
+        .seed = config->seed,
         .on_answer = lookup_flight_answered,
         .ctx = lookup,
     };
-    return berth_harbor_client_new(&harbor, &lookup->harbor, reterr);
+    enum berth_rc rc = berth_harbor_client_new(&harbor, &lookup->harbor, reterr);
+    free(registries);
+    return rc;
+}
+
+static struct berth_harbor_registry_config harbor_of(const struct berth_lookup *lookup,
+                                                     size_t index) {
+    struct berth_harbor_registry_config registry =
+        berth_harbor_registry_configured(&lookup->config->registries[index]);
+    registry.basic_login = registry.basic_login || lookup->one_shot;
+    registry.limit = LOOKUP_HARBOR_LIMIT;
+    /* A flight has one call under way, so there is always room. */
+    registry.queue_max = LOOKUP_FLIGHTS_MAX;
+    return registry;
+}
+
+enum berth_rc berth_lookup_reload(struct berth_lookup *lookup, struct berth_error *reterr) {
+    enum berth_rc rc = BERTH_OK;
+    for (size_t i = 0; rc == BERTH_OK && i < lookup->config->registries_count; i++) {
+        const struct berth_harbor_registry_config registry = harbor_of(lookup, i);
+        rc = berth_harbor_client_reload(lookup->harbor, i, &registry, reterr);
+    }
+    return rc;
 }
 
 /* The byte order of "a/" and "b/". */
@@ -359,11 +377,9 @@ static enum berth_rc set_up(struct berth_lookup *lookup, const struct berth_look
                             struct berth_error *reterr) {
     size_t places = config->config->registries_count + 1; /* Never none. */
     lookup->kick = event_new(config->base, -1, 0, libevent_kick_cb, lookup);
-    lookup->harbor_registries = calloc(places, sizeof(*lookup->harbor_registries));
     lookup->flights_count = calloc(places, sizeof(*lookup->flights_count));
     lookup->order = calloc(places, sizeof(*lookup->order));
-    if (lookup->kick == NULL || lookup->harbor_registries == NULL ||
-        lookup->flights_count == NULL || lookup->order == NULL) {
+    if (lookup->kick == NULL || lookup->flights_count == NULL || lookup->order == NULL) {
         berth_error_set(reterr, "out of memory");
         return BERTH_FAULT_MEMORY;
     }
@@ -381,6 +397,7 @@ enum berth_rc berth_lookup_new(const struct berth_lookup_config *config,
     }
     lookup->config = config->config;
     lookup->base = config->base;
+    lookup->one_shot = config->one_shot;
     lookup->patience_ms = LOOKUP_PATIENCE_MS;
     berth_redis_args_init(&lookup->args);
     berth_random_init(&lookup->random, config->seed);
@@ -400,6 +417,9 @@ struct berth_lookup *berth_lookup_free(struct berth_lookup *lookup) {
     }
     lookup->freeing = true;
     (void)berth_redis_client_free(lookup->redis);
+    if (lookup->harbor != NULL) {
+        berth_harbor_client_log_out(lookup->harbor);
+    }
     (void)berth_harbor_client_free(lookup->harbor);
     lookup_flights_free(lookup);
     struct lookup_request *request = lookup_queue_pop(&lookup->waiting);
@@ -410,7 +430,6 @@ struct berth_lookup *berth_lookup_free(struct berth_lookup *lookup) {
         event_free(lookup->kick);
     }
     berth_redis_args_deinit(&lookup->args);
-    free(lookup->harbor_registries);
     free(lookup->flights_count);
     free(lookup->order);
     free(lookup);

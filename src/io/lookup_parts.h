@@ -34,7 +34,6 @@
 struct event;
 struct redisReply;
 struct berth_harbor_client;
-struct berth_harbor_registry_config;
 struct berth_redis_client;
 
 enum lookup_script {
@@ -90,7 +89,6 @@ struct berth_lookup {
     struct event_base *base;
     struct berth_redis_client *redis;
     struct berth_harbor_client *harbor; /* NULL: no registry is configured. */
-    struct berth_harbor_registry_config *harbor_registries;
     struct event *kick; /* Looks after `waiting`: never within the call that asked. */
     struct berth_redis_args args;
     struct berth_random random;
@@ -110,6 +108,7 @@ struct berth_lookup {
     int64_t patience_ms;   /* Tests have less. */
     uint64_t name;         /* Makes its request ids its own. */
     struct lookup_absent absent;
+    bool one_shot;
     bool freeing;
 };
 

@@ -126,6 +126,10 @@ int64_t berth_publisher_busy_ms(const struct berth_publisher *publisher, int64_t
     return busy_ms > 0 ? busy_ms : 1;
 }
 
+uint64_t berth_publisher_steps(const struct berth_publisher *publisher) {
+    return atomic_load(&publisher->steps);
+}
+
 static enum berth_rc copy_options(struct berth_publisher *publisher,
                                   const struct berth_publisher_options *options) {
     publisher->on_done = options->on_done;
@@ -221,7 +225,8 @@ static void libevent_mail_cb(evutil_socket_t fd, short what, void *ctx) {
         struct berth_batch_result result = {.id = publisher->batch_id,
                                             .outcome = mail.outcome,
                                             .text = mail.text,
-                                            .culprit = mail.culprit};
+                                            .culprit = mail.culprit,
+                                            .metadata_too_large = mail.metadata_too_large};
         publisher->on_done(publisher->ctx, &result);
     }
 }

@@ -68,6 +68,7 @@ struct berth_publisher_mail {
     bool done;
     enum berth_batch_outcome outcome;
     ptrdiff_t culprit;
+    bool metadata_too_large;
     char text[BERTH_ERROR_BYTES_MAX];
     bool trouble;
     char trouble_text[BERTH_ERROR_BYTES_MAX];
@@ -91,12 +92,13 @@ struct berth_publisher {
     uint64_t batch_id;
     int64_t busy_since_ms;
 
-    /* Both threads', under the mutex; but for ready, which is atomic. */
+    /* Both threads', under the mutex; but for ready and steps, which are atomic. */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* handed_over or stopping. */
     bool handed_over;
     bool stopping;
     atomic_bool ready;
+    atomic_uint_fast64_t steps;
     struct berth_batch offered;
     struct berth_publisher_mail mail;
 
@@ -145,9 +147,10 @@ void berth_publisher_trouble(struct berth_publisher *publisher, const char *text
 rd_kafka_topic_partition_list_t *berth_batch_offsets(const struct berth_batch *batch);
 
 /*
- * Whether the group's committed offsets are those of the batch. Transactions are atomic, so either
- * all of them are there or none is; one that another owner of its partition has moved on by now is
- * beyond ours. *ret_readable becomes false when one of them can't be read.
+ * Whether the group's committed offsets are those of the batch. Transactions are atomic, and no two
+ * leave a partition alike, so one that is exactly ours proves all. Otherwise each must have been
+ * moved on by another owner of its partition: a higher offset, or the same with a map that has all
+ * of ours. *ret_readable becomes false when one of them can't be read.
  */
 bool berth_batch_was_committed(const struct berth_batch *batch,
                                const rd_kafka_topic_partition_list_t *committed,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
+#include "berth/core/settled_map.h"
 #include "kafka_client.h"
 #include "publisher_parts.h"
 
@@ -89,10 +91,32 @@ rd_kafka_topic_partition_list_t *berth_batch_offsets(const struct berth_batch *b
     return list;
 }
 
+/* Whether everything that our map says is in theirs. */
+static bool map_covers(const char *theirs, size_t theirs_len, const char *ours, int64_t base) {
+    char text[BERTH_SETTLED_TEXT_BYTES];
+    if (theirs_len > BERTH_SETTLED_TEXT_MAX) {
+        return false;
+    }
+    memcpy(text, theirs, theirs_len);
+    text[theirs_len] = '\0';
+    struct berth_settled_run *runs = calloc(2, BERTH_SETTLED_RUNS_MAX * sizeof(*runs));
+    BERTH_ASSERT(runs != NULL);
+    struct berth_settled_map their_map;
+    struct berth_settled_map our_map;
+    berth_settled_map_init(&their_map, runs, BERTH_SETTLED_RUNS_MAX, base);
+    berth_settled_map_init(&our_map, runs + BERTH_SETTLED_RUNS_MAX, BERTH_SETTLED_RUNS_MAX, base);
+    bool covers = berth_settled_map_read(&their_map, text) == BERTH_SETTLED_READ &&
+                  berth_settled_map_read(&our_map, ours) == BERTH_SETTLED_READ &&
+                  berth_settled_map_covers(&their_map, &our_map);
+    free(runs);
+    return covers;
+}
+
 bool berth_batch_was_committed(const struct berth_batch *batch,
                                const rd_kafka_topic_partition_list_t *committed,
                                bool *ret_readable) {
-    bool all = true;
+    bool some_same = false;
+    bool all_beyond = true;
     for (size_t i = 0; i < batch->offsets_count; i++) {
         const struct berth_batch_offset *ours = &batch->offsets[i];
         const rd_kafka_topic_partition_t *theirs =
@@ -102,12 +126,18 @@ bool berth_batch_was_committed(const struct berth_batch *batch,
             return false;
         }
         const char *metadata = ours->metadata == NULL ? "" : ours->metadata;
-        bool same = theirs->offset == ours->offset && theirs->metadata_size == strlen(metadata) &&
-                    (theirs->metadata_size == 0 ||
-                     memcmp(theirs->metadata, metadata, theirs->metadata_size) == 0);
-        all = all && (same || theirs->offset > ours->offset);
+        size_t len = strlen(metadata);
+        const char *their_metadata = theirs->metadata == NULL ? "" : theirs->metadata;
+        bool at_ours = theirs->offset == ours->offset;
+        bool same =
+            at_ours && theirs->metadata_size == len && memcmp(their_metadata, metadata, len) == 0;
+        bool beyond = theirs->offset > ours->offset ||
+                      (at_ours && len > 0 &&
+                       map_covers(their_metadata, theirs->metadata_size, metadata, ours->offset));
+        some_same = some_same || same;
+        all_beyond = all_beyond && (same || beyond);
     }
-    return all;
+    return some_same || all_beyond;
 }
 
 void berth_publisher_note(struct berth_publisher *publisher, rd_kafka_resp_err_t err,

@@ -84,6 +84,7 @@ void *berth_publisher_thread(void *ctx) {
             to = BERTH_PUBLISHER_ENDED;
         }
         publisher->state = to;
+        (void)atomic_fetch_add(&publisher->steps, 1);
         atomic_store(&publisher->ready, (READY_STATES & (1U << to)) != 0);
     }
     berth_publisher_drop_producer(publisher);
@@ -371,6 +372,8 @@ static void tell(struct berth_publisher *publisher, enum berth_batch_outcome out
     publisher->mail.outcome = outcome;
     /* Only a single failed record is known to be the cause: those of one request fail together. */
     publisher->mail.culprit = publisher->failed_records == 1 ? publisher->failed_record : -1;
+    publisher->mail.metadata_too_large =
+        publisher->failed_err == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE;
     (void)snprintf(publisher->mail.text, sizeof(publisher->mail.text), "%s",
                    outcome == BERTH_BATCH_COMMITTED ? "" : publisher->text);
     (void)pthread_mutex_unlock(&publisher->mutex);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "berth/base/assert.h"
+#include "harbor_members.h"
 #include "registry_server.h"
 #include "sandbox_evhttp.h"
 #include "sandbox_memory.h"
@@ -34,6 +35,8 @@ struct admin_call {
 };
 
 typedef void admin_handler_fn(struct admin_call *call);
+typedef enum berth_rc change_fn(struct berth_sandbox_faults *faults, const json_t *json,
+                                struct berth_error *reterr);
 
 struct admin_route {
     const char *what; /* The third segment. */
@@ -48,6 +51,11 @@ static admin_handler_fn get_writes;
 static admin_handler_fn reset_writes;
 static admin_handler_fn get_faults;
 static admin_handler_fn put_faults;
+static admin_handler_fn add_rule;
+static admin_handler_fn remove_faults;
+static admin_handler_fn forget_sessions;
+static admin_handler_fn change_csrf_key;
+static admin_handler_fn put_user;
 static admin_handler_fn put_repository;
 static admin_handler_fn remove_repository;
 
@@ -58,6 +66,11 @@ static const struct admin_route ROUTES[] = {
     {"writes", 3, BERTH_SANDBOX_DELETE, reset_writes},
     {"faults", 3, BERTH_SANDBOX_GET, get_faults},
     {"faults", 3, BERTH_SANDBOX_PUT, put_faults},
+    {"faults", 3, BERTH_SANDBOX_POST, add_rule},
+    {"faults", 3, BERTH_SANDBOX_DELETE, remove_faults},
+    {"sessions", 3, BERTH_SANDBOX_DELETE, forget_sessions},
+    {"csrf-key", 3, BERTH_SANDBOX_DELETE, change_csrf_key},
+    {"users", 4, BERTH_SANDBOX_PUT, put_user},
     {"repositories", 5, BERTH_SANDBOX_PUT, put_repository},
     {"repositories", 5, BERTH_SANDBOX_DELETE, remove_repository},
 };
@@ -67,6 +80,10 @@ static void dispatch(const struct berth_sandbox_admin *server, struct admin_call
 static bool split_path(struct admin_call *call, char *path);
 static struct berth_sandbox_registry *find_registry(const struct berth_sandbox_admin *server,
                                                     const char *name);
+static void change_faults(struct admin_call *call, change_fn *change);
+static void set_faults(struct admin_call *call, const struct berth_sandbox_faults *faults);
+static json_t *bind_json(struct admin_call *call);
+static struct berth_model *model_of(const struct admin_call *call);
 static void refuse(struct admin_call *call, int status, const char *format, ...) BERTH_PRINTF(3, 4);
 static void answer_verdict(struct admin_call *call, const struct berth_model_verdict *verdict);
 
@@ -146,8 +163,8 @@ static void dispatch(const struct berth_sandbox_admin *server, struct admin_call
         refuse(call, 405, "not a method of this path");
     } else {
         refuse(call, 404,
-               "no such path; a registry has counters, writes, faults and"
-               " repositories/PROJECT/REPO");
+               "no such path; a registry has counters, writes, faults, sessions, csrf-key,"
+               " users/NAME and repositories/PROJECT/REPO");
     }
 }
 
@@ -203,37 +220,99 @@ static void get_faults(struct admin_call *call) {
 }
 
 static void put_faults(struct admin_call *call) {
+    change_faults(call, berth_sandbox_faults_merge);
+}
+
+static void add_rule(struct admin_call *call) {
+    change_faults(call, berth_sandbox_faults_add_rule);
+}
+
+static void change_faults(struct admin_call *call, change_fn *change) {
     struct berth_sandbox_faults faults = *berth_sandbox_registry_faults(call->registry);
     struct berth_error error = {""};
-    json_error_t json_error;
-    json_t *json = json_loadb(call->request->body, call->request->body_bytes, 0, &json_error);
+    json_t *json = bind_json(call);
     if (json == NULL) {
-        refuse(call, 400, "the body is not JSON: %s", json_error.text);
         return;
     }
-    enum berth_rc rc = berth_sandbox_faults_merge(&faults, json, &error);
+    if (call->request->query != NULL && strcmp(call->request->query, "reset") == 0) {
+        berth_sandbox_faults_init(&faults);
+    }
+    enum berth_rc rc = change(&faults, json, &error);
     json_decref(json);
     if (rc != BERTH_OK) {
         refuse(call, 400, "%s", error.text);
         return;
     }
-    rc = berth_sandbox_registry_set_faults(call->registry, &faults, &error);
-    if (rc != BERTH_OK) {
+    set_faults(call, &faults);
+}
+
+static void remove_faults(struct admin_call *call) {
+    struct berth_sandbox_faults faults;
+    berth_sandbox_faults_init(&faults);
+    set_faults(call, &faults);
+}
+
+static void set_faults(struct admin_call *call, const struct berth_sandbox_faults *faults) {
+    struct berth_error error = {""};
+    if (berth_sandbox_registry_set_faults(call->registry, faults, &error) != BERTH_OK) {
         refuse(call, 500, "%s", error.text);
         return;
     }
     get_faults(call);
 }
 
+static void forget_sessions(struct admin_call *call) {
+    berth_sandbox_harbor_forget_sessions(berth_sandbox_registry_harbor(call->registry));
+    berth_sandbox_reply_empty(call->reply, 200);
+}
+
+static void change_csrf_key(struct admin_call *call) {
+    berth_sandbox_harbor_change_csrf_key(berth_sandbox_registry_harbor(call->registry));
+    berth_sandbox_reply_empty(call->reply, 200);
+}
+
+/* Harbor's own rules for names and passwords, and a number of the system administrator's own. */
+static void put_user(struct admin_call *call) {
+    struct berth_model *model = model_of(call);
+    json_t *json = bind_json(call);
+    if (json == NULL) {
+        return;
+    }
+    const struct berth_model_user *admin = berth_model_find_user_id(model, BERTH_MODEL_ADMIN_ID);
+    const struct berth_model_caller caller = berth_model_as_user(admin);
+    const struct berth_model_user *user = NULL;
+    const char *password = json_string_value(json_object_get(json, "password"));
+    struct berth_model_verdict verdict = berth_model_create_user(
+        model, &caller, call->segments[3], password == NULL ? "" : password, &user);
+    if (verdict.status == 201 && json_is_true(json_object_get(json, "sysadmin"))) {
+        berth_model_make_sysadmin(model, user->id);
+    }
+    json_decref(json);
+    answer_verdict(call, &verdict);
+}
+
+static json_t *bind_json(struct admin_call *call) {
+    json_error_t error;
+    json_t *json = json_loadb(call->request->body, call->request->body_bytes, 0, &error);
+    if (json == NULL) {
+        refuse(call, 400, "the body is not JSON: %s", error.text);
+    }
+    return json;
+}
+
+static struct berth_model *model_of(const struct admin_call *call) {
+    return berth_sandbox_harbor_model(berth_sandbox_registry_harbor(call->registry));
+}
+
 static void put_repository(struct admin_call *call) {
-    struct berth_model_verdict verdict = berth_model_put_repository(
-        berth_sandbox_registry_model(call->registry), call->segments[3], call->segments[4]);
+    struct berth_model_verdict verdict =
+        berth_model_put_repository(model_of(call), call->segments[3], call->segments[4]);
     answer_verdict(call, &verdict);
 }
 
 static void remove_repository(struct admin_call *call) {
-    struct berth_model_verdict verdict = berth_model_remove_repository(
-        berth_sandbox_registry_model(call->registry), call->segments[3], call->segments[4]);
+    struct berth_model_verdict verdict =
+        berth_model_remove_repository(model_of(call), call->segments[3], call->segments[4]);
     answer_verdict(call, &verdict);
 }
 

@@ -5,7 +5,12 @@
  *   GET, DELETE /registries/NAME/counters                     requests by route; DELETE resets
  *   GET, DELETE /registries/NAME/writes                       the last writes (sandbox_journal.h);
  *                                                             X-Dropped-Count: how many went lost
- *   GET, PUT    /registries/NAME/faults                       see sandbox_faults.h; PUT merges
+ *   GET, PUT    /registries/NAME/faults                       see sandbox_faults.h; PUT merges,
+ *   POST, DELETE                                              with ?reset into the defaults; POST
+ *                                                             adds a rule, DELETE ends all
+ *   DELETE      /registries/NAME/sessions                     Harbor's Redis was emptied
+ *   DELETE      /registries/NAME/csrf-key                     a restart without a fixed CSRF_KEY
+ *   PUT         /registries/NAME/users/USER                   {"password":"...","sysadmin":false}
  *   PUT, DELETE /registries/NAME/repositories/PROJECT/REPO    what a push and its undoing do
  *
  * Errors are {"error": "..."} with 400, 404, 405 or 500.

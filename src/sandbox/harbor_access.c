@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may do what: Harbor's evaluators (src/common/rbac, src/common/security), for the callers that
- * the model knows. The owner stands for the role projectAdmin, which Harbor gives him at creation.
+ * the model knows.
  */
 #include <stdio.h>
 #include <string.h>
@@ -91,7 +91,8 @@ void berth_model_caller_name(const struct berth_model *model,
         (void)snprintf(ret_name, size, "%s", caller->user->name);
         return;
     case BERTH_MODEL_ROBOT:
-        (void)snprintf(ret_name, size, "%s%s", model->robot_name_prefix, caller->robot->name);
+        (void)snprintf(ret_name, size, "%s%s", model->settings.robot_name_prefix,
+                       caller->robot->name);
         return;
     }
 }
@@ -118,7 +119,9 @@ static bool user_may(const struct berth_model_user *user, const struct berth_mod
     if (project == NULL) {
         return false;
     }
-    return project->owner_id == user->id || public_may(project, resource, action);
+    int64_t role = berth_model_role(project, user->id);
+    return berth_model_rules_role_may(role, resource, action) ||
+           public_may(project, resource, action);
 }
 
 static bool robot_may(const struct berth_model_robot *robot,

@@ -26,6 +26,15 @@ void berth_sandbox_call_refuse(struct berth_sandbox_call *call,
     berth_sandbox_reply_error(call->reply, verdict->status, verdict->code, verdict->message);
 }
 
+void berth_sandbox_call_answer(struct berth_sandbox_call *call,
+                               const struct berth_model_verdict *verdict) {
+    if (verdict->status != 200) {
+        berth_sandbox_call_refuse(call, verdict);
+        return;
+    }
+    berth_sandbox_reply_empty(call->reply, 200);
+}
+
 void berth_sandbox_call_invalid(struct berth_sandbox_call *call, const char *format, ...) {
     char message[BERTH_MODEL_MESSAGE_BYTES];
     int prefix = snprintf(message, sizeof(message), "validation failure list:\n");

@@ -9,6 +9,7 @@
 #define BERTH_SANDBOX_HARBOR_CALL_H
 
 #include "harbor_api.h"
+#include "harbor_login_lock.h"
 #include "harbor_model.h"
 #include "harbor_sessions.h"
 #include "sandbox_http.h"
@@ -18,20 +19,26 @@
 #define BERTH_SANDBOX_CALL_KEY_BYTES        32
 #define BERTH_SANDBOX_CALL_TIME_BYTES_MAX   32
 #define BERTH_SANDBOX_CALL_COOKIE_BYTES_MAX 256
-/* Harbor's default: how long a registry token is good for. */
-#define BERTH_SANDBOX_CALL_TOKEN_LIFE_S 1800
 
 struct berth_sandbox_harbor {
     struct berth_model *model;
     struct berth_sandbox_sessions *sessions;
+    struct berth_sandbox_login_lock login_lock;
     berth_sandbox_random_fn *fill_random;
-    unsigned char key[BERTH_SANDBOX_CALL_KEY_BYTES]; /* Signs registry tokens and CSRF cookies. */
+    char *version;                                   /* Without the "v". */
+    const char *scheme;                              /* "http" or "https". */
+    unsigned char key[BERTH_SANDBOX_CALL_KEY_BYTES]; /* Signs registry tokens. */
+    unsigned char csrf_key[BERTH_SANDBOX_CALL_KEY_BYTES];
 };
 
 struct berth_sandbox_call {
     struct berth_sandbox_harbor *harbor;
     const struct berth_sandbox_request *request;
+    const struct berth_sandbox_handling *handling;
     struct berth_sandbox_reply *reply;
+    /* For a request that stops after reading, otherwise NULL: where to, and whether it did. */
+    struct berth_model_reading *ret_reading;
+    bool has_read;
     struct berth_model_caller caller;
     char session_id[BERTH_SANDBOX_CALL_COOKIE_BYTES_MAX]; /* The cookie's, or the new session's. */
     const char *params[BERTH_SANDBOX_CALL_PARAMS_MAX];    /* Of the path, decoded. */
@@ -50,6 +57,14 @@ berth_sandbox_handler_fn berth_sandbox_update_project;
 berth_sandbox_handler_fn berth_sandbox_delete_project;
 berth_sandbox_handler_fn berth_sandbox_get_project_deletable;
 berth_sandbox_handler_fn berth_sandbox_get_project_summary;
+berth_sandbox_handler_fn berth_sandbox_list_metadata;
+berth_sandbox_handler_fn berth_sandbox_get_metadata;
+berth_sandbox_handler_fn berth_sandbox_update_metadata;
+berth_sandbox_handler_fn berth_sandbox_list_members;
+berth_sandbox_handler_fn berth_sandbox_create_member;
+berth_sandbox_handler_fn berth_sandbox_get_member;
+berth_sandbox_handler_fn berth_sandbox_update_member;
+berth_sandbox_handler_fn berth_sandbox_delete_member;
 berth_sandbox_handler_fn berth_sandbox_create_robot;
 berth_sandbox_handler_fn berth_sandbox_list_robots;
 berth_sandbox_handler_fn berth_sandbox_get_robot;
@@ -59,7 +74,12 @@ berth_sandbox_handler_fn berth_sandbox_delete_robot;
 berth_sandbox_handler_fn berth_sandbox_list_quotas;
 berth_sandbox_handler_fn berth_sandbox_get_quota;
 berth_sandbox_handler_fn berth_sandbox_update_quota;
+berth_sandbox_handler_fn berth_sandbox_create_user;
+berth_sandbox_handler_fn berth_sandbox_delete_user;
 berth_sandbox_handler_fn berth_sandbox_get_current_user;
+berth_sandbox_handler_fn berth_sandbox_get_permissions;
+berth_sandbox_handler_fn berth_sandbox_get_configurations;
+berth_sandbox_handler_fn berth_sandbox_update_configurations;
 berth_sandbox_handler_fn berth_sandbox_get_system_info;
 berth_sandbox_handler_fn berth_sandbox_get_health;
 berth_sandbox_handler_fn berth_sandbox_get_version;
@@ -76,6 +96,14 @@ void berth_sandbox_dispatch(struct berth_sandbox_call *call, char *path);
 /* Session cookie and CSRF; the caller is the session's user, or stays as it is. False: the reply
  * says why the request goes no further. */
 bool berth_sandbox_admit(struct berth_sandbox_call *call);
+
+/* Who logs in so. A failure locks the name and delays the reply; robots know no lock. */
+struct berth_model_caller berth_sandbox_call_login(struct berth_sandbox_call *call,
+                                                   const char *name, const char *secret);
+
+/* 200 without a body, or the error. */
+void berth_sandbox_call_answer(struct berth_sandbox_call *call,
+                               const struct berth_model_verdict *verdict);
 
 /* Answers with an error verdict. */
 void berth_sandbox_call_refuse(struct berth_sandbox_call *call,
@@ -111,6 +139,9 @@ bool berth_sandbox_call_bind_query(struct berth_sandbox_call *call,
 /* The project that the path's first parameter names, as the header X-Is-Resource-Name says. */
 struct berth_model_project_ref
 berth_sandbox_call_project_ref(const struct berth_sandbox_call *call);
+
+/* {"public":"true", ...}: what of its metadata a project has; a new reference. */
+struct json_t *berth_sandbox_call_metadata(const struct berth_model_project *project);
 
 /* X-Total-Count and Link. */
 void berth_sandbox_call_page_headers(struct berth_sandbox_call *call,

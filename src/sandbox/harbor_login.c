@@ -37,12 +37,15 @@ static bool starts_with(const char *text, const char *prefix);
 bool berth_sandbox_admit(struct berth_sandbox_call *call) {
     const struct berth_model_user *user = NULL;
     bool carries = cookie_value(call->request->cookie, "sid", call->session_id);
-    if (carries && berth_sandbox_sessions_use(call->harbor->sessions, call->session_id,
-                                              call->request->now_ms, &user)) {
-        if (user != NULL) {
+    bool known = call->handling->session != BERTH_SANDBOX_SESSION_UNKNOWN;
+    if (carries && known &&
+        berth_sandbox_sessions_use(call->harbor->sessions, call->session_id, call->request->now_ms,
+                                   &user)) {
+        if (user != NULL && !user->deleted &&
+            call->handling->session != BERTH_SANDBOX_SESSION_USERLESS) {
             call->caller = berth_model_as_user(user);
         }
-    } else {
+    } else if (call->ret_reading == NULL) {
         begin_session(call, NULL);
     }
     return !csrf_applies(call, carries) || check_csrf(call);
@@ -55,8 +58,7 @@ void berth_sandbox_login(struct berth_sandbox_call *call) {
     const char *password = berth_sandbox_url_params_get(&form, "password");
     struct berth_model_caller caller = berth_model_as_anonymous();
     if (principal != NULL && password != NULL) {
-        caller = berth_model_authenticate(call->harbor->model, principal, password,
-                                          call->request->now_ms);
+        caller = berth_sandbox_call_login(call, principal, password);
     }
     berth_sandbox_url_params_deinit(&form);
     /* Robots can't have a session. */
@@ -168,7 +170,7 @@ static void csrf_mac(const struct berth_sandbox_harbor *harbor, const char *purp
                      const char *text, char ret_hex[BERTH_SANDBOX_CRYPTO_MAC_HEX_BYTES]) {
     char signed_text[BERTH_SANDBOX_CALL_COOKIE_BYTES_MAX + 16];
     (void)snprintf(signed_text, sizeof(signed_text), "%s|%s", purpose, text);
-    berth_sandbox_crypto_mac_hex(harbor->key, sizeof(harbor->key), signed_text, ret_hex);
+    berth_sandbox_crypto_mac_hex(harbor->csrf_key, sizeof(harbor->csrf_key), signed_text, ret_hex);
 }
 
 static bool starts_with(const char *text, const char *prefix) {

@@ -8,6 +8,7 @@
 
 #include "berth/base/assert.h"
 #include "harbor_model_rows.h"
+#include "harbor_rules.h"
 #include "sandbox_memory.h"
 
 struct code_status {
@@ -32,10 +33,16 @@ static struct berth_model_caller authenticate_robot(const struct berth_model *mo
 struct berth_model *berth_model_new(const struct berth_model_options *options) {
     struct berth_model *model = berth_sandbox_alloc(sizeof(*model));
     const char *prefix = options->robot_name_prefix;
-    model->robot_name_prefix = berth_sandbox_copy(prefix != NULL ? prefix : "robot$");
+    model->settings = (struct berth_model_settings){
+        .robot_name_prefix = berth_sandbox_copy(prefix != NULL ? prefix : "robot$"),
+        .quota_per_project = true,
+        .storage_per_project_bytes = BERTH_MODEL_UNLIMITED,
+        .token_minutes = 30,
+    };
     berth_model_ids_init(&model->projects);
     berth_model_ids_init(&model->quotas);
     berth_model_ids_init(&model->robots);
+    berth_model_ids_init(&model->members);
     (void)berth_model_add_user(model, BERTH_MODEL_ADMIN_ID, "admin", options->admin_password, true);
     create_library(model, options->now_ms);
     return model;
@@ -51,6 +58,9 @@ struct berth_model *berth_model_free(struct berth_model *model) {
             berth_model_drop_robot(model, robot);
         }
     }
+    for (int64_t id = 1; id < model->members.next; id++) {
+        free(berth_model_ids_get(&model->members, id));
+    }
     HASH_CLEAR(hh, model->project_names);
     for (int64_t id = 1; id < model->projects.next; id++) {
         struct project_row *project = berth_model_ids_get(&model->projects, id);
@@ -59,34 +69,33 @@ struct berth_model *berth_model_free(struct berth_model *model) {
         }
     }
     for (size_t i = 0; i < model->user_count; i++) {
-        free((void *)(uintptr_t)model->users[i].view.name);
-        free(model->users[i].password);
+        free((void *)(uintptr_t)model->users[i]->view.name);
+        free(model->users[i]->password);
+        free(model->users[i]);
     }
     berth_model_ids_deinit(&model->projects);
     berth_model_ids_deinit(&model->quotas);
     berth_model_ids_deinit(&model->robots);
-    free(model->robot_name_prefix);
+    berth_model_ids_deinit(&model->members);
+    free((void *)(uintptr_t)model->settings.robot_name_prefix);
     free(model);
     return NULL;
 }
 
-const struct berth_model_user *berth_model_add_user(struct berth_model *model, int64_t id,
-                                                    const char *name, const char *password,
-                                                    bool sysadmin) {
-    BERTH_ASSERT(model->user_count < BERTH_MODEL_USERS_MAX);
-    for (size_t i = 0; i < model->user_count; i++) {
-        BERTH_ASSERT(model->users[i].view.id != id);
-        BERTH_ASSERT(strcmp(model->users[i].view.name, name) != 0);
-    }
-    struct user_row *user = &model->users[model->user_count++];
-    user->view =
-        (struct berth_model_user){.id = id, .name = berth_sandbox_copy(name), .sysadmin = sysadmin};
-    user->password = berth_sandbox_copy(password);
-    return &user->view;
+const char *berth_model_robot_prefix(const struct berth_model *model) {
+    return model->settings.robot_name_prefix;
 }
 
-const char *berth_model_robot_prefix(const struct berth_model *model) {
-    return model->robot_name_prefix;
+const struct berth_model_settings *berth_model_settings(const struct berth_model *model) {
+    return &model->settings;
+}
+
+void berth_model_set_settings(struct berth_model *model,
+                              const struct berth_model_settings *settings) {
+    char *prefix = berth_sandbox_copy(settings->robot_name_prefix);
+    free((void *)(uintptr_t)model->settings.robot_name_prefix);
+    model->settings = *settings;
+    model->settings.robot_name_prefix = prefix;
 }
 
 void berth_model_set_read_only(struct berth_model *model, bool read_only) {
@@ -108,13 +117,14 @@ struct berth_model_verdict berth_model_check_writable(const struct berth_model *
 struct berth_model_caller berth_model_authenticate(const struct berth_model *model,
                                                    const char *name, const char *secret,
                                                    int64_t now_ms) {
-    size_t prefix_len = strlen(model->robot_name_prefix);
-    if (strncmp(name, model->robot_name_prefix, prefix_len) == 0) {
+    size_t prefix_len = strlen(model->settings.robot_name_prefix);
+    if (strncmp(name, model->settings.robot_name_prefix, prefix_len) == 0) {
         return authenticate_robot(model, name + prefix_len, secret, now_ms);
     }
     for (size_t i = 0; i < model->user_count; i++) {
-        const struct user_row *user = &model->users[i];
-        if (strcmp(user->view.name, name) == 0 && strcmp(user->password, secret) == 0) {
+        const struct user_row *user = model->users[i];
+        if (!user->view.deleted && strcmp(user->view.name, name) == 0 &&
+            strcmp(user->password, secret) == 0) {
             return berth_model_as_user(&user->view);
         }
     }
@@ -149,7 +159,7 @@ struct berth_model_verdict berth_model_error(const char *code, const char *forma
 }
 
 static void create_library(struct berth_model *model, int64_t now_ms) {
-    struct berth_model_caller admin = berth_model_as_user(&model->users[0].view);
+    struct berth_model_caller admin = berth_model_as_user(&model->users[0]->view);
     const struct berth_model_project_request request = {.name = "library", .is_public = "true"};
     const struct berth_model_project *library = NULL;
     struct berth_model_verdict verdict =
@@ -162,6 +172,7 @@ static struct berth_model_caller authenticate_robot(const struct berth_model *mo
                                                     const char *stored_name, const char *secret,
                                                     int64_t now_ms) {
     const struct robot_row *robot = NULL;
+    /* By name alone: of namesakes the oldest is taken, though it be an orphan. */
     HASH_FIND_STR(model->robot_names, stored_name, robot);
     if (robot == NULL || robot->view.disabled || strcmp(robot->secret, secret) != 0) {
         return berth_model_as_anonymous();

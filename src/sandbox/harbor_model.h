@@ -9,8 +9,8 @@
  * fails otherwise (sandbox_memory.h says what happens without memory).
  *
  * Source of the rules: goharbor/harbor, 2.16-dev; what 2.8 to 2.15 do otherwise is said where it
- * matters. Not modelled: members and user groups, proxy-cache projects, metadata other than
- * "public", more than one Harbor process.
+ * matters. Members of projects and local users are in harbor_members.h. Not modelled: user groups,
+ * proxy-cache projects, more than one Harbor process.
  *
  * Ownership: text handed in is copied. Projects, robots and users that are handed out are read-only
  * views, valid until the next call that changes the model.
@@ -25,10 +25,11 @@
 #include "berth/base/result.h"
 #include "harbor_query.h"
 
-#define BERTH_MODEL_USERS_MAX        16
+#define BERTH_MODEL_USERS_MAX        1024
 #define BERTH_MODEL_PERMISSIONS_MAX  1000
 #define BERTH_MODEL_REPOSITORIES_MAX 10000
 #define BERTH_MODEL_MESSAGE_BYTES    640
+#define BERTH_MODEL_METADATA_COUNT   7
 /* The id of "admin", of project "library", and of the default owner. */
 #define BERTH_MODEL_ADMIN_ID   1
 #define BERTH_MODEL_LIBRARY_ID 1
@@ -46,6 +47,7 @@ struct berth_model_user {
     int64_t id;
     const char *name;
     bool sysadmin;
+    bool deleted; /* Logs in no more, and has no sessions. */
 };
 
 struct berth_model_project {
@@ -54,9 +56,11 @@ struct berth_model_project {
     int64_t owner_id;
     const char *owner_name;
     const char *is_public; /* metadata.public: any text that a PUT has stored. */
+    /* The rest of the metadata, by harbor_rules.h's keys; NULL: not there. */
+    const char *metadata[BERTH_MODEL_METADATA_COUNT];
     int64_t created_ms;
     int64_t updated_ms;
-    int64_t quota_id; /* Not the project's id. */
+    int64_t quota_id; /* Not the project's id; 0: made while projects had no quotas. */
     int64_t quota_updated_ms;
     int64_t storage_limit_bytes;
     int64_t repository_count;
@@ -118,7 +122,7 @@ struct berth_model_project_ref {
 struct berth_model_project_request {
     const char *name;
     const char *is_public;       /* NULL or "": "false". */
-    int64_t storage_limit_bytes; /* 0: the default, unlimited. */
+    int64_t storage_limit_bytes; /* 0: the default of the settings. */
     bool has_registry;           /* registry_id was given: a proxy-cache project is asked for. */
     int64_t registry_id;
 };
@@ -147,6 +151,28 @@ struct berth_model_project_list {
     const char *is_public;  /* public=: "true" or "false"; NULL: any. */
 };
 
+/* What GET and PUT /configurations are about, as far as it matters here. */
+struct berth_model_settings {
+    const char *robot_name_prefix; /* A change renames all robots at once. */
+    bool quota_per_project;        /* Otherwise projects that are made now have no quota row. */
+    int64_t storage_per_project_bytes;
+    bool admins_create_only; /* project_creation_restriction "adminonly", else "everyone". */
+    int64_t token_minutes;   /* How long a registry token is good for. */
+};
+
+/*
+ * What a write has read before it inserts or updates. Harbor locks nothing in between, and so goes
+ * on from what may have changed: a robot of a project that is gone, the secret or
+ * the state that another request has just replaced.
+ */
+struct berth_model_reading {
+    int64_t project_id; /* Of a robot's or a member's project; 0: none. */
+    char project_name[BERTH_MODEL_QUERY_VALUE_BYTES_MAX];
+    bool member_exists;
+    char robot_secret[BERTH_MODEL_QUERY_VALUE_BYTES_MAX];
+    bool robot_disabled;
+};
+
 struct berth_model_options {
     const char *robot_name_prefix; /* NULL: "robot$". */
     const char *admin_password;
@@ -164,6 +190,12 @@ const struct berth_model_user *berth_model_add_user(struct berth_model *model, i
 
 /* What robot names begin with when shown and when logging in. */
 const char *berth_model_robot_prefix(const struct berth_model *model);
+
+/* The settings: a view, and its replacement. In the beginning quotas are on and unlimited, everyone
+ * creates projects, tokens are good for 30 minutes. */
+const struct berth_model_settings *berth_model_settings(const struct berth_model *model);
+void berth_model_set_settings(struct berth_model *model,
+                              const struct berth_model_settings *settings);
 
 /* In read-only mode every write is answered with 403 DENIED. */
 void berth_model_set_read_only(struct berth_model *model, bool read_only);
@@ -196,6 +228,12 @@ bool berth_model_may(const struct berth_model_caller *caller,
 bool berth_model_may_system(const struct berth_model_caller *caller, const char *resource,
                             const char *action);
 
+/* 200; 401 for anonymous callers; for others without this right in the system 403, which says only
+ * who asked. */
+struct berth_model_verdict berth_model_require_system(const struct berth_model *model,
+                                                      const struct berth_model_caller *caller,
+                                                      const char *resource, const char *action);
+
 /* 200, or 401 for anonymous callers. */
 struct berth_model_verdict berth_model_require_login(const struct berth_model_caller *caller);
 
@@ -210,6 +248,13 @@ struct berth_model_verdict berth_model_get_project(const struct berth_model *mod
                                                    const char *action,
                                                    const struct berth_model_project **ret_project);
 
+/* The same for another resource of the project, like "metadata". */
+struct berth_model_verdict
+berth_model_get_project_for(const struct berth_model *model,
+                            const struct berth_model_caller *caller,
+                            struct berth_model_project_ref ref, const char *resource,
+                            const char *action, const struct berth_model_project **ret_project);
+
 /* 201 with the project; 400, 401, 403, 409, 422. A 409 uses up an id, as in Harbor. */
 struct berth_model_verdict
 berth_model_create_project(struct berth_model *model, const struct berth_model_caller *caller,
@@ -221,6 +266,16 @@ struct berth_model_verdict berth_model_update_project(struct berth_model *model,
                                                       const struct berth_model_caller *caller,
                                                       struct berth_model_project_ref ref,
                                                       const char *is_public, int64_t now_ms);
+
+/* Changes "public" without a question about rights. 200 or read-only mode's 403. */
+struct berth_model_verdict berth_model_set_public(struct berth_model *model,
+                                                  const struct berth_model_project *view,
+                                                  const char *is_public, int64_t now_ms);
+
+/* The same for another key of the metadata. */
+struct berth_model_verdict berth_model_set_metadata(struct berth_model *model,
+                                                    const struct berth_model_project *view,
+                                                    size_t key, const char *value, int64_t now_ms);
 
 /* 200: the project, its robots and its quota are gone and its name is free. 412 while it has
  * repositories. */
@@ -254,6 +309,32 @@ struct berth_model_verdict berth_model_create_robot(struct berth_model *model,
                                                     const char *secret, int64_t now_ms,
                                                     const struct berth_model_robot **ret_robot);
 
+/* The two halves of a create: everything up to the insert, and the insert. What the first answers
+ * below 300 goes on to the second, at any later time. */
+struct berth_model_verdict
+berth_model_read_for_robot(const struct berth_model *model, const struct berth_model_caller *caller,
+                           const struct berth_model_robot_request *request,
+                           struct berth_model_reading *ret_reading);
+struct berth_model_verdict berth_model_insert_robot(struct berth_model *model,
+                                                    const struct berth_model_caller *caller,
+                                                    const struct berth_model_robot_request *request,
+                                                    const struct berth_model_reading *reading,
+                                                    const char *secret, int64_t now_ms,
+                                                    const struct berth_model_robot **ret_robot);
+
+/* The first half of an update and of a new secret: 200, or 401 and 404. The second half is the
+ * request itself, followed by one of the two below. */
+struct berth_model_verdict berth_model_read_robot(const struct berth_model *model,
+                                                  const struct berth_model_caller *caller,
+                                                  int64_t id,
+                                                  struct berth_model_reading *ret_reading);
+
+/* Writes back what an update (its secret) or a new secret (its disabled) has read before. */
+void berth_model_restore_robot_secret(struct berth_model *model, int64_t id,
+                                      const struct berth_model_reading *reading);
+void berth_model_restore_robot_state(struct berth_model *model, int64_t id,
+                                     const struct berth_model_reading *reading);
+
 /* 200 with the robot, 401, 403, 404. */
 struct berth_model_verdict berth_model_get_robot(const struct berth_model *model,
                                                  const struct berth_model_caller *caller,
@@ -280,7 +361,7 @@ struct berth_model_verdict berth_model_delete_robot(struct berth_model *model,
 
 /*
  * 200 with a page of struct berth_model_robot: the system robots, or with Level=project and
- * ProjectID=<id> in the query those of one project, also of a deleted one.
+ * ProjectID=<id> in the query those of one project, also of a deleted one (orphans).
  */
 struct berth_model_verdict berth_model_list_robots(const struct berth_model *model,
                                                    const struct berth_model_caller *caller,

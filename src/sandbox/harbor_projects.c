@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Projects: create, read, update, delete, list, and the repositories that hold a delete up.
+ * Projects: create, read, update, delete, list.
  * Sources: src/server/v2.0/handler/project.go, src/pkg/project/manager.go and dao/dao.go.
  */
 #include <errno.h>
@@ -20,7 +20,8 @@ struct list_scope {
     const char *is_public; /* "true", "false", or NULL: both. */
 };
 
-static struct berth_model_verdict check_create(const struct berth_model_caller *caller,
+static struct berth_model_verdict check_create(const struct berth_model *model,
+                                               const struct berth_model_caller *caller,
                                                const struct berth_model_project_request *request);
 static struct project_row *insert_project(struct berth_model *model,
                                           const struct berth_model_caller *caller, int64_t id,
@@ -70,8 +71,16 @@ struct berth_model_verdict berth_model_get_project(const struct berth_model *mod
                                                    struct berth_model_project_ref ref,
                                                    const char *action,
                                                    const struct berth_model_project **ret_project) {
+    return berth_model_get_project_for(model, caller, ref, "project", action, ret_project);
+}
+
+struct berth_model_verdict
+berth_model_get_project_for(const struct berth_model *model,
+                            const struct berth_model_caller *caller,
+                            struct berth_model_project_ref ref, const char *resource,
+                            const char *action, const struct berth_model_project **ret_project) {
     const struct berth_model_project *project = berth_model_find_project(model, ref);
-    struct berth_model_verdict verdict = berth_model_require(caller, project, "project", action);
+    struct berth_model_verdict verdict = berth_model_require(caller, project, resource, action);
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
@@ -90,7 +99,7 @@ berth_model_create_project(struct berth_model *model, const struct berth_model_c
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    verdict = check_create(caller, request);
+    verdict = check_create(model, caller, request);
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
@@ -119,9 +128,34 @@ struct berth_model_verdict berth_model_update_project(struct berth_model *model,
         return verdict;
     }
     BERTH_ASSERT(view != NULL);
+    return berth_model_set_public(model, view, is_public, now_ms);
+}
+
+struct berth_model_verdict berth_model_set_public(struct berth_model *model,
+                                                  const struct berth_model_project *view,
+                                                  const char *is_public, int64_t now_ms) {
+    struct berth_model_verdict verdict = berth_model_check_writable(model);
+    if (!berth_model_is_ok(&verdict)) {
+        return verdict;
+    }
     struct project_row *project = berth_model_project_by_id(model, view->id);
     free((void *)(uintptr_t)project->view.is_public);
     project->view.is_public = berth_sandbox_copy(is_public);
+    project->view.updated_ms = now_ms;
+    return verdict;
+}
+
+struct berth_model_verdict berth_model_set_metadata(struct berth_model *model,
+                                                    const struct berth_model_project *view,
+                                                    size_t key, const char *value, int64_t now_ms) {
+    BERTH_ASSERT(key < BERTH_MODEL_METADATA_COUNT);
+    struct berth_model_verdict verdict = berth_model_check_writable(model);
+    if (!berth_model_is_ok(&verdict)) {
+        return verdict;
+    }
+    struct project_row *project = berth_model_project_by_id(model, view->id);
+    free((void *)(uintptr_t)project->view.metadata[key]);
+    project->view.metadata[key] = berth_sandbox_copy(value);
     project->view.updated_ms = now_ms;
     return verdict;
 }
@@ -151,7 +185,10 @@ struct berth_model_verdict berth_model_delete_project(struct berth_model *model,
     /* Harbor keeps the row and renames it to "<name>#<id>"; no request can reach it there. */
     HASH_DEL(model->project_names, project);
     berth_model_ids_put(&model->projects, project->view.id, NULL);
-    berth_model_ids_put(&model->quotas, project->view.quota_id, NULL);
+    if (project->view.quota_id != 0) {
+        berth_model_ids_put(&model->quotas, project->view.quota_id, NULL);
+    }
+    berth_model_drop_members(model, project);
     berth_model_free_project(project);
     return verdict;
 }
@@ -168,52 +205,6 @@ struct berth_model_verdict berth_model_list_projects(const struct berth_model *m
     return berth_model_ok(200);
 }
 
-struct berth_model_verdict berth_model_put_repository(struct berth_model *model,
-                                                      const char *project_name,
-                                                      const char *repository) {
-    struct project_row *project = berth_model_project_by_name(model, project_name);
-    if (project == NULL) {
-        return berth_model_error("NOT_FOUND", "project %s not found", project_name);
-    }
-    if (!berth_model_rules_name_legal(repository) ||
-        strlen(repository) > BERTH_MODEL_NAME_BYTES_MAX ||
-        project->view.repository_count == BERTH_MODEL_REPOSITORIES_MAX) {
-        return berth_model_error("BAD_REQUEST",
-                                 "the repository's name is not legal, or there are"
-                                 " %d already",
-                                 BERTH_MODEL_REPOSITORIES_MAX);
-    }
-    struct repository_row *row = NULL;
-    HASH_FIND_STR(project->repositories, repository, row);
-    if (row != NULL) {
-        return berth_model_ok(200);
-    }
-    row = berth_sandbox_alloc(sizeof(*row));
-    row->name = berth_sandbox_copy(repository);
-    HASH_ADD_KEYPTR(hh, project->repositories, row->name, strlen(row->name), row);
-    project->view.repository_count++;
-    return berth_model_ok(201);
-}
-
-struct berth_model_verdict berth_model_remove_repository(struct berth_model *model,
-                                                         const char *project_name,
-                                                         const char *repository) {
-    struct project_row *project = berth_model_project_by_name(model, project_name);
-    struct repository_row *row = NULL;
-    if (project != NULL) {
-        HASH_FIND_STR(project->repositories, repository, row);
-    }
-    if (row == NULL) {
-        return berth_model_error("NOT_FOUND", "repository %s/%s not found", project_name,
-                                 repository);
-    }
-    HASH_DEL(project->repositories, row);
-    free(row->name);
-    free(row);
-    project->view.repository_count--;
-    return berth_model_ok(200);
-}
-
 struct project_row *berth_model_project_by_name(const struct berth_model *model, const char *name) {
     struct project_row *project = NULL;
     HASH_FIND_STR(model->project_names, name, project);
@@ -225,20 +216,17 @@ struct project_row *berth_model_project_by_id(const struct berth_model *model, i
 }
 
 void berth_model_free_project(struct project_row *project) {
-    struct repository_row *next = project->repositories;
-    HASH_CLEAR(hh, project->repositories);
-    while (next != NULL) {
-        struct repository_row *repository = next;
-        next = repository->hh.next;
-        free(repository->name);
-        free(repository);
-    }
+    berth_model_drop_repositories(project);
     free((void *)(uintptr_t)project->view.name);
     free((void *)(uintptr_t)project->view.is_public);
+    for (size_t i = 0; i < BERTH_MODEL_METADATA_COUNT; i++) {
+        free((void *)(uintptr_t)project->view.metadata[i]);
+    }
     free(project);
 }
 
-static struct berth_model_verdict check_create(const struct berth_model_caller *caller,
+static struct berth_model_verdict check_create(const struct berth_model *model,
+                                               const struct berth_model_caller *caller,
                                                const struct berth_model_project_request *request) {
     if (strlen(request->name) > BERTH_MODEL_NAME_BYTES_MAX) {
         return berth_model_error("UNPROCESSABLE_ENTITY",
@@ -254,6 +242,9 @@ static struct berth_model_verdict check_create(const struct berth_model_caller *
         return berth_model_error("FORBIDDEN", "Only system level robot can create project");
     }
     bool trusted = berth_model_may_system(caller, "project", "create");
+    if (model->settings.admins_create_only && !trusted) {
+        return berth_model_error("FORBIDDEN", "Only system admin can create project");
+    }
     if (request->has_registry && !trusted) {
         return berth_model_error("FORBIDDEN", "Only system admin can create proxy cache project");
     }
@@ -293,9 +284,10 @@ static struct project_row *insert_project(struct berth_model *model,
                                           int64_t now_ms) {
     /* A robot owns nothing: Harbor takes the system administrator with the lowest id instead. */
     const struct berth_model_user *owner =
-        caller->kind == BERTH_MODEL_USER ? caller->user : &model->users[0].view;
+        caller->kind == BERTH_MODEL_USER ? caller->user : &model->users[0]->view;
     bool limit_counts =
         request->storage_limit_bytes != 0 && berth_model_may_system(caller, "project", "create");
+    bool has_quota = model->settings.quota_per_project;
     struct project_row *project = berth_sandbox_alloc(sizeof(*project));
     project->view = (struct berth_model_project){
         .id = id,
@@ -306,13 +298,18 @@ static struct project_row *insert_project(struct berth_model *model,
         .created_ms = now_ms,
         .updated_ms = now_ms,
         .quota_updated_ms = now_ms,
-        .quota_id = berth_model_ids_take(&model->quotas),
-        .storage_limit_bytes = limit_counts ? request->storage_limit_bytes : BERTH_MODEL_UNLIMITED,
+        .quota_id = has_quota ? berth_model_ids_take(&model->quotas) : 0,
+        .storage_limit_bytes =
+            limit_counts ? request->storage_limit_bytes : model->settings.storage_per_project_bytes,
     };
     /* There are never more quotas than project ids, so their sequence can't run out first. */
-    BERTH_ASSERT(project->view.quota_id != 0);
+    BERTH_ASSERT(!has_quota || project->view.quota_id != 0);
     berth_model_ids_put(&model->projects, id, project);
-    berth_model_ids_put(&model->quotas, project->view.quota_id, project);
+    if (has_quota) {
+        berth_model_ids_put(&model->quotas, project->view.quota_id, project);
+    }
+    /* A membership can be deleted, so there are more of them than projects; but not that many. */
+    BERTH_ASSERT(berth_model_insert_member(model, project, owner, BERTH_MODEL_ROLE_ADMIN) != NULL);
     HASH_ADD_KEYPTR(hh, model->project_names, project->view.name, strlen(project->view.name),
                     project);
     return project;
@@ -407,7 +404,7 @@ static bool in_scope(const struct berth_model_caller *caller,
     case BERTH_MODEL_ANONYMOUS:
         return is_public;
     case BERTH_MODEL_USER:
-        return project->owner_id == caller->user->id || (with_public && is_public);
+        return berth_model_role(project, caller->user->id) != 0 || (with_public && is_public);
     case BERTH_MODEL_ROBOT:
         return robot_in_scope(caller->robot, project, with_public && is_public);
     }

@@ -5,11 +5,23 @@
 
 #include "berth/base/assert.h"
 #include "harbor_call.h"
+#include "harbor_members.h"
+#include "harbor_rules.h"
 
+/* What a body says; NULL: nothing about that key. */
+struct metadata {
+    const char *is_public;
+    const char *others[BERTH_MODEL_METADATA_COUNT];
+};
+
+static void add_role_counts(const struct berth_model_project *project, json_t *body);
 static bool bind_project(struct berth_sandbox_call *call,
-                         struct berth_model_project_request *ret_request);
+                         struct berth_model_project_request *ret_request,
+                         struct metadata *ret_metadata);
 static bool bind_metadata(struct berth_sandbox_call *call, const json_t *body,
-                          const char **is_public);
+                          struct metadata *ret_metadata);
+static void set_metadata(struct berth_sandbox_call *call, const struct berth_model_project *project,
+                         const struct metadata *metadata);
 static bool bind_retention(struct berth_sandbox_call *call, const json_t *body);
 static bool find_for(struct berth_sandbox_call *call, const char *action,
                      const struct berth_model_project **ret_project);
@@ -18,7 +30,9 @@ static json_t *project_json(const struct berth_model_project *project,
 
 void berth_sandbox_create_project(struct berth_sandbox_call *call) {
     struct berth_model_project_request request = {0};
-    if (!berth_sandbox_call_bind_body(call, "project") || !bind_project(call, &request)) {
+    struct metadata metadata = {0};
+    if (!berth_sandbox_call_bind_body(call, "project") ||
+        !bind_project(call, &request, &metadata)) {
         return;
     }
     const struct berth_model_project *project = NULL;
@@ -28,6 +42,7 @@ void berth_sandbox_create_project(struct berth_sandbox_call *call) {
         berth_sandbox_call_refuse(call, &verdict);
         return;
     }
+    set_metadata(call, project, &metadata);
     berth_sandbox_reply_empty(call->reply, 201);
     if (berth_sandbox_call_truth(call->request->name_in_location)) {
         berth_sandbox_reply_header(call->reply, "Location", "/api/v2.0/projects/%s", project->name);
@@ -97,9 +112,9 @@ void berth_sandbox_get_project(struct berth_sandbox_call *call) {
 }
 
 void berth_sandbox_update_project(struct berth_sandbox_call *call) {
-    const char *is_public = NULL;
+    struct metadata metadata = {0};
     if (!berth_sandbox_call_bind_body(call, "project") ||
-        !bind_metadata(call, call->body, &is_public)) {
+        !bind_metadata(call, call->body, &metadata)) {
         return;
     }
     struct berth_model_project_ref ref = berth_sandbox_call_project_ref(call);
@@ -109,12 +124,11 @@ void berth_sandbox_update_project(struct berth_sandbox_call *call) {
         return;
     }
     struct berth_model_verdict verdict = berth_model_update_project(
-        call->harbor->model, &call->caller, ref, is_public, call->request->now_ms);
-    if (verdict.status != 200) {
-        berth_sandbox_call_refuse(call, &verdict);
-        return;
+        call->harbor->model, &call->caller, ref, metadata.is_public, call->request->now_ms);
+    if (verdict.status == 200) {
+        set_metadata(call, project, &metadata);
     }
-    berth_sandbox_reply_empty(call->reply, 200);
+    berth_sandbox_call_answer(call, &verdict);
 }
 
 void berth_sandbox_delete_project(struct berth_sandbox_call *call) {
@@ -146,26 +160,46 @@ void berth_sandbox_get_project_summary(struct berth_sandbox_call *call) {
     }
     json_t *body = json_pack("{s:I}", "repo_count", (json_int_t)project->repository_count);
     BERTH_ASSERT(body != NULL);
-    if (berth_model_may(&call->caller, project, "quota", "read")) {
+    if (project->quota_id != 0 && berth_model_may(&call->caller, project, "quota", "read")) {
         json_t *quota = json_pack("{s:{s:I},s:{s:i}}", "hard", "storage",
                                   (json_int_t)project->storage_limit_bytes, "used", "storage", 0);
         BERTH_ASSERT(json_object_set_new(body, "quota", quota) == 0);
     }
     if (berth_model_may(&call->caller, project, "member", "list")) {
-        /* The owner is the only member there can be. */
-        BERTH_ASSERT(json_object_set_new(body, "project_admin_count", json_integer(1)) == 0);
+        add_role_counts(project, body);
     }
     berth_sandbox_reply_json(call->reply, 200, body);
 }
 
+static void add_role_counts(const struct berth_model_project *project, json_t *body) {
+    static const struct {
+        const char *key;
+        int64_t role;
+    } COUNTS[] = {
+        {"project_admin_count", BERTH_MODEL_ROLE_ADMIN},
+        {"maintainer_count", BERTH_MODEL_ROLE_MAINTAINER},
+        {"developer_count", BERTH_MODEL_ROLE_DEVELOPER},
+        {"guest_count", BERTH_MODEL_ROLE_GUEST},
+        {"limited_guest_count", BERTH_MODEL_ROLE_LIMITED_GUEST},
+    };
+    for (size_t i = 0; i < sizeof(COUNTS) / sizeof(COUNTS[0]); i++) {
+        /* What is 0 is left out, as Go's omitempty does. */
+        int64_t count = berth_model_role_count(project, COUNTS[i].role);
+        if (count > 0) {
+            json_t *number = json_integer(count);
+            BERTH_ASSERT(json_object_set_new(body, COUNTS[i].key, number) == 0);
+        }
+    }
+}
+
 static bool bind_project(struct berth_sandbox_call *call,
-                         struct berth_model_project_request *ret_request) {
+                         struct berth_model_project_request *ret_request,
+                         struct metadata *ret_metadata) {
     const char *name = "";
-    const char *is_public = NULL;
     bool deprecated_public = false;
     bool given = false;
     if (!berth_sandbox_call_bind_text(call, call->body, "project_name", &name) ||
-        !bind_metadata(call, call->body, &is_public) ||
+        !bind_metadata(call, call->body, ret_metadata) ||
         !berth_sandbox_call_bind_flag(call, call->body, "public", &deprecated_public) ||
         !berth_sandbox_call_bind_number(call, call->body, "storage_limit",
                                         &ret_request->storage_limit_bytes, &given) ||
@@ -173,6 +207,7 @@ static bool bind_project(struct berth_sandbox_call *call,
                                         &ret_request->has_registry)) {
         return false;
     }
+    const char *is_public = ret_metadata->is_public;
     if ((is_public == NULL || is_public[0] == '\0') && deprecated_public) {
         is_public = "true";
     }
@@ -181,31 +216,33 @@ static bool bind_project(struct berth_sandbox_call *call,
     return true;
 }
 
-/* All known keys are strings; only "public" is kept. Unknown ones Harbor drops as well. */
+/* All known keys are strings. Unknown ones Harbor drops as well. */
 static bool bind_metadata(struct berth_sandbox_call *call, const json_t *body,
-                          const char **is_public) {
-    static const char *const KEYS[] = {"enable_content_trust",
-                                       "enable_content_trust_cosign",
-                                       "prevent_vul",
-                                       "severity",
-                                       "auto_scan",
-                                       "auto_sbom_generation",
-                                       "reuse_sys_cve_allowlist",
-                                       "retention_id"};
-    json_t *metadata = NULL;
-    if (!berth_sandbox_call_bind_object(call, body, "metadata", &metadata)) {
+                          struct metadata *ret_metadata) {
+    const char *unused = NULL;
+    json_t *object = NULL;
+    if (!berth_sandbox_call_bind_object(call, body, "metadata", &object)) {
         return false;
     }
-    if (metadata == NULL) {
-        return true;
-    }
-    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
-        const char *unused = NULL;
-        if (!berth_sandbox_call_bind_text(call, metadata, KEYS[i], &unused)) {
+    for (size_t i = 0; i < BERTH_MODEL_METADATA_COUNT; i++) {
+        if (!berth_sandbox_call_bind_text(call, object, berth_model_rules_metadata_key(i),
+                                          &ret_metadata->others[i])) {
             return false;
         }
     }
-    return berth_sandbox_call_bind_text(call, metadata, "public", is_public);
+    return berth_sandbox_call_bind_text(call, object, "retention_id", &unused) &&
+           berth_sandbox_call_bind_text(call, object, "public", &ret_metadata->is_public);
+}
+
+/* As part of the create or update that has just been done. */
+static void set_metadata(struct berth_sandbox_call *call, const struct berth_model_project *project,
+                         const struct metadata *metadata) {
+    for (size_t i = 0; i < BERTH_MODEL_METADATA_COUNT; i++) {
+        if (metadata->others[i] != NULL) {
+            (void)berth_model_set_metadata(call->harbor->model, project, i, metadata->others[i],
+                                           call->request->now_ms);
+        }
+    }
 }
 
 /* No project here has a retention policy, so any id is another one than the stored. */
@@ -248,12 +285,14 @@ static json_t *project_json(const struct berth_model_project *project,
         (json_int_t)project->id, "items", "creation_time", created, "update_time", updated);
     BERTH_ASSERT(json != NULL);
     if (with_metadata) {
-        json_t *metadata = json_pack("{s:s}", "public", project->is_public);
-        BERTH_ASSERT(json_object_set_new(json, "metadata", metadata) == 0);
+        BERTH_ASSERT(json_object_set_new(json, "metadata", berth_sandbox_call_metadata(project)) ==
+                     0);
     }
-    if (caller->kind == BERTH_MODEL_USER && caller->user->id == project->owner_id) {
-        json_t *roles = json_pack("[i]", 1);
-        BERTH_ASSERT(json_object_set_new(json, "current_user_role_id", json_integer(1)) == 0);
+    int64_t role =
+        caller->kind == BERTH_MODEL_USER ? berth_model_role(project, caller->user->id) : 0;
+    if (role != 0) {
+        json_t *roles = json_pack("[I]", (json_int_t)role);
+        BERTH_ASSERT(json_object_set_new(json, "current_user_role_id", json_integer(role)) == 0);
         BERTH_ASSERT(json_object_set_new(json, "current_user_role_ids", roles) == 0);
     }
     return json;

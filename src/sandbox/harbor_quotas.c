@@ -73,6 +73,7 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
     if (project == NULL) {
         return berth_model_error("NOT_FOUND", "quota %lld not found", (long long)quota_id);
     }
+    /* All are looked at before any is taken. */
     for (size_t i = 0; i < limit_count; i++) {
         if (strcmp(limits[i].resource, "storage") != 0) {
             return berth_model_error("BAD_REQUEST", "resource %s not support", limits[i].resource);
@@ -81,9 +82,9 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
         if (!berth_model_is_ok(&verdict)) {
             return verdict;
         }
-        project->view.storage_limit_bytes = limits[i].value;
-        project->view.quota_updated_ms = now_ms;
     }
+    project->view.storage_limit_bytes = limits[limit_count - 1].value;
+    project->view.quota_updated_ms = now_ms;
     return verdict;
 }
 
@@ -107,7 +108,7 @@ static const void **all_projects(const struct berth_model *model, size_t *ret_co
     size_t count = 0;
     for (int64_t id = 1; id < model->projects.next; id++) {
         const struct project_row *project = berth_model_project_by_id(model, id);
-        if (project != NULL) {
+        if (project != NULL && project->view.quota_id != 0) {
             items[count++] = &project->view;
         }
     }
@@ -118,7 +119,8 @@ static const void **all_projects(const struct berth_model *model, size_t *ret_co
 static const void **one_project(const struct berth_model *model, int64_t id, size_t *ret_count) {
     const void **items = berth_sandbox_alloc(sizeof(items[0]));
     const struct project_row *project = berth_model_project_by_id(model, id);
-    *ret_count = project != NULL ? 1 : 0;
-    items[0] = project != NULL ? &project->view : NULL;
+    bool has_quota = project != NULL && project->view.quota_id != 0;
+    *ret_count = has_quota ? 1 : 0;
+    items[0] = has_quota ? &project->view : NULL;
     return items;
 }

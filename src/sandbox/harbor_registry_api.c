@@ -63,8 +63,9 @@ void berth_sandbox_get_manifest(struct berth_sandbox_call *call) {
     char message[2 * BERTH_MODEL_MESSAGE_BYTES];
     if (call->request->authorization == NULL) {
         (void)snprintf(message, sizeof(message),
-                       "Bearer realm=\"http://%s/service/token\",service=\"" SERVICE
+                       "Bearer realm=\"%s://%s/service/token\",service=\"" SERVICE
                        "\",scope=\"repository:%s:pull\"",
+                       call->harbor->scheme,
                        call->request->host == NULL ? "localhost" : call->request->host, image);
         refuse_manifest(call, message, "authorize header needed to send HEAD to repository");
         return;
@@ -163,6 +164,7 @@ static bool image_project(const char *image, char *ret_name, size_t size) {
 }
 
 static void answer_token(struct berth_sandbox_call *call, json_t *take_access) {
+    json_int_t life_s = berth_model_settings(call->harbor->model)->token_minutes * 60;
     char subject[BERTH_MODEL_MESSAGE_BYTES];
     berth_model_caller_name(call->harbor->model, &call->caller, subject, sizeof(subject));
     json_int_t now_s = call->request->now_ms / 1000;
@@ -170,17 +172,16 @@ static void answer_token(struct berth_sandbox_call *call, json_t *take_access) {
     char id[2 * sizeof(random) + 1];
     call->harbor->fill_random(random, sizeof(random));
     berth_sandbox_crypto_hex(random, sizeof(random), id);
-    json_t *payload =
-        json_pack("{s:s,s:s,s:[s],s:I,s:I,s:I,s:s,s:o}", "iss", "harbor-token-issuer", "sub",
-                  subject, "aud", SERVICE, "exp", now_s + BERTH_SANDBOX_CALL_TOKEN_LIFE_S, "nbf",
-                  now_s, "iat", now_s, "jti", id, "access", take_access);
+    json_t *payload = json_pack("{s:s,s:s,s:[s],s:I,s:I,s:I,s:s,s:o}", "iss", "harbor-token-issuer",
+                                "sub", subject, "aud", SERVICE, "exp", now_s + life_s, "nbf", now_s,
+                                "iat", now_s, "jti", id, "access", take_access);
     BERTH_ASSERT(payload != NULL);
     char *token = berth_sandbox_token_sign(call->harbor, payload);
     json_decref(payload);
     char issued[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
     berth_sandbox_call_time(call->request->now_ms, issued);
-    json_t *body = json_pack("{s:s,s:s,s:i,s:s}", "token", token, "access_token", "", "expires_in",
-                             BERTH_SANDBOX_CALL_TOKEN_LIFE_S, "issued_at", issued);
+    json_t *body = json_pack("{s:s,s:s,s:I,s:s}", "token", token, "access_token", "", "expires_in",
+                             life_s, "issued_at", issued);
     free(token);
     berth_sandbox_reply_json(call->reply, 200, body);
 }

@@ -135,7 +135,7 @@ check_creator_scope(const struct berth_model *model, const struct berth_model_ro
                 return berth_model_error("DENIED",
                                          "permission scope is invalid. It must be equal to or more"
                                          " restrictive than the creator robot's permissions: %s%s",
-                                         model->robot_name_prefix, creator->name);
+                                         model->settings.robot_name_prefix, creator->name);
             }
         }
     }

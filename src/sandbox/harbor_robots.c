@@ -9,22 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "berth/base/assert.h"
 #include "harbor_model_rows.h"
 #include "harbor_robot_checks.h"
+#include "harbor_robot_rows.h"
 #include "harbor_rules.h"
 #include "sandbox_memory.h"
 
 #define SECONDS_A_DAY 86400
 
-static struct robot_row *insert_robot(struct berth_model *model,
-                                      const struct berth_model_caller *caller, int64_t id,
-                                      const struct berth_model_robot_request *request,
-                                      const char *stored_name, int64_t project_id);
 static bool stored_name(const struct berth_model_robot_request *request,
-                        const struct project_row *project, char *ret_name, size_t size);
+                        const struct berth_model_reading *reading, char *ret_name, size_t size);
 static int64_t expiry_s(int64_t created_ms, int64_t duration_days);
 static struct berth_model_verdict find_robot(const struct berth_model *model,
                                              const struct berth_model_caller *caller, int64_t id,
@@ -36,9 +32,6 @@ static struct berth_model_verdict check_update(const struct berth_model *model,
                                                const struct berth_model_caller *caller,
                                                const struct robot_row *robot,
                                                const struct berth_model_robot_request *request);
-static void set_permissions(const struct berth_model *model, struct robot_row *robot,
-                            const struct berth_model_robot_request *request);
-static void free_permissions(struct robot_row *robot);
 static void replace_text(const char **text, const char *new_text);
 static struct berth_model_verdict list_scope(const struct berth_model_query *query,
                                              int64_t *ret_project_id);
@@ -77,6 +70,19 @@ struct berth_model_verdict berth_model_create_robot(struct berth_model *model,
                                                     const struct berth_model_robot_request *request,
                                                     const char *secret, int64_t now_ms,
                                                     const struct berth_model_robot **ret_robot) {
+    struct berth_model_reading reading;
+    struct berth_model_verdict verdict =
+        berth_model_read_for_robot(model, caller, request, &reading);
+    if (!berth_model_is_ok(&verdict)) {
+        return verdict;
+    }
+    return berth_model_insert_robot(model, caller, request, &reading, secret, now_ms, ret_robot);
+}
+
+struct berth_model_verdict
+berth_model_read_for_robot(const struct berth_model *model, const struct berth_model_caller *caller,
+                           const struct berth_model_robot_request *request,
+                           struct berth_model_reading *ret_reading) {
     struct berth_model_verdict verdict = berth_model_check_writable(model);
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
@@ -86,31 +92,75 @@ struct berth_model_verdict berth_model_create_robot(struct berth_model *model,
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
+    *ret_reading = (struct berth_model_reading){0};
+    if (project != NULL) {
+        ret_reading->project_id = project->view.id;
+        (void)snprintf(ret_reading->project_name, sizeof(ret_reading->project_name), "%s",
+                       project->view.name);
+    }
+    return verdict;
+}
+
+struct berth_model_verdict berth_model_insert_robot(struct berth_model *model,
+                                                    const struct berth_model_caller *caller,
+                                                    const struct berth_model_robot_request *request,
+                                                    const struct berth_model_reading *reading,
+                                                    const char *secret, int64_t now_ms,
+                                                    const struct berth_model_robot **ret_robot) {
     char name[2 * (BERTH_MODEL_NAME_BYTES_MAX + 1)];
     int64_t id = berth_model_ids_take(&model->robots);
-    if (id == 0 || !stored_name(request, project, name, sizeof(name)) ||
+    if (id == 0 || !stored_name(request, reading, name, sizeof(name)) ||
         strlen(request->description) > BERTH_MODEL_DESCRIPTION_BYTES_MAX) {
         /* PostgreSQL refuses what is longer than its column, and Harbor doesn't say so. */
         return berth_model_error("UNKNOWN", "internal server error");
     }
-    const struct robot_row *existing = NULL;
-    HASH_FIND_STR(model->robot_names, name, existing);
-    int64_t project_id = project == NULL ? 0 : project->view.id;
-    if (existing != NULL) {
+    if (berth_model_robot_exists(model, name, reading->project_id)) {
         return berth_model_error("CONFLICT", "robot account %lld:%s already exists",
-                                 (long long)project_id, name);
+                                 (long long)reading->project_id, name);
     }
-    verdict = berth_model_check_permission_scopes(model, request);
-    if (!berth_model_is_ok(&verdict)) {
-        return verdict;
+    bool orphan =
+        reading->project_id != 0 && berth_model_project_by_id(model, reading->project_id) == NULL;
+    if (!orphan) {
+        struct berth_model_verdict verdict = berth_model_check_permission_scopes(model, request);
+        if (!berth_model_is_ok(&verdict)) {
+            return verdict;
+        }
     }
-    struct robot_row *robot = insert_robot(model, caller, id, request, name, project_id);
+    struct robot_row *robot =
+        berth_model_add_robot(model, caller, id, request, name, reading->project_id);
     robot->secret = berth_sandbox_copy(secret);
     robot->view.created_ms = now_ms;
     robot->view.updated_ms = now_ms;
     robot->view.expires_at_s = expiry_s(now_ms, request->duration_days);
     *ret_robot = &robot->view;
     return berth_model_ok(201);
+}
+
+struct berth_model_verdict berth_model_read_robot(const struct berth_model *model,
+                                                  const struct berth_model_caller *caller,
+                                                  int64_t id,
+                                                  struct berth_model_reading *ret_reading) {
+    struct robot_row *robot = NULL;
+    struct berth_model_verdict verdict = find_robot(model, caller, id, &robot);
+    if (berth_model_is_ok(&verdict)) {
+        *ret_reading = (struct berth_model_reading){.robot_disabled = robot->view.disabled};
+        (void)snprintf(ret_reading->robot_secret, sizeof(ret_reading->robot_secret), "%s",
+                       robot->secret);
+    }
+    return verdict;
+}
+
+void berth_model_restore_robot_secret(struct berth_model *model, int64_t id,
+                                      const struct berth_model_reading *reading) {
+    struct robot_row *robot = berth_model_ids_get(&model->robots, id);
+    free(robot->secret);
+    robot->secret = berth_sandbox_copy(reading->robot_secret);
+}
+
+void berth_model_restore_robot_state(struct berth_model *model, int64_t id,
+                                     const struct berth_model_reading *reading) {
+    struct robot_row *robot = berth_model_ids_get(&model->robots, id);
+    robot->view.disabled = reading->robot_disabled;
 }
 
 struct berth_model_verdict berth_model_get_robot(const struct berth_model *model,
@@ -150,8 +200,7 @@ struct berth_model_verdict berth_model_update_robot(struct berth_model *model,
     }
     robot->view.disabled = request->disable;
     replace_text(&robot->view.description, request->description);
-    free_permissions(robot);
-    set_permissions(model, robot, request);
+    berth_model_replace_permissions(model, robot, request);
     robot->view.updated_ms = now_ms;
     return verdict;
 }
@@ -214,86 +263,20 @@ struct berth_model_verdict berth_model_list_robots(const struct berth_model *mod
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    const struct project_row *project = berth_model_project_by_id(model, project_id);
-    int64_t room = model->system_robot_count;
-    struct robot_row *robot = model->system_robots;
-    if (project_id != 0) {
-        /* Of a deleted project there are none: they went with it. */
-        room = project == NULL ? 0 : project->view.robot_count;
-        robot = project == NULL ? NULL : project->robots;
-    }
-    const void **items = berth_sandbox_alloc(sizeof(items[0]) * (size_t)room);
     size_t count = 0;
-    for (; robot != NULL; robot = robot->next) {
-        items[count++] = &robot->view;
-    }
-    BERTH_ASSERT(count == (size_t)room);
+    const void **items = berth_model_robots_of(model, project_id, &count);
     if (berth_model_query_apply(query, &TABLE, items, count, ret_page) != BERTH_OK) {
         return berth_model_error("UNKNOWN", "internal server error");
     }
     return verdict;
 }
 
-bool berth_model_permission_visible(const struct berth_model *model,
-                                    const struct berth_model_permission *permission) {
-    return permission->project_id == 0 ||
-           berth_model_project_by_id(model, permission->project_id) != NULL;
-}
-
-void berth_model_drop_robot(struct berth_model *model, struct robot_row *robot) {
-    if (robot->view.project_id == 0) {
-        DL_DELETE(model->system_robots, robot);
-        model->system_robot_count--;
-    } else {
-        struct project_row *project = berth_model_project_by_id(model, robot->view.project_id);
-        DL_DELETE(project->robots, robot);
-        project->view.robot_count--;
-    }
-    HASH_DEL(model->robot_names, robot);
-    berth_model_ids_put(&model->robots, robot->view.id, NULL);
-    free_permissions(robot);
-    free((void *)(uintptr_t)robot->view.name);
-    free((void *)(uintptr_t)robot->view.description);
-    free(robot->secret);
-    free(robot);
-}
-
-static struct robot_row *insert_robot(struct berth_model *model,
-                                      const struct berth_model_caller *caller, int64_t id,
-                                      const struct berth_model_robot_request *request,
-                                      const char *name, int64_t project_id) {
-    bool by_user = caller->kind == BERTH_MODEL_USER;
-    struct robot_row *robot = berth_sandbox_alloc(sizeof(*robot));
-    robot->view = (struct berth_model_robot){
-        .id = id,
-        .name = berth_sandbox_copy(name),
-        .level = project_id == 0 ? "system" : "project",
-        .project_id = project_id,
-        .description = berth_sandbox_copy(request->description),
-        .duration_days = request->duration_days,
-        .creator_type = by_user ? "local" : "robot",
-        .creator_id = by_user ? caller->user->id : caller->robot->id,
-    };
-    set_permissions(model, robot, request);
-    berth_model_ids_put(&model->robots, id, robot);
-    HASH_ADD_KEYPTR(hh, model->robot_names, robot->view.name, strlen(robot->view.name), robot);
-    if (project_id == 0) {
-        DL_APPEND(model->system_robots, robot);
-        model->system_robot_count++;
-    } else {
-        struct project_row *project = berth_model_project_by_id(model, project_id);
-        DL_APPEND(project->robots, robot);
-        project->view.robot_count++;
-    }
-    return robot;
-}
-
 /* False: longer than the column. The name's part was checked; it can't hold a "+". */
 static bool stored_name(const struct berth_model_robot_request *request,
-                        const struct project_row *project, char *ret_name, size_t size) {
-    int len = project == NULL
+                        const struct berth_model_reading *reading, char *ret_name, size_t size) {
+    int len = reading->project_id == 0
                   ? snprintf(ret_name, size, "%s", request->name)
-                  : snprintf(ret_name, size, "%s+%s", project->view.name, request->name);
+                  : snprintf(ret_name, size, "%s+%s", reading->project_name, request->name);
     return len > 0 && len <= BERTH_MODEL_NAME_BYTES_MAX;
 }
 
@@ -323,7 +306,7 @@ static struct berth_model_verdict require_robot(const struct berth_model *model,
         return berth_model_require_system(model, caller, "robot", action);
     }
     const struct project_row *project = berth_model_project_by_id(model, robot->view.project_id);
-    return berth_model_require(caller, &project->view, "robot", action);
+    return berth_model_require(caller, project == NULL ? NULL : &project->view, "robot", action);
 }
 
 static struct berth_model_verdict check_update(const struct berth_model *model,
@@ -350,9 +333,9 @@ static struct berth_model_verdict check_update(const struct berth_model *model,
     if (!berth_model_is_ok(&verdict)) {
         return verdict;
     }
-    size_t prefix_len = strlen(model->robot_name_prefix);
+    size_t prefix_len = strlen(model->settings.robot_name_prefix);
     if (strcmp(request->level, robot->view.level) != 0 ||
-        strncmp(request->name, model->robot_name_prefix, prefix_len) != 0 ||
+        strncmp(request->name, model->settings.robot_name_prefix, prefix_len) != 0 ||
         strcmp(request->name + prefix_len, robot->view.name) != 0) {
         return berth_model_error("BAD_REQUEST", "cannot update the level or name of robot");
     }
@@ -360,52 +343,6 @@ static struct berth_model_verdict check_update(const struct berth_model *model,
         return berth_model_error("UNKNOWN", "internal server error");
     }
     return berth_model_check_permission_scopes(model, request);
-}
-
-/* Copies the request's permissions, whose scopes were checked. */
-static void set_permissions(const struct berth_model *model, struct robot_row *robot,
-                            const struct berth_model_robot_request *request) {
-    struct berth_model_permission *permissions =
-        berth_sandbox_alloc(request->permission_count * sizeof(permissions[0]));
-    for (size_t i = 0; i < request->permission_count; i++) {
-        const struct berth_model_permission *asked = &request->permissions[i];
-        struct berth_model_access *access =
-            berth_sandbox_alloc(asked->access_count * sizeof(access[0]));
-        for (size_t j = 0; j < asked->access_count; j++) {
-            access[j].resource = berth_sandbox_copy(asked->access[j].resource);
-            access[j].action = berth_sandbox_copy(asked->access[j].action);
-            access[j].effect = berth_sandbox_copy(asked->access[j].effect);
-        }
-        bool one_project =
-            strcmp(asked->kind, "project") == 0 && strcmp(asked->namespace, "*") != 0;
-        permissions[i] = (struct berth_model_permission){
-            .kind = berth_sandbox_copy(asked->kind),
-            .namespace = berth_sandbox_copy(asked->namespace),
-            .project_id =
-                one_project ? berth_model_project_by_name(model, asked->namespace)->view.id : 0,
-            .access = access,
-            .access_count = asked->access_count,
-        };
-    }
-    robot->view.permissions = permissions;
-    robot->view.permission_count = request->permission_count;
-}
-
-static void free_permissions(struct robot_row *robot) {
-    for (size_t i = 0; i < robot->view.permission_count; i++) {
-        const struct berth_model_permission *permission = &robot->view.permissions[i];
-        for (size_t j = 0; j < permission->access_count; j++) {
-            free((void *)(uintptr_t)permission->access[j].resource);
-            free((void *)(uintptr_t)permission->access[j].action);
-            free((void *)(uintptr_t)permission->access[j].effect);
-        }
-        free((void *)(uintptr_t)permission->access);
-        free((void *)(uintptr_t)permission->kind);
-        free((void *)(uintptr_t)permission->namespace);
-    }
-    free((void *)(uintptr_t)robot->view.permissions);
-    robot->view.permissions = NULL;
-    robot->view.permission_count = 0;
 }
 
 static void replace_text(const char **text, const char *new_text) {

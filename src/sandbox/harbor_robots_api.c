@@ -23,10 +23,14 @@ static bool bind_robot(struct berth_sandbox_call *call, struct robot_body *body)
 static bool bind_permissions(struct berth_sandbox_call *call, struct robot_body *body);
 static bool bind_permission(struct berth_sandbox_call *call, const json_t *json,
                             struct berth_model_permission *permission);
+static struct berth_model_verdict create(struct berth_sandbox_call *call,
+                                         const struct berth_model_robot_request *request,
+                                         const char *secret,
+                                         const struct berth_model_robot **ret_robot);
+static bool stop_after_reading(struct berth_sandbox_call *call, int64_t id);
 static void robot_body_deinit(struct robot_body *body);
 static void make_up_secret(struct berth_sandbox_harbor *harbor,
                            char ret_secret[MADE_UP_SECRET_CHARS + 1]);
-static void answer(struct berth_sandbox_call *call, const struct berth_model_verdict *verdict);
 static json_t *robot_json(const struct berth_model *model, const struct berth_model_robot *robot);
 static json_t *permission_json(const struct berth_model_permission *permission);
 
@@ -36,17 +40,24 @@ void berth_sandbox_create_robot(struct berth_sandbox_call *call) {
         robot_body_deinit(&body);
         return;
     }
+    if (call->ret_reading != NULL) {
+        struct berth_model_verdict verdict = berth_model_read_for_robot(
+            call->harbor->model, &call->caller, &body.request, call->ret_reading);
+        call->has_read = verdict.status < 300;
+        robot_body_deinit(&body);
+        return;
+    }
     /* "secret" and "disable" are in Harbor's schema, and ignored by its handler. */
     char secret[MADE_UP_SECRET_CHARS + 1];
     make_up_secret(call->harbor, secret);
     const struct berth_model_robot *robot = NULL;
-    struct berth_model_verdict verdict = berth_model_create_robot(
-        call->harbor->model, &call->caller, &body.request, secret, call->request->now_ms, &robot);
+    struct berth_model_verdict verdict = create(call, &body.request, secret, &robot);
     robot_body_deinit(&body);
     if (verdict.status != 201) {
         berth_sandbox_call_refuse(call, &verdict);
         return;
     }
+    BERTH_ASSERT(robot != NULL);
     char created[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
     berth_sandbox_call_time(robot->created_ms, created);
     json_t *json =
@@ -99,10 +110,14 @@ void berth_sandbox_update_robot(struct berth_sandbox_call *call) {
     struct robot_body body = {.request = {.name = "", .level = "", .description = ""}};
     int64_t id = 0;
     if (berth_sandbox_call_bind_id(call, 0, "robot_id", &id) &&
-        berth_sandbox_call_bind_body(call, "robot") && bind_robot(call, &body)) {
+        berth_sandbox_call_bind_body(call, "robot") && bind_robot(call, &body) &&
+        !stop_after_reading(call, id)) {
         struct berth_model_verdict verdict = berth_model_update_robot(
             call->harbor->model, &call->caller, id, &body.request, call->request->now_ms);
-        answer(call, &verdict);
+        if (verdict.status == 200 && call->handling->reading != NULL) {
+            berth_model_restore_robot_secret(call->harbor->model, id, call->handling->reading);
+        }
+        berth_sandbox_call_answer(call, &verdict);
     }
     robot_body_deinit(&body);
 }
@@ -112,7 +127,8 @@ void berth_sandbox_refresh_robot_secret(struct berth_sandbox_call *call) {
     const char *asked = "";
     if (!berth_sandbox_call_bind_id(call, 0, "robot_id", &id) ||
         !berth_sandbox_call_bind_body(call, "robot_sec") ||
-        !berth_sandbox_call_bind_text(call, call->body, "secret", &asked)) {
+        !berth_sandbox_call_bind_text(call, call->body, "secret", &asked) ||
+        stop_after_reading(call, id)) {
         return;
     }
     bool chosen = asked[0] != '\0';
@@ -124,6 +140,9 @@ void berth_sandbox_refresh_robot_secret(struct berth_sandbox_call *call) {
     if (verdict.status != 200) {
         berth_sandbox_call_refuse(call, &verdict);
         return;
+    }
+    if (call->handling->reading != NULL) {
+        berth_model_restore_robot_state(call->harbor->model, id, call->handling->reading);
     }
     /* A secret is shown only when Harbor made it up. */
     json_t *json = chosen ? json_object() : json_pack("{s:s}", "secret", made_up);
@@ -137,7 +156,35 @@ void berth_sandbox_delete_robot(struct berth_sandbox_call *call) {
     }
     struct berth_model_verdict verdict =
         berth_model_delete_robot(call->harbor->model, &call->caller, id);
-    answer(call, &verdict);
+    berth_sandbox_call_answer(call, &verdict);
+}
+
+static struct berth_model_verdict create(struct berth_sandbox_call *call,
+                                         const struct berth_model_robot_request *request,
+                                         const char *secret,
+                                         const struct berth_model_robot **ret_robot) {
+    struct berth_model *model = call->harbor->model;
+    if (call->handling->reading == NULL) {
+        return berth_model_create_robot(model, &call->caller, request, secret,
+                                        call->request->now_ms, ret_robot);
+    }
+    struct berth_model_verdict verdict = berth_model_require_login(&call->caller);
+    if (verdict.status != 200) {
+        return verdict;
+    }
+    return berth_model_insert_robot(model, &call->caller, request, call->handling->reading, secret,
+                                    call->request->now_ms, ret_robot);
+}
+
+/* For an update's first half: what it read of the robot. */
+static bool stop_after_reading(struct berth_sandbox_call *call, int64_t id) {
+    if (call->ret_reading == NULL) {
+        return false;
+    }
+    struct berth_model_verdict verdict =
+        berth_model_read_robot(call->harbor->model, &call->caller, id, call->ret_reading);
+    call->has_read = verdict.status == 200;
+    return true;
 }
 
 static bool bind_robot(struct berth_sandbox_call *call, struct robot_body *body) {
@@ -244,14 +291,6 @@ static void make_up_secret(struct berth_sandbox_harbor *harbor,
     if (!berth_model_rules_secret_legal(ret_secret)) {
         memcpy(ret_secret, "hB1", 3);
     }
-}
-
-static void answer(struct berth_sandbox_call *call, const struct berth_model_verdict *verdict) {
-    if (verdict->status != 200) {
-        berth_sandbox_call_refuse(call, verdict);
-        return;
-    }
-    berth_sandbox_reply_empty(call->reply, 200);
 }
 
 static json_t *robot_json(const struct berth_model *model, const struct berth_model_robot *robot) {

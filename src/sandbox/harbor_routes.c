@@ -19,40 +19,62 @@ struct route {
     enum berth_sandbox_method method;
     const char *pattern;
     berth_sandbox_handler_fn *handler;
+    bool reads_first; /* Harbor's reading and its writing can be told apart, and fall apart. */
 };
 
 static const struct route ROUTES[] = {
-    {BERTH_SANDBOX_POST, API_BASE "/projects", berth_sandbox_create_project},
-    {BERTH_SANDBOX_GET, API_BASE "/projects", berth_sandbox_list_projects},
-    {BERTH_SANDBOX_HEAD, API_BASE "/projects", berth_sandbox_head_project},
-    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}", berth_sandbox_get_project},
-    {BERTH_SANDBOX_PUT, API_BASE "/projects/{name_or_id}", berth_sandbox_update_project},
-    {BERTH_SANDBOX_DELETE, API_BASE "/projects/{name_or_id}", berth_sandbox_delete_project},
+    {BERTH_SANDBOX_POST, API_BASE "/projects", berth_sandbox_create_project, false},
+    {BERTH_SANDBOX_GET, API_BASE "/projects", berth_sandbox_list_projects, false},
+    {BERTH_SANDBOX_HEAD, API_BASE "/projects", berth_sandbox_head_project, false},
+    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}", berth_sandbox_get_project, false},
+    {BERTH_SANDBOX_PUT, API_BASE "/projects/{name_or_id}", berth_sandbox_update_project, false},
+    {BERTH_SANDBOX_DELETE, API_BASE "/projects/{name_or_id}", berth_sandbox_delete_project, false},
     {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/_deletable",
-     berth_sandbox_get_project_deletable},
+     berth_sandbox_get_project_deletable, false},
     {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/summary",
-     berth_sandbox_get_project_summary},
-    {BERTH_SANDBOX_POST, API_BASE "/robots", berth_sandbox_create_robot},
-    {BERTH_SANDBOX_GET, API_BASE "/robots", berth_sandbox_list_robots},
-    {BERTH_SANDBOX_GET, API_BASE "/robots/{robot_id}", berth_sandbox_get_robot},
-    {BERTH_SANDBOX_PUT, API_BASE "/robots/{robot_id}", berth_sandbox_update_robot},
-    {BERTH_SANDBOX_PATCH, API_BASE "/robots/{robot_id}", berth_sandbox_refresh_robot_secret},
-    {BERTH_SANDBOX_DELETE, API_BASE "/robots/{robot_id}", berth_sandbox_delete_robot},
-    {BERTH_SANDBOX_GET, API_BASE "/quotas", berth_sandbox_list_quotas},
-    {BERTH_SANDBOX_GET, API_BASE "/quotas/{id}", berth_sandbox_get_quota},
-    {BERTH_SANDBOX_PUT, API_BASE "/quotas/{id}", berth_sandbox_update_quota},
-    {BERTH_SANDBOX_GET, API_BASE "/users/current", berth_sandbox_get_current_user},
-    {BERTH_SANDBOX_GET, API_BASE "/systeminfo", berth_sandbox_get_system_info},
-    {BERTH_SANDBOX_GET, API_BASE "/health", berth_sandbox_get_health},
-    {BERTH_SANDBOX_GET, API_BASE "/ping", berth_sandbox_ping},
-    {BERTH_SANDBOX_GET, "/api/version", berth_sandbox_get_version},
-    {BERTH_SANDBOX_GET, "/service/token", berth_sandbox_get_token},
+     berth_sandbox_get_project_summary, false},
+    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/metadatas/", berth_sandbox_list_metadata,
+     false},
+    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/metadatas/{meta_name}",
+     berth_sandbox_get_metadata, false},
+    {BERTH_SANDBOX_PUT, API_BASE "/projects/{name_or_id}/metadatas/{meta_name}",
+     berth_sandbox_update_metadata, false},
+    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/members", berth_sandbox_list_members,
+     false},
+    {BERTH_SANDBOX_POST, API_BASE "/projects/{name_or_id}/members", berth_sandbox_create_member,
+     true},
+    {BERTH_SANDBOX_GET, API_BASE "/projects/{name_or_id}/members/{mid}", berth_sandbox_get_member,
+     false},
+    {BERTH_SANDBOX_PUT, API_BASE "/projects/{name_or_id}/members/{mid}",
+     berth_sandbox_update_member, false},
+    {BERTH_SANDBOX_DELETE, API_BASE "/projects/{name_or_id}/members/{mid}",
+     berth_sandbox_delete_member, false},
+    {BERTH_SANDBOX_POST, API_BASE "/robots", berth_sandbox_create_robot, true},
+    {BERTH_SANDBOX_GET, API_BASE "/robots", berth_sandbox_list_robots, false},
+    {BERTH_SANDBOX_GET, API_BASE "/robots/{robot_id}", berth_sandbox_get_robot, false},
+    {BERTH_SANDBOX_PUT, API_BASE "/robots/{robot_id}", berth_sandbox_update_robot, true},
+    {BERTH_SANDBOX_PATCH, API_BASE "/robots/{robot_id}", berth_sandbox_refresh_robot_secret, true},
+    {BERTH_SANDBOX_DELETE, API_BASE "/robots/{robot_id}", berth_sandbox_delete_robot, false},
+    {BERTH_SANDBOX_GET, API_BASE "/quotas", berth_sandbox_list_quotas, false},
+    {BERTH_SANDBOX_GET, API_BASE "/quotas/{id}", berth_sandbox_get_quota, false},
+    {BERTH_SANDBOX_PUT, API_BASE "/quotas/{id}", berth_sandbox_update_quota, false},
+    {BERTH_SANDBOX_GET, API_BASE "/permissions", berth_sandbox_get_permissions, false},
+    {BERTH_SANDBOX_POST, API_BASE "/users", berth_sandbox_create_user, false},
+    {BERTH_SANDBOX_DELETE, API_BASE "/users/{user_id}", berth_sandbox_delete_user, false},
+    {BERTH_SANDBOX_GET, API_BASE "/configurations", berth_sandbox_get_configurations, false},
+    {BERTH_SANDBOX_PUT, API_BASE "/configurations", berth_sandbox_update_configurations, false},
+    {BERTH_SANDBOX_GET, API_BASE "/users/current", berth_sandbox_get_current_user, false},
+    {BERTH_SANDBOX_GET, API_BASE "/systeminfo", berth_sandbox_get_system_info, false},
+    {BERTH_SANDBOX_GET, API_BASE "/health", berth_sandbox_get_health, false},
+    {BERTH_SANDBOX_GET, API_BASE "/ping", berth_sandbox_ping, false},
+    {BERTH_SANDBOX_GET, "/api/version", berth_sandbox_get_version, false},
+    {BERTH_SANDBOX_GET, "/service/token", berth_sandbox_get_token, false},
     {BERTH_SANDBOX_GET, "/v2/{project}/{repository...}/manifests/{reference}",
-     berth_sandbox_get_manifest},
+     berth_sandbox_get_manifest, false},
     {BERTH_SANDBOX_HEAD, "/v2/{project}/{repository...}/manifests/{reference}",
-     berth_sandbox_get_manifest},
-    {BERTH_SANDBOX_POST, "/c/login", berth_sandbox_login},
-    {BERTH_SANDBOX_GET, "/c/log_out", berth_sandbox_logout},
+     berth_sandbox_get_manifest, false},
+    {BERTH_SANDBOX_POST, "/c/login", berth_sandbox_login, false},
+    {BERTH_SANDBOX_GET, "/c/log_out", berth_sandbox_logout, false},
 };
 
 /* What a parameter of the pattern matched, in the path. */
@@ -67,6 +89,7 @@ static bool take_segments(const char *pattern, const char *path, size_t *len);
 static size_t segment_count(const char *path);
 static bool bind_params(struct berth_sandbox_call *call, char *path,
                         const struct capture captures[BERTH_SANDBOX_CALL_PARAMS_MAX]);
+static bool check_accept(struct berth_sandbox_call *call, const char *pattern);
 static void refuse_method(struct berth_sandbox_call *call, const char *path);
 static void refuse_path(struct berth_sandbox_call *call);
 
@@ -110,7 +133,12 @@ void berth_sandbox_dispatch(struct berth_sandbox_call *call, char *path) {
         refuse_path(call);
         return;
     }
-    ROUTES[route].handler(call);
+    if (!check_accept(call, ROUTES[route].pattern)) {
+        return;
+    }
+    if (call->ret_reading == NULL || ROUTES[route].reads_first) {
+        ROUTES[route].handler(call);
+    }
 }
 
 /* Both begin with a slash. What the parameters matched is written also when the rest doesn't. */
@@ -174,6 +202,25 @@ static bool bind_params(struct berth_sandbox_call *call, char *path,
         call->params[i] = param;
     }
     return true;
+}
+
+/* go-openapi refuses clients that want no JSON, before it looks at who they are. */
+static bool check_accept(struct berth_sandbox_call *call, const char *pattern) {
+    static const char *const JSON[] = {"*/*", "application/*", "application/json"};
+    const char *accept = call->request->accept;
+    bool speaks_json = strncmp(pattern, API_BASE "/", strlen(API_BASE "/")) == 0 &&
+                       strcmp(pattern, API_BASE "/ping") != 0;
+    if (!speaks_json || accept == NULL || accept[0] == '\0') {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(JSON); i++) {
+        if (strcasestr(accept, JSON[i]) != NULL) {
+            return true;
+        }
+    }
+    berth_sandbox_call_invalid(call, "unsupported media type requested, only [application/json]"
+                                     " are available");
+    return false;
 }
 
 /* 405 when another method has this path, else 404. */

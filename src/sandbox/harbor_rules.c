@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "berth/base/assert.h"
+#include "harbor_model.h"
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Actions of one resource, in one line each; PoliciesMap and NolimitProvider in rbac/const.go. */
@@ -60,6 +63,57 @@ static const struct resource_actions SYSTEM_RIGHTS[] = {
     {"user-group", {"create", "read", "update", "list", "delete"}},
 };
 
+/* By role; what isn't listed, nobody may: not even a projectAdmin lists metadata. */
+static const struct resource_actions ADMIN_ROLE[] = {
+    {"project", {"read", "delete", "update"}},
+    {"metadata", {"read", "create", "delete", "update"}},
+    {"member", {"read", "create", "delete", "list", "update"}},
+    {"robot", {"read", "create", "delete", "list", "update"}},
+    {"repository", {"read", "update", "delete", "list", "pull", "push"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions MAINTAINER_ROLE[] = {
+    {"project", {"read"}},
+    {"metadata", {"read", "create", "delete", "update"}},
+    {"member", {"read", "list"}},
+    {"robot", {"read", "list"}},
+    {"repository", {"read", "update", "delete", "list", "pull", "push"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions DEVELOPER_ROLE[] = {
+    {"project", {"read"}},       {"member", {"read", "list"}},
+    {"robot", {"read", "list"}}, {"repository", {"read", "update", "list", "pull", "push"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions GUEST_ROLE[] = {
+    {"project", {"read"}},       {"member", {"read", "list"}},
+    {"robot", {"read", "list"}}, {"repository", {"read", "list", "pull"}},
+    {"quota", {"read"}},
+};
+
+static const struct resource_actions LIMITED_GUEST_ROLE[] = {
+    {"project", {"read"}},
+    {"repository", {"list", "pull"}},
+    {"quota", {"read"}},
+};
+
+/* src/pkg/project/models/pro_meta.go */
+static const struct {
+    const char *key;
+    bool is_flag;
+} METADATA[BERTH_MODEL_METADATA_COUNT] = {
+    {"enable_content_trust", true},
+    {"enable_content_trust_cosign", true},
+    {"prevent_vul", true},
+    {"severity", false},
+    {"auto_scan", true},
+    {"auto_sbom_generation", true},
+    {"reuse_sys_cve_allowlist", true},
+};
+
 static bool letter_or_digit(char c);
 static bool right_listed(const struct resource_actions *rights, size_t count, const char *resource,
                          const char *action);
@@ -106,6 +160,53 @@ bool berth_model_rules_project_right(const char *resource, const char *action) {
 
 bool berth_model_rules_system_right(const char *resource, const char *action) {
     return right_listed(SYSTEM_RIGHTS, COUNT_OF(SYSTEM_RIGHTS), resource, action);
+}
+
+bool berth_model_rules_role_may(int64_t role, const char *resource, const char *action) {
+    static const struct {
+        int64_t role;
+        const struct resource_actions *rights;
+        size_t count;
+    } ROLES[] = {
+        {BERTH_MODEL_ROLE_ADMIN, ADMIN_ROLE, COUNT_OF(ADMIN_ROLE)},
+        {BERTH_MODEL_ROLE_DEVELOPER, DEVELOPER_ROLE, COUNT_OF(DEVELOPER_ROLE)},
+        {BERTH_MODEL_ROLE_GUEST, GUEST_ROLE, COUNT_OF(GUEST_ROLE)},
+        {BERTH_MODEL_ROLE_MAINTAINER, MAINTAINER_ROLE, COUNT_OF(MAINTAINER_ROLE)},
+        {BERTH_MODEL_ROLE_LIMITED_GUEST, LIMITED_GUEST_ROLE, COUNT_OF(LIMITED_GUEST_ROLE)},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROLES); i++) {
+        if (ROLES[i].role == role) {
+            return right_listed(ROLES[i].rights, ROLES[i].count, resource, action);
+        }
+    }
+    return false;
+}
+
+bool berth_model_rules_right_at(bool of_project, size_t index, const char **ret_resource,
+                                const char **ret_action) {
+    const struct resource_actions *rights = of_project ? PROJECT_RIGHTS : SYSTEM_RIGHTS;
+    size_t count = of_project ? COUNT_OF(PROJECT_RIGHTS) : COUNT_OF(SYSTEM_RIGHTS);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < COUNT_OF(rights[i].actions) && rights[i].actions[j] != NULL; j++) {
+            if (index == 0) {
+                *ret_resource = rights[i].resource;
+                *ret_action = rights[i].actions[j];
+                return true;
+            }
+            index--;
+        }
+    }
+    return false;
+}
+
+const char *berth_model_rules_metadata_key(size_t index) {
+    BERTH_ASSERT(index < COUNT_OF(METADATA));
+    return METADATA[index].key;
+}
+
+bool berth_model_rules_metadata_is_flag(size_t index) {
+    BERTH_ASSERT(index < COUNT_OF(METADATA));
+    return METADATA[index].is_flag;
 }
 
 bool berth_model_rules_truth(const char *text) {

@@ -10,6 +10,7 @@
 #define BERTH_SANDBOX_HARBOR_RULES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Columns: project.name, robot.name (with "<project>+") and robot.description. */
@@ -20,6 +21,13 @@
 /* 1024 TiB, the highest quota. */
 #define BERTH_MODEL_STORAGE_BYTES_MAX INT64_C(1125899906842624)
 #define BERTH_MODEL_UNLIMITED         (-1)
+
+/* Roles of members. */
+#define BERTH_MODEL_ROLE_ADMIN         1
+#define BERTH_MODEL_ROLE_DEVELOPER     2
+#define BERTH_MODEL_ROLE_GUEST         3
+#define BERTH_MODEL_ROLE_MAINTAINER    4
+#define BERTH_MODEL_ROLE_LIMITED_GUEST 5
 
 /* ^[a-z0-9]+(?:[._-][a-z0-9]+)*$, for projects and for the short names of robots. */
 bool berth_model_rules_name_legal(const char *name);
@@ -38,6 +46,21 @@ bool berth_model_rules_project_right(const char *resource, const char *action);
 
 /* The same for a permission of kind "system". */
 bool berth_model_rules_system_right(const char *resource, const char *action);
+
+/* Whether a member with this role may do this in his project; role 0 is none. As far as there is
+ * something here to do (src/common/rbac/project/rbac_role.go). */
+bool berth_model_rules_role_may(int64_t role, const char *resource, const char *action);
+
+/* The rights that robots may hold in a project or in the system, one after another. False: there
+ * are no more. */
+bool berth_model_rules_right_at(bool of_project, size_t index, const char **ret_resource,
+                                const char **ret_action);
+
+/* Keys of a project's metadata besides "public": 0 to BERTH_MODEL_METADATA_COUNT - 1. */
+const char *berth_model_rules_metadata_key(size_t index);
+
+/* Whether a key's value is a bool in words; the others are text. */
+bool berth_model_rules_metadata_is_flag(size_t index);
 
 /* What "public" counts as for access: "true" in any case, or "1". Lists compare otherwise. */
 bool berth_model_rules_truth(const char *text);

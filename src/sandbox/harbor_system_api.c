@@ -6,9 +6,6 @@
 #include "berth/base/assert.h"
 #include "harbor_call.h"
 
-/* The release whose behaviour is closest; no commit of Harbor's has this number. */
-#define HARBOR_VERSION "v2.14.4-00000000"
-
 void berth_sandbox_get_current_user(struct berth_sandbox_call *call) {
     struct berth_model_verdict verdict = berth_model_require_login(&call->caller);
     if (verdict.status != 200) {
@@ -37,13 +34,17 @@ void berth_sandbox_get_system_info(struct berth_sandbox_call *call) {
         char now[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
         berth_sandbox_call_time(call->request->now_ms, now);
         const char *host = call->request->host == NULL ? "localhost" : call->request->host;
-        json_t *url = json_sprintf("http://%s", host);
-        json_t *more = json_pack(
-            "{s:s,s:b,s:o,s:s,s:s,s:b,s:s,s:b,s:s}", "harbor_version", HARBOR_VERSION, "read_only",
-            (int)berth_model_read_only(call->harbor->model), "external_url",
-            url != NULL ? url : json_string(""), "registry_url", url != NULL ? host : "",
-            "project_creation_restriction", "everyone", "has_ca_root", 0, "current_time", now,
-            "notification_enable", 1, "registry_storage_provider_name", "filesystem");
+        json_t *url = json_sprintf("%s://%s", call->harbor->scheme, host);
+        /* No commit of Harbor's has this number. */
+        json_t *version = json_sprintf("v%s-00000000", call->harbor->version);
+        bool admins_only = berth_model_settings(call->harbor->model)->admins_create_only;
+        json_t *more =
+            json_pack("{s:o,s:b,s:o,s:s,s:s,s:b,s:s,s:b,s:s}", "harbor_version", version,
+                      "read_only", (int)berth_model_read_only(call->harbor->model), "external_url",
+                      url != NULL ? url : json_string(""), "registry_url", url != NULL ? host : "",
+                      "project_creation_restriction", admins_only ? "adminonly" : "everyone",
+                      "has_ca_root", 0, "current_time", now, "notification_enable", 1,
+                      "registry_storage_provider_name", "filesystem");
         BERTH_ASSERT(more != NULL);
         BERTH_ASSERT(json_object_update_new(json, more) == 0);
     }

@@ -3,7 +3,6 @@
  * berth-sandbox: several small Harbors on loopback and, if wanted, an embedded Kafka, for trying
  * berth and for its tests.
  */
-#include <argp.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
@@ -16,111 +15,43 @@
 #include "berth/base/assert.h"
 #include "embedded_kafka.h"
 #include "registry_server.h"
+#include "sandbox_options.h"
+#include "sandbox_tls.h"
 
-#define REGISTRIES_MAX     16
-#define NAME_CHARS_MAX     63
 #define PASSWORD_BYTES_MAX 256
-#define TOPICS_MAX         64
-#define EXIT_USAGE         2
-
-enum option_key {
-    OPTION_REGISTRY = 'r',
-    OPTION_ADMIN_PORT = 'a',
-    OPTION_USER = 'u',
-    OPTION_PASSWORD_FILE = 'p',
-    OPTION_READY_FILE = 'f',
-    OPTION_KAFKA = 'k',
-    OPTION_TOPIC = 't',
-};
-
-struct registry_option {
-    char name[NAME_CHARS_MAX + 1];
-    uint16_t port;
-};
-
-struct topic_option {
-    char name[BERTH_SANDBOX_TOPIC_CHARS_MAX + 1];
-    int partitions;
-};
-
-struct options {
-    struct registry_option registries[REGISTRIES_MAX];
-    size_t registry_count;
-    struct topic_option topics[TOPICS_MAX];
-    size_t topic_count;
-    bool with_kafka;
-    uint16_t admin_port;
-    const char *user_name;
-    const char *password_file;
-    const char *ready_file;
-};
 
 struct sandbox {
     struct event_base *base;
     struct event *signals[2];
-    struct berth_sandbox_registry *registries[REGISTRIES_MAX];
+    struct berth_sandbox_registry *registries[BERTH_SANDBOX_REGISTRIES_MAX];
     size_t registry_count;
+    struct berth_sandbox_tls *tls; /* NULL: http. */
     struct berth_sandbox_admin *admin;
     struct berth_sandbox_kafka *kafka; /* NULL: none was wanted. */
 };
 
-static error_t parse_option(int key, char *argument, struct argp_state *state);
-static void add_registry(struct options *options, const char *argument, struct argp_state *state);
-static void add_topic(struct options *options, const char *argument, struct argp_state *state);
-static bool parse_port(const char *text, uint16_t *ret_port);
-static bool parse_number(const char *text, long max, long *ret_number);
 static enum berth_rc read_password(const char *path, char ret_password[PASSWORD_BYTES_MAX],
                                    struct berth_error *reterr);
-static enum berth_rc start(struct sandbox *sandbox, const struct options *options,
+static enum berth_rc start(struct sandbox *sandbox, const struct berth_sandbox_options *options,
                            struct berth_error *reterr);
-static enum berth_rc start_registries(struct sandbox *sandbox, const struct options *options,
+static enum berth_rc start_registries(struct sandbox *sandbox,
+                                      const struct berth_sandbox_options *options,
                                       struct berth_error *reterr);
-static enum berth_rc start_kafka(struct sandbox *sandbox, const struct options *options,
+static enum berth_rc start_kafka(struct sandbox *sandbox,
+                                 const struct berth_sandbox_options *options,
                                  struct berth_error *reterr);
 static void stop(struct sandbox *sandbox);
-static enum berth_rc announce(const struct sandbox *sandbox, const struct options *options,
+static enum berth_rc announce(const struct sandbox *sandbox,
+                              const struct berth_sandbox_options *options,
                               struct berth_error *reterr);
 static bool print_addresses(const struct sandbox *sandbox, FILE *stream);
 static void signal_cb(evutil_socket_t signal_number, short events, void *context);
 
-const char *argp_program_version = "berth-sandbox " BERTH_VERSION;
-
-static const struct argp_option OPTIONS[] = {
-    {"registry", OPTION_REGISTRY, "NAME=PORT", 0,
-     "A Harbor of its own; may be given up to 16 times. Port 0: a free one", 0},
-    {"admin-port", OPTION_ADMIN_PORT, "PORT", 0,
-     "Where faults are set and counters are read (default 0: a free one)", 0},
-    {"user", OPTION_USER, "NAME", 0, "A system administrator beside \"admin\" (default berth)", 0},
-    {"password-file", OPTION_PASSWORD_FILE, "FILE", 0, "Holds the password of both", 0},
-    {"ready-file", OPTION_READY_FILE, "FILE", 0,
-     "Is written, with the addresses in it, once everything listens", 0},
-    {"kafka", OPTION_KAFKA, NULL, 0,
-     "An embedded Kafka as well, on a free port, with the topics that berth has by default: one "
-     "of commands for each registry, and those of results, audit, spaces and dead letters",
-     0},
-    {"topic", OPTION_TOPIC, "NAME=PARTITIONS", 0,
-     "A topic of the embedded Kafka; may be given up to 64 times (default: 3 partitions each)", 0},
-    {0},
-};
-
-static const struct argp ARGP = {
-    .options = OPTIONS,
-    .parser = parse_option,
-    .doc = "A stand-in for Harbor registries, on 127.0.0.1 only, holding everything in memory.\v"
-           "Prints one line for each address, then \"ready\"; stops on SIGTERM or SIGINT.\n\n"
-           "The embedded Kafka is for trying: it keeps no offsets of transactions, shows aborted "
-           "records and drops what is beyond 5 MiB in a partition. Its clients need "
-           "fetch.wait.max.ms=10.",
-};
-
 int main(int argc, char **argv) {
-    struct options options = {.user_name = "berth"};
+    struct berth_sandbox_options options;
     struct sandbox sandbox = {0};
     struct berth_error error = {""};
-    argp_err_exit_status = EXIT_USAGE;
-    if (argp_parse(&ARGP, argc, argv, 0, NULL, &options) != 0) {
-        return EXIT_USAGE;
-    }
+    berth_sandbox_options_parse(argc, argv, &options);
     int status = EXIT_SUCCESS;
     if (start(&sandbox, &options, &error) != BERTH_OK ||
         announce(&sandbox, &options, &error) != BERTH_OK) {
@@ -131,125 +62,6 @@ int main(int argc, char **argv) {
     }
     stop(&sandbox);
     return status;
-}
-
-static error_t parse_option(int key, char *argument, struct argp_state *state) {
-    struct options *options = state->input;
-    switch (key) {
-    case OPTION_REGISTRY:
-        add_registry(options, argument, state);
-        return 0;
-    case OPTION_ADMIN_PORT:
-        if (!parse_port(argument, &options->admin_port)) {
-            argp_error(state, "--admin-port %s: not a port (0 to 65535)", argument);
-        }
-        return 0;
-    case OPTION_USER:
-        if (strcmp(argument, "admin") == 0 || argument[0] == '\0') {
-            argp_error(state, "--user %s: \"admin\" is user 1 already", argument);
-        }
-        options->user_name = argument;
-        return 0;
-    case OPTION_PASSWORD_FILE:
-        options->password_file = argument;
-        return 0;
-    case OPTION_READY_FILE:
-        options->ready_file = argument;
-        return 0;
-    case OPTION_KAFKA:
-        options->with_kafka = true;
-        return 0;
-    case OPTION_TOPIC:
-        add_topic(options, argument, state);
-        return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "%s: no argument was expected", argument);
-        return 0;
-    case ARGP_KEY_END:
-        if (options->registry_count == 0) {
-            argp_error(state, "--registry NAME=PORT is missing");
-        }
-        if (options->password_file == NULL) {
-            argp_error(state, "--password-file FILE is missing");
-        }
-        if (options->topic_count > 0 && !options->with_kafka) {
-            argp_error(state, "--topic is for the embedded Kafka: --kafka is missing");
-        }
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static void add_registry(struct options *options, const char *argument, struct argp_state *state) {
-    static const char LEGAL[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-    struct registry_option registry = {.name = ""};
-    size_t len = strspn(argument, LEGAL);
-    if (len == 0 || len > NAME_CHARS_MAX || argument[len] != '=' ||
-        !parse_port(argument + len + 1, &registry.port)) {
-        argp_error(state,
-                   "--registry %s: wanted NAME=PORT, a name of letters a to z, digits and"
-                   " \"-\", and a port from 0 to 65535",
-                   argument);
-    }
-    memcpy(registry.name, argument, len);
-    for (size_t i = 0; i < options->registry_count; i++) {
-        if (strcmp(options->registries[i].name, registry.name) == 0) {
-            argp_error(state, "--registry %s: there is one of that name already", argument);
-        }
-    }
-    if (options->registry_count == REGISTRIES_MAX) {
-        argp_error(state, "--registry %s: more than %d", argument, REGISTRIES_MAX);
-    }
-    options->registries[options->registry_count++] = registry;
-}
-
-static void add_topic(struct options *options, const char *argument, struct argp_state *state) {
-    struct topic_option topic = {.name = ""};
-    const char *mark = strrchr(argument, '=');
-    long partitions = 0;
-    size_t len = mark == NULL ? 0 : (size_t)(mark - argument);
-    if (len < sizeof(topic.name)) {
-        memcpy(topic.name, argument, len);
-    }
-    if (mark == NULL || !berth_sandbox_kafka_name_is_legal(topic.name) ||
-        !parse_number(mark + 1, BERTH_SANDBOX_TOPIC_PARTITIONS_MAX, &partitions) ||
-        partitions == 0) {
-        argp_error(state,
-                   "--topic %s: wanted NAME=PARTITIONS, a name of at most %d letters, digits,"
-                   " \".\", \"_\" and \"-\", and a number from 1 to %d",
-                   argument, BERTH_SANDBOX_TOPIC_CHARS_MAX, BERTH_SANDBOX_TOPIC_PARTITIONS_MAX);
-    }
-    topic.partitions = (int)partitions;
-    for (size_t i = 0; i < options->topic_count; i++) {
-        if (strcmp(options->topics[i].name, topic.name) == 0) {
-            argp_error(state, "--topic %s: there is one of that name already", argument);
-        }
-    }
-    if (options->topic_count == TOPICS_MAX) {
-        argp_error(state, "--topic %s: more than %d", argument, TOPICS_MAX);
-    }
-    options->topics[options->topic_count++] = topic;
-}
-
-static bool parse_port(const char *text, uint16_t *ret_port) {
-    long port = 0;
-    if (!parse_number(text, UINT16_MAX, &port)) {
-        return false;
-    }
-    *ret_port = (uint16_t)port;
-    return true;
-}
-
-static bool parse_number(const char *text, long max, long *ret_number) {
-    char *end = NULL;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || number < 0 || number > max) {
-        return false;
-    }
-    *ret_number = number;
-    return true;
 }
 
 /* The first line of the file. */
@@ -272,7 +84,7 @@ static enum berth_rc read_password(const char *path, char ret_password[PASSWORD_
     return BERTH_OK;
 }
 
-static enum berth_rc start(struct sandbox *sandbox, const struct options *options,
+static enum berth_rc start(struct sandbox *sandbox, const struct berth_sandbox_options *options,
                            struct berth_error *reterr) {
     static const int SIGNALS[] = {SIGTERM, SIGINT};
     BERTH_ASSERT(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
@@ -299,15 +111,26 @@ static enum berth_rc start(struct sandbox *sandbox, const struct options *option
                                    sandbox->registry_count, &sandbox->admin, reterr);
 }
 
-static enum berth_rc start_registries(struct sandbox *sandbox, const struct options *options,
+static enum berth_rc start_registries(struct sandbox *sandbox,
+                                      const struct berth_sandbox_options *options,
                                       struct berth_error *reterr) {
     char password[PASSWORD_BYTES_MAX];
     enum berth_rc rc = read_password(options->password_file, password, reterr);
+    if (rc == BERTH_OK && options->tls_certificate != NULL) {
+        rc = berth_sandbox_tls_new(options->tls_certificate, options->tls_key,
+                                   options->tls_client_ca, &sandbox->tls, reterr);
+    }
     for (size_t i = 0; rc == BERTH_OK && i < options->registry_count; i++) {
-        const struct berth_sandbox_registry_options registry = {.name = options->registries[i].name,
-                                                                .port = options->registries[i].port,
-                                                                .user_name = options->user_name,
-                                                                .password = password};
+        const struct berth_sandbox_registry_options registry = {
+            .name = options->registries[i].name,
+            .port = options->registries[i].port,
+            .base_path = options->base_path,
+            .harbor = {.user_name = options->user_name,
+                       .plain_users = options->plain_users,
+                       .password = password,
+                       .version = options->harbor_version},
+            .tls = sandbox->tls,
+        };
         rc = berth_sandbox_registry_new(sandbox->base, &registry,
                                         &sandbox->registries[sandbox->registry_count], reterr);
         sandbox->registry_count += rc == BERTH_OK ? 1 : 0;
@@ -316,7 +139,8 @@ static enum berth_rc start_registries(struct sandbox *sandbox, const struct opti
 }
 
 /* The topics that were named come first: what berth has by default is made only where missing. */
-static enum berth_rc start_kafka(struct sandbox *sandbox, const struct options *options,
+static enum berth_rc start_kafka(struct sandbox *sandbox,
+                                 const struct berth_sandbox_options *options,
                                  struct berth_error *reterr) {
     static const char *const WRITTEN[] = {"berth.results", "berth.audit", "berth.spaces",
                                           "berth.dlq"};
@@ -344,6 +168,7 @@ static void stop(struct sandbox *sandbox) {
     for (size_t i = 0; i < sandbox->registry_count; i++) {
         sandbox->registries[i] = berth_sandbox_registry_free(sandbox->registries[i]);
     }
+    sandbox->tls = berth_sandbox_tls_free(sandbox->tls);
     for (size_t i = 0; i < sizeof(sandbox->signals) / sizeof(sandbox->signals[0]); i++) {
         if (sandbox->signals[i] != NULL) {
             event_free(sandbox->signals[i]);
@@ -356,7 +181,8 @@ static void stop(struct sandbox *sandbox) {
 }
 
 /* Tells the addresses on standard output and, complete or not at all, in the ready file. */
-static enum berth_rc announce(const struct sandbox *sandbox, const struct options *options,
+static enum berth_rc announce(const struct sandbox *sandbox,
+                              const struct berth_sandbox_options *options,
                               struct berth_error *reterr) {
     if (!print_addresses(sandbox, stdout)) {
         berth_error_set(reterr, "standard output: %s", strerror(errno));
@@ -380,9 +206,12 @@ static enum berth_rc announce(const struct sandbox *sandbox, const struct option
 
 static bool print_addresses(const struct sandbox *sandbox, FILE *stream) {
     for (size_t i = 0; i < sandbox->registry_count; i++) {
-        (void)fprintf(stream, "registry %s http://127.0.0.1:%u\n",
-                      berth_sandbox_registry_name(sandbox->registries[i]),
-                      (unsigned)berth_sandbox_registry_port(sandbox->registries[i]));
+        const struct berth_sandbox_registry *registry = sandbox->registries[i];
+        (void)fprintf(stream, "registry %s %s://127.0.0.1:%u%s\n",
+                      berth_sandbox_registry_name(registry),
+                      sandbox->tls != NULL ? "https" : "http",
+                      (unsigned)berth_sandbox_registry_port(registry),
+                      berth_sandbox_registry_base_path(registry));
     }
     if (sandbox->kafka != NULL) {
         (void)fprintf(stream, "kafka %s\n", berth_sandbox_kafka_address(sandbox->kafka));

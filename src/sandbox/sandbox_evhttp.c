@@ -19,6 +19,7 @@
 #define BACKLOG 1024
 
 static enum berth_rc bind_loopback(int fd, uint16_t port, uint16_t *ret_port);
+static void add_headers(struct evhttp_request *request, const struct berth_sandbox_reply *reply);
 static const char *reason_of(int status);
 static enum berth_sandbox_method method_of(const struct evhttp_request *request);
 
@@ -88,6 +89,7 @@ void berth_sandbox_read(struct evhttp_request *request, struct berth_sandbox_req
         .query = uri == NULL ? NULL : evhttp_uri_get_query(uri),
         .host = evhttp_find_header(headers, "Host"),
         .authorization = evhttp_find_header(headers, "Authorization"),
+        .accept = evhttp_find_header(headers, "Accept"),
         .content_type = evhttp_find_header(headers, "Content-Type"),
         .cookie = evhttp_find_header(headers, "Cookie"),
         .request_id = evhttp_find_header(headers, "X-Request-Id"),
@@ -101,20 +103,23 @@ void berth_sandbox_read(struct evhttp_request *request, struct berth_sandbox_req
 }
 
 void berth_sandbox_send(struct evhttp_request *request, const struct berth_sandbox_reply *reply) {
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-    /* evhttp refuses a value with a line break; such a header is then missing, as it should. */
-    for (size_t i = 0; i < reply->header_count; i++) {
-        (void)evhttp_add_header(headers, reply->headers[i].name, reply->headers[i].value);
-    }
-    bool head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
-    if (reply->content_type != NULL) {
-        (void)evhttp_add_header(headers, "Content-Type", reply->content_type);
-    }
-    if (reply->body_bytes > 0 && !head) {
+    add_headers(request, reply);
+    if (reply->body_bytes > 0 && evhttp_request_get_command(request) != EVHTTP_REQ_HEAD) {
         struct evbuffer *output = evhttp_request_get_output_buffer(request);
         BERTH_ASSERT(evbuffer_add(output, reply->body, reply->body_bytes) == 0);
     }
     evhttp_send_reply(request, reply->status, reason_of(reply->status), NULL);
+}
+
+void berth_sandbox_start(struct evhttp_request *request, const struct berth_sandbox_reply *reply,
+                         const char *content_length) {
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    add_headers(request, reply);
+    BERTH_ASSERT(evhttp_add_header(headers, "Content-Length", content_length) == 0);
+    if (reply->delivery == BERTH_SANDBOX_TRUNCATED) {
+        BERTH_ASSERT(evhttp_add_header(headers, "Connection", "close") == 0);
+    }
+    evhttp_send_reply_start(request, reply->status, reason_of(reply->status));
 }
 
 void berth_sandbox_reset(struct evhttp_request *request) {
@@ -147,6 +152,17 @@ static enum berth_rc bind_loopback(int fd, uint16_t port, uint16_t *ret_port) {
     }
     *ret_port = ntohs(address.sin_port);
     return BERTH_OK;
+}
+
+static void add_headers(struct evhttp_request *request, const struct berth_sandbox_reply *reply) {
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    /* evhttp refuses a value with a line break; such a header is then missing, as it should. */
+    for (size_t i = 0; i < reply->header_count; i++) {
+        (void)evhttp_add_header(headers, reply->headers[i].name, reply->headers[i].value);
+    }
+    if (reply->content_type != NULL) {
+        (void)evhttp_add_header(headers, "Content-Type", reply->content_type);
+    }
 }
 
 /* evhttp doesn't know these two; NULL leaves the phrase to it. */

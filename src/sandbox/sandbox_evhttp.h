@@ -46,6 +46,11 @@ void berth_sandbox_read(struct evhttp_request *request, struct berth_sandbox_req
 /* Sends the reply and gives the request back to evhttp. */
 void berth_sandbox_send(struct evhttp_request *request, const struct berth_sandbox_reply *reply);
 
+/* Sends status and headers only; the body, content_length bytes, follows as evhttp's chunks and its
+ * end. The connection is closed after a truncated one. */
+void berth_sandbox_start(struct evhttp_request *request, const struct berth_sandbox_reply *reply,
+                         const char *content_length);
+
 /*
  * Resets the request's connection: the client sees it break, not end. Both are freed, so never from
  * within the callback that evhttp called with this request.

@@ -10,8 +10,57 @@
 #include "berth/base/assert.h"
 #include "sandbox_memory.h"
 
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 static void take_body(struct berth_sandbox_reply *reply, int status, const char *content_type,
                       char *take_text);
+
+/* The texts stand behind the struct, in its own memory. */
+struct berth_sandbox_request *
+berth_sandbox_request_copy(const struct berth_sandbox_request *request) {
+    const char *const texts[] = {request->path,
+                                 request->query,
+                                 request->host,
+                                 request->accept,
+                                 request->authorization,
+                                 request->content_type,
+                                 request->cookie,
+                                 request->request_id,
+                                 request->csrf_token,
+                                 request->is_resource_name,
+                                 request->name_in_location};
+    size_t bytes = sizeof(*request) + request->body_bytes;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        bytes += texts[i] == NULL ? 0 : strlen(texts[i]) + 1;
+    }
+    struct berth_sandbox_request *copy = berth_sandbox_alloc(bytes);
+    char *room = (char *)(copy + 1);
+    *copy = *request;
+    const char **const copies[] = {&copy->path,
+                                   &copy->query,
+                                   &copy->host,
+                                   &copy->accept,
+                                   &copy->authorization,
+                                   &copy->content_type,
+                                   &copy->cookie,
+                                   &copy->request_id,
+                                   &copy->csrf_token,
+                                   &copy->is_resource_name,
+                                   &copy->name_in_location};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        if (texts[i] != NULL) {
+            size_t len = strlen(texts[i]) + 1;
+            memcpy(room, texts[i], len);
+            *copies[i] = room;
+            room += len;
+        }
+    }
+    if (request->body_bytes > 0) {
+        memcpy(room, request->body, request->body_bytes);
+    }
+    copy->body = room;
+    return copy;
+}
 
 const char *berth_sandbox_method_name(enum berth_sandbox_method method) {
     switch (method) {
@@ -60,6 +109,18 @@ void berth_sandbox_reply_header(struct berth_sandbox_reply *reply, const char *n
     va_end(arguments);
     reply->headers[reply->header_count++] =
         (struct berth_sandbox_header){.name = name, .value = berth_sandbox_copy(value)};
+}
+
+void berth_sandbox_reply_drop_header(struct berth_sandbox_reply *reply, const char *name) {
+    size_t kept = 0;
+    for (size_t i = 0; i < reply->header_count; i++) {
+        if (strcmp(reply->headers[i].name, name) == 0) {
+            free(reply->headers[i].value);
+        } else {
+            reply->headers[kept++] = reply->headers[i];
+        }
+    }
+    reply->header_count = kept;
 }
 
 void berth_sandbox_reply_empty(struct berth_sandbox_reply *reply, int status) {

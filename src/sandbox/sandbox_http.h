@@ -36,6 +36,7 @@ struct berth_sandbox_request {
     const char *query; /* What follows "?", not decoded; NULL if there is none. */
     const char *host;
     const char *authorization;
+    const char *accept;
     const char *content_type;
     const char *cookie;
     const char *request_id;       /* X-Request-Id */
@@ -52,6 +53,14 @@ struct berth_sandbox_header {
     char *value;      /* Owned by the reply. */
 };
 
+/* How the body goes out. */
+enum berth_sandbox_delivery {
+    BERTH_SANDBOX_WHOLE,
+    BERTH_SANDBOX_TRUNCATED, /* Content-Length promises more, then the connection is closed. */
+    BERTH_SANDBOX_DRIPPING,  /* A byte each drip_ms. */
+    BERTH_SANDBOX_ENDLESS,   /* The body, then blanks, until there were stream_bytes. */
+};
+
 struct berth_sandbox_reply {
     int status;
     const char *content_type; /* Static text; NULL: the reply has no body. */
@@ -59,7 +68,15 @@ struct berth_sandbox_reply {
     size_t body_bytes;
     struct berth_sandbox_header headers[BERTH_SANDBOX_HEADERS_MAX];
     size_t header_count;
+    int64_t delay_ms; /* It is sent so much later than it was made. */
+    enum berth_sandbox_delivery delivery;
+    int64_t drip_ms;
+    int64_t stream_bytes;
 };
+
+/* A request of its own, for when its connection is gone; free it with free(). */
+struct berth_sandbox_request *
+berth_sandbox_request_copy(const struct berth_sandbox_request *request);
 
 /* "GET", ...; "OTHER" for methods that nothing here has. */
 const char *berth_sandbox_method_name(enum berth_sandbox_method method);
@@ -74,6 +91,9 @@ void berth_sandbox_reply_deinit(struct berth_sandbox_reply *reply);
  * (asserted). */
 void berth_sandbox_reply_header(struct berth_sandbox_reply *reply, const char *name,
                                 const char *format, ...) BERTH_PRINTF(3, 4);
+
+/* Takes all headers of that name out. */
+void berth_sandbox_reply_drop_header(struct berth_sandbox_reply *reply, const char *name);
 
 /* The bodies; each replaces what was there. */
 void berth_sandbox_reply_empty(struct berth_sandbox_reply *reply, int status);

@@ -39,10 +39,11 @@ class Bench:
 
     partitions = 12
 
-    def __init__(self, build: Path, runs: int, scale: float) -> None:
+    def __init__(self, build: Path, runs: int, scale: float, minutes: float) -> None:
         self.build = build.resolve()
         self.runs = runs
         self.scale = scale
+        self.minutes = minutes
         self.loads = 0
 
     def size(self, usual: int) -> int:
@@ -74,9 +75,11 @@ class Bench:
             text=True,
         )
 
-    def end_load(self, stage: Stage, load: subprocess.Popen) -> dict[str, Any]:
+    def end_load(
+        self, stage: Stage, load: subprocess.Popen, timeout_s: float = LOAD_TIMEOUT_S
+    ) -> dict[str, Any]:
         try:
-            said, complaints = load.communicate(timeout=LOAD_TIMEOUT_S)
+            said, complaints = load.communicate(timeout=timeout_s)
         finally:
             load.kill()
             load.wait()

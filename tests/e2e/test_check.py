@@ -56,7 +56,7 @@ class Check(StageCase):
         lines = self.check()
         self.assertFalse([line for line in lines if line["state"] == "problem"])
         for subject, checks in {
-            "kafka": ("reachable", "topic", "group", "read", "publish"),
+            "kafka": ("reachable", "topic", "ahead", "group", "read", "publish"),
             "redis": ("reachable", "policy", "persistence", "data_set"),
             "registry alpha": ("reachable", "tls", "clock", "request_id", "version", "read_only")
             + ("identity", "dedicated"),
@@ -71,6 +71,12 @@ class Check(StageCase):
         for topic in ("results", "audit", "dlq"):
             seen = self.stage.berth("tail", topic, "--from-beginning", "--until-end", "--json")
             self.assertEqual(seen.stdout, "", topic)
+
+    def test_the_bound_of_settling_out_of_order_is_told_and_warned_of_when_it_is_low(self) -> None:
+        # 18,336 offsets ahead, given up after 300 s.
+        self.assertIn("up to 61 records a second", self.the(self.check(), "kafka", "ahead")["text"])
+        patient = self.check(changes=(("[kafka]", "retry_age_ms = 7200000\n[kafka]"),))
+        self.assert_told(self.the(patient, "kafka", "ahead"), "warning", "up to 2 ", "retry_age_ms")
 
     def test_a_missing_topic_is_a_problem_with_the_command_that_makes_it(self) -> None:
         lines = self.check(status=REFUSED, changes=(("[redis]", "[topics]\naudit = no.audit\n[redis]"),))

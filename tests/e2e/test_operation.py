@@ -3,14 +3,19 @@
 
 import base64
 import hashlib
+import re
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
+from pathlib import Path
 
+from front_end import FrontEnd, make_certificates
 from run import run_tests
 from stage import DONE, NO_ANSWER, USAGE, Worker, wait_until
 from workload import StageCase
 
+ROOT = Path(__file__).resolve().parents[2]
 ANSWER_S = 30
 # Longer than any single step takes, shorter than the drain's time.
 SOON_S = 10
@@ -70,6 +75,29 @@ class Operation(StageCase):
         result = self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
         self.assertEqual(result["code"], "space.created")
 
+    def test_metrics_are_those_of_the_page_and_count_what_was_done(self) -> None:
+        worker = self.stage.add_worker()
+        self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
+        url = f"http://127.0.0.1:{worker.admin_port}/metrics"
+
+        def metrics() -> dict[str, float]:
+            with urllib.request.urlopen(url, timeout=5) as reply:
+                lines = reply.read().decode().splitlines()
+            samples = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+            return {name: float(value) for name, value in samples}
+
+        page = (ROOT / "docs" / "operations.md").read_text()
+        self.assertEqual(
+            {name.partition("{")[0] for name in metrics()},
+            set(re.findall(r"^\| `(berth_\w+)` \|", page, re.MULTILINE)),
+        )
+        wait_until(
+            "the settled record", lambda: metrics()["berth_records_settled_total"] == 1, SOON_S
+        )
+        self.assertEqual(metrics()["berth_redis_up"], 1)
+        self.assertEqual(metrics()["berth_partitions"], 2, "one of each command topic")
+        self.assertEqual(metrics()["berth_records_lost_total"], 0)
+
     def test_a_second_process_of_the_same_instance_does_not_start(self) -> None:
         worker = self.stage.add_worker()
         second = self.run_berthd(worker)
@@ -93,6 +121,82 @@ class Operation(StageCase):
         self.assertIn("configuration is fine", done.stderr)
         for secret in (self.stage.sandbox.password, self.stage.master_key.read_text().strip()):
             self.assertNotIn(secret, done.stdout + done.stderr)
+
+    def test_a_reload_takes_over_what_it_can_and_names_what_needs_a_restart(self) -> None:
+        worker = self.stage.add_worker()
+        text = worker.configuration.read_text()
+        changed = (
+            text.replace("log_level = info", "log_level = warning")
+            .replace("start = earliest", "start = latest")
+            .replace("[kafka]\n", "[kafka]\nfetch.wait.max.ms = 250\n")
+            .replace("[registry beta]", "[registry gamma]")
+            .replace("dedicated = yes", "dedicated = yes\nrequest_timeout_ms = 6000", 1)
+        )
+        worker.reload(changed)
+        said = worker.log.read_text()
+        for option in (
+            "berth.start",
+            "kafka.fetch.wait.max.ms",
+            "registry beta",
+            "registry gamma",
+        ):
+            self.assertRegex(said, rf'warning configuration.needs_restart option="{option}"')
+        self.assertIn('configuration.changed option="berth.log_level"', said)
+        self.assertIn('configuration.changed option="registry alpha.request_timeout_ms"', said)
+        # What it says at level info is no longer said.
+        result = self.stage.send("create-space", "--registry", "alpha", "--space", "quiet")
+        self.assertEqual(result["code"], "space.created")
+        self.assertNotIn("command.settled", worker.log.read_text())
+
+    def test_a_bad_file_is_refused_in_one_line_and_the_old_one_stays(self) -> None:
+        worker = self.stage.add_worker()
+        text = worker.configuration.read_text()
+        worker.reload(text.replace("log_level = info", "log_level = loud"))
+        lines = [line for line in worker.log.read_text().splitlines() if "refused" in line]
+        self.assertEqual(len(lines), 1)
+        self.assertIn("log_level", lines[0])
+        result = self.stage.send("create-space", "--registry", "alpha", "--space", "as-before")
+        self.assertEqual(result["code"], "space.created")
+
+    def test_it_logs_in_once_and_logs_out_when_it_stops(self) -> None:
+        self.stage.sandbox.reset_counters()
+        worker = self.stage.add_worker()
+        for number in range(5):
+            self.stage.send("create-space", "--registry", "alpha", "--space", f"in-{number}")
+        calls = self.stage.sandbox.counters()
+        self.assertEqual(calls["POST /c/login"], 1)
+        self.assertEqual(calls["POST /projects"], 5)
+        worker.stop()
+        self.assertEqual(self.stage.sandbox.counters()["GET /c/log_out"], 1)
+        said = worker.log.read_text()
+        self.assertNotIn(self.stage.sandbox.password, said)
+        self.assertNotIn("sid=", said)
+
+    def test_a_front_end_with_a_ca_and_client_certificates_of_its_own_lets_it_in(self) -> None:
+        folder = self.stage.folder
+        make_certificates(folder)
+        address = urllib.parse.urlsplit(self.stage.sandbox.url("alpha"))
+        assert address.port is not None
+        with FrontEnd(folder, address.port) as front:
+            worker = self.stage.add_worker()
+            plain = f"url = {self.stage.sandbox.url('alpha')}"
+            url = f"https://localhost:{front.port}"
+            lines = [f"url = {url}", f"ca_file = {folder}/ca.pem", "extra_headers = X-Team: blue"]
+            shown = [f"client_cert_file = {folder}/client.pem"]
+            key = [f"client_key_file = {folder}/client.key"]
+            text = worker.configuration.read_text()
+            worker.reload(text.replace(plain, "\n".join(lines + shown + key), 1))
+            result = self.stage.send("create-space", "--registry", "alpha", "--space", "behind")
+            self.assertEqual(result["code"], "space.created")
+            self.assertIn(f"Referer: {url}\r\n".encode(), front.seen)
+            self.assertIn(b"X-Team: blue\r\n", front.seen)
+            self.assertIn(b"X-Harbor-CSRF-Token: ", front.seen)
+            self.assertNotIn(b"Authorization:", front.seen)
+
+            # Another certificate's key is found before it is used.
+            key = [f"client_key_file = {folder}/server.key"]
+            worker.reload(text.replace(plain, "\n".join(lines + shown + key), 1))
+            self.assertIn("isn't the key of the certificate", worker.log.read_text())
 
     def test_a_drain_that_runs_out_of_time_lists_what_is_left_and_nothing_is_lost(self) -> None:
         worker = self.worker_with("[berth]", "drain_timeout_ms = 1000")

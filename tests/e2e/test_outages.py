@@ -2,8 +2,11 @@
 """What berth stands on goes away for a while in the middle of work, and comes back."""
 
 import time
+import urllib.error
+import urllib.request
 
 from run import run_tests
+from service import ServiceError, wait_until
 from workload import StageCase, answers, make_workload, wait_for_answers
 
 COMMANDS = 150
@@ -11,6 +14,8 @@ COMMANDS = 150
 ANSWERED_BEFORE = 10
 # Longer than any single request or reply is waited for, shorter than the lease and the age budget.
 OUTAGE_S = 6
+# A transaction that is under way for 10 s is told of; a busy machine is given more.
+FROZEN_SEEN_S = 60
 # Slow enough that work is still under way when the trouble begins.
 HARBOR_LATENCY_MS = 200
 
@@ -19,7 +24,7 @@ class Outages(StageCase):
     def setUp(self) -> None:
         super().setUp()
         self.stage.sandbox.faults(latency_ms=HARBOR_LATENCY_MS)
-        self.stage.add_worker()
+        self.worker = self.stage.add_worker()
         self.load = make_workload(COMMANDS, seed=3)
         self.stage.send_batch(self.load.lines)
         wait_for_answers(self.stage, ANSWERED_BEFORE)
@@ -65,6 +70,39 @@ class Outages(StageCase):
         self.stage.redis.start_again()
         self.assert_under_way()
         self.assert_promises(self.load)
+
+    def results_are_readable(self) -> bool:
+        try:
+            return answers(self.stage) is not None
+        except ServiceError:
+            return False
+
+    def not_ready_because(self) -> str:
+        url = f"http://127.0.0.1:{self.worker.admin_port}/readyz"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return ""
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    def test_kafka_is_frozen_until_readyz_says_so_and_everything_is_done(self) -> None:
+        self.stage.kafka.freeze()
+        wait_until(
+            "the transaction in /readyz",
+            lambda: "kafka publisher: its transaction is under way" in self.not_ready_because(),
+            FROZEN_SEEN_S,
+            pause_s=0.2,
+        )
+        wait_until(
+            "a line in the log",
+            lambda: "publisher.slow" in self.worker.log.read_text(),
+            FROZEN_SEEN_S,
+        )
+        self.assertEqual(self.worker.admin_status("/livez"), 200, "it may still come back")
+        self.stage.kafka.thaw()
+        wait_until("the topics have leaders again", self.results_are_readable, FROZEN_SEEN_S)
+        self.assert_promises(self.load)
+        wait_until("it is ready again", lambda: self.not_ready_because() == "", FROZEN_SEEN_S)
 
     def test_kafka_is_restarted_and_everything_is_done(self) -> None:
         self.stage.kafka.restart()

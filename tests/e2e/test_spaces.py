@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Optional
 
 from by_hand import ByHand, Login, actions_of, may_pull
 from run import run_tests
+from service import free_port
 from stage import USAGE, Stage, Worker, wait_until
 from workload import StageCase
 
@@ -321,10 +322,11 @@ class Spaces(StageCase):
         self.stage.sandbox.reset_counters()
         self.stage.berth("send", "create-space", "--registry", "alpha", "--space", "patient")
         wait_until(
-            "it was tried more often than it has attempts",
-            lambda: self.calls().get("POST /projects", 0) > ATTEMPTS,
+            "it was probed more often than it has attempts",
+            lambda: self.calls().get("GET /systeminfo", 0) > ATTEMPTS,
             WAIT_S,
         )
+        self.assertEqual(self.calls().get("POST /projects"), 1)
         # Another registry isn't held up.
         self.do("create-space", "patient", registry="beta")
         self.assertEqual(self.answers_about("alpha", "patient"), [])
@@ -333,6 +335,36 @@ class Spaces(StageCase):
         (answer,) = self.answers_about("alpha", "patient")
         self.assertEqual(answer["code"], "space.created")
         self.assertEqual(len(self.stage.tail("dlq")), letters)
+
+    def test_a_changed_url_or_password_is_taken_over_without_a_restart(self) -> None:
+        (worker,) = self.stage.workers
+        right = worker.configuration.read_text()
+        self.addCleanup(worker.reload, right)
+        self.do("create-space", "moving")  # There is a session.
+
+        # A password that Harbor refuses: the session that there is goes on.
+        wrong = self.stage.folder / "wrong.password"
+        wrong.write_text("Wrong-Passw0rd")
+        wrong.chmod(0o600)
+        password = f"password_file = {self.stage.sandbox.password_file}"
+        worker.reload(right.replace(password, f"password_file = {wrong}", 1))
+        wait_until("the refusal", lambda: "refuses the login" in worker.log.read_text(), WAIT_S)
+        self.do("update-space", "moving", "--public")
+
+        # A place where nobody is: commands wait.
+        url = self.stage.sandbox.url("alpha")
+        worker.reload(right.replace(f"url = {url}", f"url = http://127.0.0.1:{free_port()}", 1))
+        self.stage.sandbox.reset_counters()
+        self.stage.berth("send", "create-space", "--registry", "alpha", "--space", "moved")
+        self.do("create-space", "moved", registry="beta")
+        self.assertEqual(self.answers_about("alpha", "moved"), [])
+        self.assertEqual(self.calls(), {})
+
+        worker.reload(right)
+        wait_until("the answer", lambda: self.answers_about("alpha", "moved"), WAIT_S, 0.1)
+        (answer,) = self.answers_about("alpha", "moved")
+        self.assertEqual(answer["code"], "space.created")
+        self.assertTrue(worker.running)
 
     def answers_about(self, registry: str, space: str) -> list[Any]:
         found = [record["value"] for record in self.stage.tail("results")]

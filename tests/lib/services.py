@@ -288,6 +288,7 @@ class Sandbox(Service):
     def __init__(self, folder: Path, build: Path, topics: Optional[dict[str, int]] = None) -> None:
         super().__init__("sandbox", folder)
         self.topics = topics
+        self.options: tuple[str, ...] = ()  # More of the program's.
         self.program = build / "bin" / "berth-sandbox"
         self.password_file = folder / "harbor-password"
         self.password_file.write_text(self.password)
@@ -308,7 +309,7 @@ class Sandbox(Service):
             words += ["--kafka"]
             for name, partitions in self.topics.items():
                 words += ["--topic", f"{name}={partitions}"]
-        return words + ["--password-file", str(self.password_file)]
+        return words + ["--password-file", str(self.password_file), *self.options]
 
     def launch(self) -> None:
         # The word "ready" of an earlier start must not count for this one.
@@ -344,12 +345,18 @@ class Sandbox(Service):
         return self.admin("GET", registry, "writes")
 
     def faults(self, registry: str = "alpha", **faults: Any) -> None:
-        """Sets all faults of a registry; what isn't named is off."""
-        everything = {"latency_ms": 0, "away": "no", "read_only": False, "status": 0}
-        unknown = faults.keys() - everything.keys()
-        if unknown:
-            raise ValueError(f"unknown faults: {sorted(unknown)}")
-        self.admin("PUT", registry, "faults", everything | faults)
+        """Sets all faults of a registry (docs/sandbox.md); what isn't named is off."""
+        self.admin("PUT", registry, "faults?reset", faults)
+
+    def add_rule(self, registry: str = "alpha", **rule: Any) -> None:
+        """One more rule of faults on top of the others."""
+        self.admin("POST", registry, "faults", rule)
+
+    def forget_sessions(self, registry: str = "alpha") -> None:
+        self.admin("DELETE", registry, "sessions")
+
+    def change_csrf_key(self, registry: str = "alpha") -> None:
+        self.admin("DELETE", registry, "csrf-key")
 
     def push(self, space: str, repository: str, registry: str = "alpha") -> None:
         """What a push of a first image does: the space has this repository."""

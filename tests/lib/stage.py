@@ -5,8 +5,10 @@ print, Harbor's API, and the documented layout in Redis."""
 
 import base64
 import json
+import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import urllib.error
@@ -77,6 +79,18 @@ class Worker(Service):
 
     def ready(self) -> bool:
         return self.admin_status("/readyz") == 200
+
+    def reload(self, configuration: str) -> None:
+        """Writes its file anew and waits until it has read it, be it good or bad."""
+
+        def read() -> int:
+            said = self.log.read_text()
+            return said.count("configuration.reloaded") + said.count("configuration.refused")
+
+        before = read()
+        self.configuration.write_text(configuration)
+        os.kill(self.pid, signal.SIGHUP)
+        wait_until(f"{self.name} reads its configuration", lambda: read() > before, 30)
 
     def admin_status(self, path: str) -> int:
         url = f"http://127.0.0.1:{self.admin_port}{path}"

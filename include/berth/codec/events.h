@@ -73,6 +73,9 @@ void berth_publication_deinit(struct berth_publication *publication);
 #define BERTH_EVENT_HEADERS_MAX 24
 
 /* One record of a publication: views of the packed bytes. */
+/* On tombstones: the version of the state "absent". */
+#define BERTH_VERSION_HEADER "berth-version"
+
 struct berth_event_record {
     enum berth_record_kind kind;
     struct berth_bytes key;

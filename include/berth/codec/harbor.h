@@ -95,4 +95,10 @@ void berth_harbor_lookup_decode(const struct berth_harbor_call *call, const char
                                 struct berth_harbor_answer *ret_answer,
                                 char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]);
 
+/*
+ * Whether the reply to GET /users/current is about that user. With an "@" it is a mail address,
+ * which Harbor takes at its login but doesn't call the user by: then any user will do.
+ */
+bool berth_harbor_reply_names_user(const struct berth_harbor_reply *reply, const char *username);
+
 #endif

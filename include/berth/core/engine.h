@@ -11,6 +11,9 @@
  *   taken in -> QUEUED in its lane -> CLAIMING -> RUNNING (Harbor calls) -> STORING -> READY
  *            -> PUBLISHING (in one Kafka transaction with the offsets) -> settled
  *
+ * Records of a partition are settled in any order: what is settled above the first that isn't goes
+ * with the offset, as its metadata, and comes back with the partition.
+ *
  * After each step the caller performs all effects, then steps the next event.
  */
 #ifndef BERTH_CORE_ENGINE_H
@@ -37,6 +40,7 @@ struct berth_engine_registry {
     const char *account;
     bool dedicated;
     uint32_t lanes_max; /* Commands of this registry that are worked on side by side. */
+    uint32_t calls_max; /* The most calls to it under way, probes apart; it may be asked less. */
 };
 
 /* Borrowed for the engine's life. Times in milliseconds. */
@@ -91,6 +95,11 @@ struct berth_engine_partition {
     int64_t start_offset;
     bool
         commit_start; /* Nothing was ever committed: the start is committed before anything else. */
+    /* What was committed, and with it; -1 and NULL: nothing. The start may be above it, where the
+     * log begins. A map of what is settled is found in it if it is ours and whole and was made for
+     * this very offset; else a notice tells, and what it may have said is done again. */
+    int64_t committed_offset;
+    const char *metadata;
 };
 
 struct berth_engine_record {
@@ -136,7 +145,7 @@ enum berth_effect_kind {
     BERTH_EFFECT_TAKEN,   /* The record just stepped has this slot; keep it until RELEASE. */
     BERTH_EFFECT_RELEASE, /* Nothing of this slot is needed any more. */
     BERTH_EFFECT_LEDGER,
-    BERTH_EFFECT_HARBOR,
+    BERTH_EFFECT_HARBOR,  /* A BERTH_HARBOR_PROBE is of no record; it is answered like any other. */
     BERTH_EFFECT_PUBLISH, /* One transaction; answer with BERTH_EVENT_TRANSACTION. */
     BERTH_EFFECT_GIVE_UP_PARTITION,
     BERTH_EFFECT_DRAINED, /* Nothing is under way any more. */
@@ -166,12 +175,15 @@ struct berth_publish_offset {
     uint32_t partition; /* The caller's number for it, and what it stands for. */
     const char *topic;
     int32_t number;
-    int64_t offset; /* The next one to read. */
+    int64_t offset; /* Everything below it is settled, with this transaction. */
+    /* What is settled above it: to be committed as the offset's metadata, at most
+     * BERTH_SETTLED_TEXT_MAX characters; empty: nothing. Valid until the transaction's end. */
+    const char *metadata;
 };
 
 struct berth_effect {
     enum berth_effect_kind kind;
-    uint32_t slot; /* TAKEN, RELEASE, LEDGER (not RENEW), HARBOR, NOTICE. */
+    uint32_t slot; /* TAKEN, RELEASE, LEDGER (not RENEW), HARBOR (not PROBE), NOTICE. */
     union {
         struct {
             uint64_t call_id;
@@ -197,7 +209,7 @@ struct berth_effect {
             char command_id[BERTH_UUID_BYTES];
             char registry[BERTH_REGISTRY_BYTES];
             char space[BERTH_SPACE_BYTES];
-            struct berth_source source;
+            struct berth_source source; /* No topic: it is about the registry as a whole. */
             char text[256];
         } notice;
     };
@@ -220,7 +232,8 @@ struct berth_engine *berth_engine_new(const struct berth_engine_config *config,
 struct berth_engine *berth_engine_free(struct berth_engine *engine);
 
 /*
- * Steps one event.
+ * Steps one event. A record that was settled before (the map that came with its partition says so)
+ * is not taken in: BERTH_OK, but no BERTH_EFFECT_TAKEN; nothing more is needed of it.
  * BERTH_BUSY: only for a record, when a bound is reached; it was not taken in, offer it again
  * later. Never when berth_engine_can_take() was asked just before, however much time has passed
  * since.
@@ -233,8 +246,10 @@ BERTH_MUST_USE enum berth_rc berth_engine_step(struct berth_engine *engine,
 bool berth_engine_next_effect(struct berth_engine *engine, struct berth_effect *ret_effect);
 
 /* Whether a record of this partition would be taken in now: the window, the number of commands and
- * the pool have room, its start is committed, and it is not being given up. It may become true with
- * any step, so whoever was refused asks again after each. */
+ * the pool have room, its start is committed, and it is not being given up. While the map of what
+ * is settled out of order is three quarters full, nothing is taken in beyond the highest settled
+ * offset (core/settled_map.h). It may become true with any step, so whoever was refused asks again
+ * after each. */
 bool berth_engine_can_take(const struct berth_engine *engine, uint32_t partition);
 
 /* When BERTH_EVENT_TIME is wanted at the latest; INT64_MAX: never. */
@@ -253,7 +268,22 @@ struct berth_engine_figures {
     bool publishing;
     int64_t publishing_since_ms;
     uint64_t settled_total;
+    uint64_t skipped_total;      /* Records that were settled before; not read again. */
+    uint64_t maps_ignored_total; /* Metadata of others, or damaged: repetition. */
+    uint32_t partitions_crowded; /* Nothing beyond what is settled is taken in from them. */
+    size_t map_bytes_max;        /* Of the fullest map; of BERTH_SETTLED_ROOM_BYTES. */
 };
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret);
+
+/* The same of one registry, by its index. */
+struct berth_engine_registry_figures {
+    bool open;               /* Its breaker is: nothing but a probe is asked of it. */
+    bool resting;            /* It said Retry-After. */
+    int64_t paused_total_ms; /* How long it was either. */
+    uint32_t calls;          /* Under way, ... */
+    uint32_t calls_limit;    /* ... and how many may be now. */
+};
+void berth_engine_registry_figures(const struct berth_engine *engine, uint32_t number,
+                                   struct berth_engine_registry_figures *ret);
 
 #endif

@@ -27,8 +27,9 @@ enum berth_harbor_call_kind {
     BERTH_HARBOR_SET_SECRET,       /* PATCH /robots/{robot_id}: project_id, workspace. */
     BERTH_HARBOR_ENABLE_ROBOT,     /* PUT /robots/{robot_id}: space, workspace, robot_name. */
     BERTH_HARBOR_DELETE_ROBOT,     /* DELETE /robots/{robot_id}. */
+    BERTH_HARBOR_PROBE,            /* GET /systeminfo: is the registry well, for us? */
 };
-#define BERTH_HARBOR_CALL_KINDS 12
+#define BERTH_HARBOR_CALL_KINDS 13
 
 #define BERTH_HARBOR_PAGE_SIZE 100 /* Harbor's own maximum; more is 422. */
 #define BERTH_REQUEST_ID_BYTES 72
@@ -50,6 +51,7 @@ struct berth_harbor_call {
     /* A write is not handed to the network after this (CLOCK_BOOTTIME; design 4.7).
      * INT64_MAX for reads. */
     int64_t not_after_ms;
+    int64_t asked_ms; /* When the engine asked, for itself: how long it took. */
 };
 
 /* True for calls that change something in Harbor. */
@@ -70,6 +72,16 @@ enum berth_harbor_verdict {
 };
 #define BERTH_HARBOR_VERDICTS 11
 
+/* What an answer says about the registry as a whole, whatever it says about its object. */
+enum berth_harbor_trouble {
+    BERTH_HARBOR_TROUBLE_NONE,
+    BERTH_HARBOR_TROUBLE_CONNECTION,  /* No connection, reset, no reply in time. */
+    BERTH_HARBOR_TROUBLE_SERVER,      /* 5xx. */
+    BERTH_HARBOR_TROUBLE_READ_ONLY,   /* Read-only mode. */
+    BERTH_HARBOR_TROUBLE_CREDENTIALS, /* 401 or 403, also after the client's own new login. */
+    BERTH_HARBOR_TROUBLE_RATE,        /* 429 or 503, with Retry-After or without. */
+};
+
 /* One robot of a project. */
 struct berth_harbor_robot {
     int64_t id;
@@ -81,6 +93,7 @@ struct berth_harbor_robot {
 
 struct berth_harbor_answer {
     enum berth_harbor_verdict verdict;
+    enum berth_harbor_trouble trouble;
     int http_status;        /* 0 when there was no reply. */
     int64_t retry_after_ms; /* 0: not said. */
     char error[128];        /* For people: Harbor's code and message or curl's words, cut. */

@@ -81,6 +81,8 @@ struct berth_claim_answer {
     bool first;   /* No earlier claim of this id, not even one that ended FAILED for
                    * another record: nothing was ever sent to Harbor under it. */
     int64_t received_at_ms;
+    uint32_t burned;                 /* What renewals of earlier claims told: attempts, ... */
+    int64_t paused_ms;               /* ... and for how long the command's age stood still. */
     bool before_known;               /* `before` was remembered, now or by an earlier claim. */
     struct berth_space_state before; /* Owned by whoever made the answer; the engine copies. */
     struct berth_space_state state;  /* What Redis knows of the space now. */
@@ -121,7 +123,9 @@ enum berth_store_verdict {
 struct berth_renewal {
     const struct berth_command *command;
     int64_t token;
-    uint32_t slot; /* The engine's, echoed. */
+    uint32_t slot;   /* The engine's, echoed. */
+    uint32_t burned; /* The command's budget so far: the next claim goes on from there. */
+    int64_t paused_ms;
 };
 
 /* An outcome whose transaction was committed, and the record that it was stored for. Neither source

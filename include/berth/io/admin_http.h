@@ -5,11 +5,12 @@
  *
  *   GET /livez    200 "ok", or 503 with one line for each reason: start the process anew
  *   GET /readyz   the same: the worker runs, but isn't at work (yet, or for now)
+ *   GET /metrics  figures in Prometheus' text format 0.0.4
  *
  * Other paths are *routes*, whose handlers answer at once or later, with JSON.
  *
  * HTTP/1.1: connections are kept, and requests that are sent without waiting for answers are
- * answered one after the other. /livez and /readyz end their connection, as probes do.
+ * answered one after the other. These three end their connection, as probes do.
  *
  * Everything is bounded: connections, how long each may take to send its request, to be answered,
  * to take the answer, and to do nothing; the requests of one connection, the size of a request, of
@@ -40,8 +41,9 @@ struct berth_admin_reply;
 /* After so many a connection ends, in good order. */
 #define BERTH_ADMIN_REQUESTS_MAX  1000
 #define BERTH_ADMIN_REQUEST_BYTES 8192
-/* What a check may say. */
-#define BERTH_ADMIN_ANSWER_BYTES 16384
+/* What a check may say, and all metrics of as many registries as there may be. */
+#define BERTH_ADMIN_ANSWER_BYTES  16384
+#define BERTH_ADMIN_METRICS_BYTES ((size_t)256 * 1024)
 /* A page of a thousand spaces with ten thousand bindings, all names at their longest, has half of
  * it. */
 #define BERTH_ADMIN_BODY_BYTES_MAX ((size_t)8 * 1024 * 1024)
@@ -65,9 +67,13 @@ struct berth_admin_reply;
  */
 typedef void berth_admin_check_fn(void *ctx, struct berth_buffer *reasons);
 
+/* Appends the figures; as berth_admin_check_fn otherwise. */
+typedef void berth_admin_metrics_fn(void *ctx, struct berth_buffer *text);
+
 struct berth_admin_checks {
     berth_admin_check_fn *live;
     berth_admin_check_fn *ready;
+    berth_admin_metrics_fn *metrics;
     void *ctx;
 };
 

@@ -49,6 +49,15 @@ enum berth_config_start {
     BERTH_START_LATEST,
 };
 
+/* How berth logs in to a Harbor (harbor-contract 5.3b). */
+enum berth_config_login {
+    BERTH_LOGIN_SESSION, /* Once, and then by a session. */
+    BERTH_LOGIN_BASIC,   /* With each request. */
+};
+/* What names of robot accounts begin with, unless Harbor is configured otherwise. */
+#define BERTH_ROBOT_PREFIX       "robot$"
+#define BERTH_CONFIG_HEADERS_MAX 16
+
 /* What a secret file held. Wiped when it is freed; never printed. */
 struct berth_secret {
     char *text; /* NUL-terminated (it may hold NULs itself); NULL: none was configured or read. */
@@ -77,7 +86,12 @@ struct berth_config_registry {
     char *password_file;
     struct berth_secret password; /* Daemon and lookups. */
     char *command_topic;
-    char *ca_file; /* NULL: the system's certificates. */
+    int login;              /* enum berth_config_login; BASIC for a robot account. */
+    char *ca_file;          /* NULL: the system's certificates. */
+    char *client_cert_file; /* NULL: none. */
+    char *client_key_file;  /* NULL: it is in client_cert_file, if there is one. */
+    char *proxy;            /* "http://HOST:PORT"; NULL: none. */
+    struct berth_config_list extra_headers; /* "Name: value" each. */
     bool dedicated;
     bool waive_request_id_echo;
     int64_t limit;
@@ -170,6 +184,22 @@ BERTH_MUST_USE enum berth_rc berth_config_load(const char *path, enum berth_conf
 
 /* Wipes the secrets. NULL is fine; returns NULL. */
 struct berth_config *berth_config_free(struct berth_config *config);
+
+/*
+ * What a reload did with an option that is another one now: "berth.log_level",
+ * "registry main.url", "registry other" as a whole. applied: it is in force; else it needs a
+ * restart.
+ */
+typedef void berth_config_change_fn(void *ctx, const char *option, bool applied);
+
+/*
+ * Takes over from fresh, which was loaded FOR_DAEMON as config was, every option that can change
+ * while the worker runs; what they replace is left in fresh, for whoever still borrows it.
+ * Registries are matched by name; their number and their order in config stay. Time-outs for which
+ * lease_ms, which needs a restart, would be too short aren't taken over either.
+ */
+void berth_config_reload(struct berth_config *config, struct berth_config *fresh,
+                         berth_config_change_fn *on_change, void *ctx);
 
 /* The registry of that name, or NULL. A view. */
 const struct berth_config_registry *berth_config_find_registry(const struct berth_config *config,

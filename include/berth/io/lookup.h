@@ -45,7 +45,8 @@ struct berth_lookup_config {
     struct event_base *base;
     /* Redis, the registries and the deployment, loaded FOR_DAEMON or FOR_LOOKUPS. Borrowed. */
     const struct berth_config *config;
-    uint64_t seed; /* For the jitter of reconnects. */
+    uint64_t seed; /* For the jitter of reconnects and logins. */
+    bool one_shot; /* For a few lookups and no more: a session at Harbor isn't worth its while. */
 };
 
 /*
@@ -55,6 +56,14 @@ struct berth_lookup_config {
 BERTH_MUST_USE enum berth_rc berth_lookup_new(const struct berth_lookup_config *config,
                                               struct berth_lookup **ret_lookup,
                                               struct berth_error *reterr);
+
+/*
+ * The configuration's registries have changed in place: Harbor is asked by them from now on.
+ * BERTH_INVALID: a url or a username can't be used, and those registries stay as they were. Faults:
+ * MEMORY.
+ */
+BERTH_MUST_USE enum berth_rc berth_lookup_reload(struct berth_lookup *lookup,
+                                                 struct berth_error *reterr);
 
 /* Whoever asked and wasn't answered isn't any more. Not from within a callback. NULL is fine;
  * returns NULL. */

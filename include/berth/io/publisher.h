@@ -51,7 +51,8 @@ struct berth_batch_offset {
 /*
  * Everything is borrowed until on_done, but for the group metadata. There may be no record, but
  * there is at least one offset (asserted): when a commit gets no answer before its producer breaks,
- * the committed offsets tell what became of it.
+ * the committed offsets tell what became of it. So no batch may leave a partition with the offset
+ * and the metadata that the one before left it with.
  */
 struct berth_batch {
     uint64_t id; /* The caller's own. */
@@ -79,8 +80,9 @@ const char *berth_batch_outcome_name(enum berth_batch_outcome outcome);
 struct berth_batch_result {
     uint64_t id;
     enum berth_batch_outcome outcome;
-    const char *text;  /* Why, for the log; "" when COMMITTED. */
-    ptrdiff_t culprit; /* The record that is to blame, if one is known; else -1. */
+    const char *text;        /* Why, for the log; "" when COMMITTED. */
+    ptrdiff_t culprit;       /* The record that is to blame, if one is known; else -1. */
+    bool metadata_too_large; /* FAILED_FOR_GOOD because of an offset's metadata. */
 };
 
 /* Everything is copied. */
@@ -119,6 +121,10 @@ bool berth_publisher_ready(const struct berth_publisher *publisher);
 
 /* How long the batch in work has been in work; 0: none is. now_ms as berth_clock_monotonic_ms(). */
 int64_t berth_publisher_busy_ms(const struct berth_publisher *publisher, int64_t now_ms);
+
+/* How many steps its thread has taken. While it has a batch and this doesn't change, one call of
+ * librdkafka is under way; those are asked to take a second at most. For a watchdog. */
+uint64_t berth_publisher_steps(const struct berth_publisher *publisher);
 
 /*
  * Stops it: the batch in work is finished first, if that takes no longer than timeout_ms; on_done

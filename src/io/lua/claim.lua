@@ -13,7 +13,8 @@
 --       14 "1": the record is older than the data set: it may have been claimed in one that was lost
 --
 -- Replies
---   taken, token, attempts, received_at, first, before, state, sequence (nil: not raised)
+--   taken, token, attempts, received_at, first, before, state, sequence (nil: not raised), burned,
+--          paused_ms (what renewals of earlier claims told)
 --   stored, same source, state current, publication (what is left of it), version
 --   held, instance, incarnation, command id, token, renewals
 --   reused | too_old | in_future
@@ -28,9 +29,9 @@ local instance, incarnation, id, digest, source, issued = unpack(ARGV, 1, 6)
 local before_is_absent, warm_since, now = ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9]
 local asked_again, take_over = ARGV[10] == '1', ARGV[11] == '1'
 
-local known_digest, known_source, kind, version, attempts, received_at, earlier, before = unpack(
-    redis.call('HMGET', command, 'digest', 'source', 'kind', 'version', 'attempts', 'received_at',
-        'earlier', 'before'))
+local known_digest, known_source, kind, version, attempts, received_at, earlier, before, burned,
+    paused_ms = unpack(redis.call('HMGET', command, 'digest', 'source', 'kind', 'version', 'attempts',
+        'received_at', 'earlier', 'before', 'burned', 'paused_ms'))
 
 if known_digest and known_digest ~= digest then
     return {'reused'}
@@ -94,7 +95,7 @@ end
 local fields = {}
 if failed_elsewhere or not known_digest then
     -- A replayed dead letter is a new claim, but not the first one of its id.
-    attempts, received_at, before = 1, now, false
+    attempts, received_at, before, burned, paused_ms = 1, now, false, false, false
     fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now}
     if failed_elsewhere then
         redis.call('DEL', command)
@@ -125,4 +126,4 @@ end
 
 local first = tonumber(attempts) == 1 and not earlier
 return {'taken', token, attempts, received_at, first and 1 or 0, before,
-    known == before and '=' or known, sequence}
+    known == before and '=' or known, sequence, burned or '0', paused_ms or '0'}

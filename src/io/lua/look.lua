@@ -5,6 +5,8 @@
 -- KEYS  1 epoch, 2 sequence, 3 lock of the rebuild
 -- ARGV  1 "look": only look; "begin": take the lock if it can be had, or keep it; "drop": give it up
 --       2 incarnation, 3 id of the attempt, 4 the highest sequence seen, 5 life of the lock (ms)
+--       6 id of the data set that the caller works on, or empty, 7 the highest sequence that it has
+--       raised itself in that, 8 instance
 --
 -- Replies
 --   open, epoch, sequence   it can be worked on
@@ -28,7 +30,10 @@ if what == 'drop' then
 end
 
 local whole = epoch and string.match(epoch, '^[%x-]+ %d+')
-if whole and tonumber(sequence) >= seen then
+-- What others have raised since may hide that what the caller raised is lost.
+local mine = whole and ARGV[6] ~= '' and string.sub(epoch, 1, #ARGV[6]) == ARGV[6]
+local raised = mine and tonumber(redis.call('HGET', KEYS[2] .. ':raised', ARGV[8]) or '0')
+if whole and tonumber(sequence) >= seen and (not mine or raised >= tonumber(ARGV[7])) then
     return {'open', epoch, sequence}
 end
 -- Older than it was, or not of our making. Others may not have seen that: nobody works on it now.

@@ -26,4 +26,5 @@ local sequence = string.format('%.0f', math.max(tonumber(redis.call('GET', KEYS[
 redis.call('SET', KEYS[2], sequence)
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('DEL', KEYS[3])
+redis.call('DEL', KEYS[2] .. ':raised')
 return {'open', ARGV[2], sequence}

@@ -4,7 +4,7 @@
 -- KEYS  1 lock of the rebuild, 2 space hash, 3 set of the registry's spaces, 4 set of its public ones
 -- ARGV  1 "<incarnation> <attempt>"
 --       2 "present", or "removed": the record is a tombstone
---       3 version of a present space
+--       3 version of a present space, or of the tombstone; "0": it doesn't say
 --       4 how long a space that isn't present is kept (ms)
 --       5 "<registry>/<space>", 6 prefix of the sets of workspaces
 --       7 ... fields and values of a present space
@@ -15,10 +15,10 @@
 --   known   what is there is as new, or newer
 --   lost    the lock isn't the caller's
 --
--- A state wins over an older version only, so it may be put again however often. A tombstone bears no
--- version: it removes what is there, and a newer state comes after it in the topic, or is put by the
--- worker that publishes it. What a tombstone leaves is not "absent" but not known; version and token
--- stay for a while.
+-- A state wins over an older version only, so it may be put again however often. So does a tombstone:
+-- in an older copy there may be a state that wasn't published yet, of a space that was made anew. One
+-- that doesn't say its version (as those of before) removes what is there. What a tombstone leaves is
+-- not "absent" but not known; version and token stay for a while.
 
 local space, registry, public = KEYS[2], KEYS[3], KEYS[4]
 local becomes, version, memory, member, workspaces = unpack(ARGV, 2, 6)
@@ -34,7 +34,8 @@ if becomes == 'present' then
     if state and (tonumber(known_version) or 0) >= tonumber(version) then
         return {'known'}
     end
-elseif state ~= 'present' then
+elseif state ~= 'present'
+    or (tonumber(version) > 0 and (tonumber(known_version) or 0) > tonumber(version)) then
     return {'known'}
 end
 

@@ -1,19 +1,33 @@
 -- SPDX-License-Identifier: Apache-2.0
--- RENEW (design 4.7): the lease of many lanes in one call.
+-- RENEW (design 4.7, 4.8): the lease of many lanes in one call, and what their commands have spent.
 --
--- KEYS  the space hashes
--- ARGV  1 instance, 2 incarnation, then for each lane its command id and its token
+-- KEYS  for each lane its space hash and its command hash
+-- ARGV  1 instance, 2 incarnation, then for each lane its command id, its token, the attempts that were
+--       burned, and for how long the command's age stood still (ms): the next claim is given both
 --
 -- Replies with one string: for each lane "1" when it is still held, else "0".
 
 local instance, incarnation = ARGV[1], ARGV[2]
+
+local function remember_budget(command, burned, paused_ms)
+    local digest, known_burned, known_paused_ms = unpack(
+        redis.call('HMGET', command, 'digest', 'burned', 'paused_ms'))
+    local same = (known_burned or '0') == burned and (known_paused_ms or '0') == paused_ms
+    if digest and not same then
+        redis.call('HSET', command, 'burned', burned, 'paused_ms', paused_ms)
+    end
+end
+
 local held = {}
-for i, space in ipairs(KEYS) do
-    local lane_instance, lane_incarnation, lane_id, token = unpack(redis.call('HMGET', space,
+for i = 1, #KEYS / 2 do
+    local space, command = KEYS[2 * i - 1], KEYS[2 * i]
+    local id, token, burned, paused_ms = unpack(ARGV, 4 * i - 1, 4 * i + 2)
+    local lane_instance, lane_incarnation, lane_id, lane_token = unpack(redis.call('HMGET', space,
         'holder_instance', 'holder_incarnation', 'holder_command', 'token'))
-    if lane_instance == instance and lane_incarnation == incarnation
-        and lane_id == ARGV[2 * i + 1] and token == ARGV[2 * i + 2] then
+    if lane_instance == instance and lane_incarnation == incarnation and lane_id == id
+        and lane_token == token then
         redis.call('HINCRBY', space, 'renewals', 1)
+        remember_budget(command, burned, paused_ms)
         held[i] = '1'
     else
         held[i] = '0'

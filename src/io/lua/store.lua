@@ -150,13 +150,13 @@ elseif becomes == 'absent' then
 else
     stay()
 end
--- `before` has done its work: the outcome says what it was.
+-- `before` has done its work: the outcome says what it was. The budget has, too.
 redis.call('HSET', command, 'source', source, 'kind', kind, 'version', token, 'result', result)
 if rest ~= '' then
     redis.call('HSET', command, 'rest', rest)
 end
-redis.call('HDEL', command, 'before')
+redis.call('HDEL', command, 'before', 'burned', 'paused_ms')
 redis.call('PEXPIRE', command, memory)
-local raised = redis.call('INCR', sequence)
+local raised = raise()
 let_go()
 return {'stored', raised}

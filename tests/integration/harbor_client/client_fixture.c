@@ -30,6 +30,8 @@ static void on_answer(void *ctx, uint64_t call_id, const struct berth_harbor_cal
     }
 }
 
+static void on_notice(void *ctx, const char *registry, bool trouble, const char *text);
+
 void client_fixture_init(struct client_fixture *fixture, const char *url) {
     *fixture = (struct client_fixture){.base = event_base_new()};
     assert_non_null(fixture->base);
@@ -41,6 +43,7 @@ void client_fixture_init(struct client_fixture *fixture, const char *url) {
             .url = fixture->urls[i],
             .username = "svc-berth",
             .password = "Pass:word1",
+            .basic_login = true,
             .limit = 4,
             .queue_max = 16,
             .connect_timeout_ms = 5000,
@@ -63,7 +66,9 @@ void client_start(struct client_fixture *fixture, size_t registries_count) {
         .registries = fixture->registries,
         .registries_count = registries_count,
         .master_key = {.data = KEY, .len = sizeof KEY},
+        .seed = 11,
         .on_answer = on_answer,
+        .on_notice = on_notice,
         .ctx = fixture,
     };
     struct berth_error error = {.text = ""};
@@ -94,6 +99,13 @@ enum berth_rc client_submit(struct client_fixture *fixture, const struct berth_h
     fixture->submitting = false;
     fixture->calls_made++;
     return rc;
+}
+
+static void on_notice(void *ctx, const char *registry, bool trouble, const char *text) {
+    struct client_fixture *fixture = ctx;
+    if (fixture->on_notice != NULL) {
+        fixture->on_notice(fixture->notice_ctx, registry, trouble, text);
+    }
 }
 
 static void libevent_impatient_cb(evutil_socket_t fd, short what, void *ctx) {

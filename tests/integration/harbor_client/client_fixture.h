@@ -31,6 +31,8 @@ struct client_fixture {
     size_t answers_count;
     bool submitting; /* Asserts that no answer comes from within submit. */
     uint64_t calls_made;
+    berth_harbor_notice_fn *on_notice; /* NULL: nobody is told. Its ctx is the next one. */
+    void *notice_ctx;
 };
 
 /* A loop, and one registry's configuration to be changed by the test before client_start(). */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "berth/io/clock.h"
 #include "world.h"
@@ -37,6 +38,7 @@ static void test_a_refused_connection_means_not_sent(void **state) {
     client_start(&world->fixture, 1);
     const struct berth_harbor_answer *answer = ask(world, BERTH_HARBOR_CREATE_PROJECT);
     assert_int_equal(answer->verdict, BERTH_HARBOR_NOT_SENT);
+    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_CONNECTION);
     assert_int_equal(answer->http_status, 0);
     assert_non_null(strstr(answer->error, "refused"));
 }
@@ -211,6 +213,90 @@ static void test_headers_beyond_the_bound_are_unknown(void **state) {
     assert_non_null(strstr(answer->error, "headers"));
 }
 
+static void reply_with_the_beginning(void *ctx, const struct scripted_request *request) {
+    (void)ctx;
+    static const char BEGINNING[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                    "Content-Length: 1000\r\n\r\n{";
+    scripted_send(request->connection, BEGINNING, sizeof BEGINNING - 1);
+}
+
+/* A reply that drips in never keeps a request longer than its time. */
+static void test_a_reply_that_does_not_end_in_time_is_unknown(void **state) {
+    struct world *world = *state;
+    world->fixture.registries[0].request_timeout_ms = 300;
+    client_start(&world->fixture, 1);
+    world->script = reply_with_the_beginning;
+    const struct berth_harbor_answer *answer = ask(world, BERTH_HARBOR_GET_PROJECT_NAME);
+    assert_int_equal(answer->verdict, BERTH_HARBOR_UNKNOWN);
+    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_CONNECTION);
+    assert_int_equal(ask(world, BERTH_HARBOR_SET_QUOTA)->verdict, BERTH_HARBOR_UNKNOWN);
+}
+
+static void reply_with_an_error_page(void *ctx, const struct scripted_request *request) {
+    (void)ctx;
+    char id[256];
+    char page[1024];
+    int len = snprintf(page, sizeof page,
+                       "HTTP/1.1 502 Bad Gateway\r\nX-Request-Id: %s\r\n"
+                       "Content-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>",
+                       scripted_header(request, "X-Request-Id", id, sizeof id));
+    scripted_send(request->connection, page, (size_t)len);
+}
+
+/* A front end says it of requests that it has handed on, too. */
+static void test_a_front_ends_error_page_is_unknown_and_the_servers_trouble(void **state) {
+    struct world *world = *state;
+    client_start(&world->fixture, 1);
+    world->script = reply_with_an_error_page;
+    const struct berth_harbor_answer *answer = ask(world, BERTH_HARBOR_CREATE_PROJECT);
+    assert_int_equal(answer->verdict, BERTH_HARBOR_UNKNOWN);
+    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_SERVER);
+}
+
+/* Good JSON that says that it is none. */
+static void reply_as_text(void *ctx, const struct scripted_request *request) {
+    (void)ctx;
+    char text[512];
+    int len = snprintf(text, sizeof text,
+                       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                       "Content-Length: %zu\r\n\r\n%s",
+                       sizeof PROJECT - 1, PROJECT);
+    scripted_send(request->connection, text, (size_t)len);
+}
+
+static void test_a_wrong_content_type_is_not_believed(void **state) {
+    struct world *world = *state;
+    client_start(&world->fixture, 1);
+    world->script = reply_as_text;
+    assert_int_equal(ask(world, BERTH_HARBOR_GET_PROJECT_NAME)->verdict, BERTH_HARBOR_UNKNOWN);
+}
+
+static void test_retry_after_is_read_in_seconds_and_as_a_date(void **state) {
+    struct world *world = *state;
+    client_start(&world->fixture, 1);
+    world->status = 503;
+    world->body = "";
+    world->headers = "Retry-After: 120\r\n";
+    const struct berth_harbor_answer *answer = ask(world, BERTH_HARBOR_GET_PROJECT_NAME);
+    assert_int_equal(answer->verdict, BERTH_HARBOR_BUSY);
+    assert_int_equal(answer->trouble, BERTH_HARBOR_TROUBLE_RATE);
+    assert_int_equal(answer->retry_after_ms, 120000);
+
+    char date[96];
+    time_t then = time(NULL) + 600;
+    struct tm parts;
+    assert_non_null(gmtime_r(&then, &parts));
+    assert_true(strftime(date, sizeof date, "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts) >
+                0);
+    world->headers = date;
+    answer = ask(world, BERTH_HARBOR_GET_PROJECT_NAME);
+    assert_true(answer->retry_after_ms > 0 && answer->retry_after_ms <= 600000);
+
+    world->headers = "Retry-After: 999999\r\n"; /* Nobody waits for a week. */
+    answer = ask(world, BERTH_HARBOR_GET_PROJECT_NAME);
+    assert_int_equal(answer->retry_after_ms, 3600000);
+}
+
 /* Requests under way and calls in the queue are dropped without a word, and without a leak. */
 static void test_freeing_the_client_drops_what_is_in_flight(void **state) {
     struct world *world = *state;
@@ -255,6 +341,15 @@ int main(void) {
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(test_headers_beyond_the_bound_are_unknown, world_set_up,
                                         world_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_reply_that_does_not_end_in_time_is_unknown,
+                                        world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_front_ends_error_page_is_unknown_and_the_servers_trouble, world_set_up,
+            world_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_wrong_content_type_is_not_believed, world_set_up,
+                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(test_retry_after_is_read_in_seconds_and_as_a_date,
+                                        world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_freeing_the_client_drops_what_is_in_flight,
                                         world_set_up, world_tear_down),
     };

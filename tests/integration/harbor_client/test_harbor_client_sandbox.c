@@ -39,6 +39,7 @@ static int set_up(void **state) {
     for (size_t i = 0; i < REGISTRIES_MAX; i++) {
         fixture->registries[i].username = from_environment("BERTH_TEST_HARBOR_USER");
         fixture->registries[i].password = password;
+        fixture->registries[i].basic_login = false;
     }
     fixture->registries[1].url = from_environment("BERTH_TEST_HARBOR_BETA");
     *state = fixture;
@@ -103,6 +104,23 @@ static void live_and_die(struct client_fixture *fixture, const char *space) {
 static void test_a_project_lives_and_dies(void **state) {
     client_start(*state, 1);
     live_and_die(*state, "client-project");
+}
+
+static void test_a_project_lives_and_dies_with_a_password_each_time(void **state) {
+    struct client_fixture *fixture = *state;
+    fixture->registries[0].basic_login = true;
+    client_start(fixture, 1);
+    live_and_die(fixture, "client-basic");
+}
+
+/* As berthd does when it stops; whoever goes on logs in again. */
+static void test_a_session_ends_with_the_log_out(void **state) {
+    struct client_fixture *fixture = *state;
+    client_start(fixture, 1);
+    struct berth_harbor_call call = call_about(BERTH_HARBOR_PROBE, "");
+    (void)ask(fixture, &call, BERTH_HARBOR_PROBE, BERTH_HARBOR_DONE);
+    berth_harbor_client_log_out(fixture->client);
+    (void)ask(fixture, &call, BERTH_HARBOR_PROBE, BERTH_HARBOR_DONE);
 }
 
 static void test_a_project_called_123_lives_and_dies(void **state) {
@@ -197,6 +215,9 @@ static void test_of_many_that_create_one_project_one_wins(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_project_lives_and_dies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_project_lives_and_dies_with_a_password_each_time,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_session_ends_with_the_log_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_project_called_123_lives_and_dies, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_quota_is_set_and_read_back, set_up, tear_down),

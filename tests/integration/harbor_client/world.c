@@ -41,9 +41,7 @@ void close_hard(void *ctx, const struct scripted_request *request) {
     scripted_close(request->connection, true);
 }
 
-int world_set_up(void **state) {
-    struct world *world = calloc(1, sizeof *world);
-    assert_non_null(world);
+void world_init(struct world *world) {
     client_fixture_init(&world->fixture, "");
     world->server = scripted_server_new(world->fixture.base, on_request, world);
     for (size_t i = 0; i < REGISTRIES_MAX; i++) {
@@ -54,16 +52,25 @@ int world_set_up(void **state) {
     world->status = 200;
     world->headers = "";
     world->body = PROJECT;
+}
+
+void world_deinit(struct world *world) {
+    world->fixture.client = berth_harbor_client_free(world->fixture.client);
+    scripted_server_free(world->server);
+    client_fixture_deinit(&world->fixture);
+}
+
+int world_set_up(void **state) {
+    struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    world_init(world);
     *state = world;
     return 0;
 }
 
 int world_tear_down(void **state) {
-    struct world *world = *state;
-    world->fixture.client = berth_harbor_client_free(world->fixture.client);
-    scripted_server_free(world->server);
-    client_fixture_deinit(&world->fixture);
-    free(world);
+    world_deinit(*state);
+    free(*state);
     return 0;
 }
 

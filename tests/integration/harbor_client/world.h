@@ -12,7 +12,7 @@
 #include "client_fixture.h"
 #include "scripted_server.h"
 
-#define KEPT_MAX   16
+#define KEPT_MAX   48
 #define KEPT_BYTES 4096
 #define PROJECT    "{\"project_id\":12,\"name\":\"team-a\",\"owner_name\":\"svc\",\"repo_count\":0}"
 #define CONFLICT   "{\"errors\":[{\"code\":\"CONFLICT\",\"message\":\"it exists\"}]}"
@@ -33,6 +33,10 @@ struct world {
     struct scripted_connection *held[KEPT_MAX];
     size_t held_count;
 };
+
+/* A zeroed world's server and fixture; the client is started by the test. */
+void world_init(struct world *world);
+void world_deinit(struct world *world);
 
 /* For cmocka: *state is a world whose server replies as told, 200 with PROJECT. The client is
  * started by the test, client_start(), after it has changed the configuration. */

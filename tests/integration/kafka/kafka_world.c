@@ -374,6 +374,7 @@ static void on_done(void *ctx, const struct berth_batch_result *result) {
     assert_int_equal(result->id, 1000 + outlet->done_count);
     outlet->outcome = result->outcome;
     outlet->culprit = result->culprit;
+    outlet->metadata_too_large = result->metadata_too_large;
     snprintf(outlet->text, sizeof(outlet->text), "%s", result->text);
 }
 

@@ -80,7 +80,7 @@ struct member {
         bool committed;
         enum berth_partition_origin origin;
         int64_t lost;
-        char metadata[4096];
+        char metadata[4097];
         int records_count;
         int64_t last_offset;
         char last_value[64];
@@ -114,6 +114,7 @@ struct outlet {
     int done_count;
     enum berth_batch_outcome outcome;
     ptrdiff_t culprit;
+    bool metadata_too_large;
     char text[BERTH_ERROR_BYTES_MAX];
     int troubles_count;
     char trouble[BERTH_ERROR_BYTES_MAX];

@@ -13,9 +13,12 @@
 #include <string.h>
 
 /* Keys of the protocol. */
-#define API_FETCH     1
-#define API_HEARTBEAT 12
-#define API_END_TXN   26
+#define API_FETCH      1
+#define API_HEARTBEAT  12
+#define API_SYNC_GROUP 14
+#define API_END_TXN    26
+
+#define SYNC_ERRORS 20
 
 struct mock {
     struct world *world;
@@ -189,6 +192,30 @@ static void test_a_position_that_is_gone_while_reading_stops_the_partition(void 
     assert_int_equal(berth_consumer_take(mock->member.consumer, slot, &record), BERTH_END);
 }
 
+static bool was_refused_a_sync(void *ctx) {
+    struct mock *mock = ctx;
+    size_t left = SYNC_ERRORS;
+    assert_int_equal(rd_kafka_mock_broker_error_stack_cnt(mock->cluster, 1, API_SYNC_GROUP, &left),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    return left < SYNC_ERRORS;
+}
+
+/* While a group rebalances for long, a member is in it and has no assignment yet. librdkafka 2.0.2
+ * aborts the process that destroys such a member. */
+static void test_a_member_that_never_got_an_assignment_can_go(void **state) {
+    struct mock *mock = *state;
+    for (int i = 0; i < SYNC_ERRORS; i++) {
+        assert_int_equal(
+            rd_kafka_mock_broker_push_request_error_rtts(
+                mock->cluster, 1, API_SYNC_GROUP, 1, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, 0),
+            RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    struct member late;
+    member_join(&late, mock->world, "late", NULL, COMMANDS, BERTH_START_EARLIEST);
+    run_until(mock->world, was_refused_a_sync, mock);
+    member_leave(&late);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_commit_whose_producer_broke_is_looked_up_and_was_done),
@@ -197,6 +224,7 @@ int main(void) {
         cmocka_unit_test(test_a_partition_of_a_member_that_was_thrown_out_is_lost),
         cmocka_unit_test(test_a_partition_that_waits_for_its_base_may_be_lost),
         cmocka_unit_test(test_a_position_that_is_gone_while_reading_stops_the_partition),
+        cmocka_unit_test(test_a_member_that_never_got_an_assignment_can_go),
     };
     return cmocka_run_group_tests(tests, mock_setup, mock_teardown);
 }

@@ -227,6 +227,7 @@ static void test_a_record_that_no_repetition_helps_is_told_apart(void **state) {
     outlet_submit(&stage.outlet, &stage.member, "small", stage.commands, 2, metadata);
     assert_int_equal(outlet_wait(&stage.outlet), BERTH_BATCH_FAILED_FOR_GOOD);
     assert_int_equal(stage.outlet.culprit, -1);
+    assert_true(stage.outlet.metadata_too_large);
 
     outlet_submit(&stage.outlet, &stage.member, "small", stage.commands, 2, NULL);
     assert_int_equal(outlet_wait(&stage.outlet), BERTH_BATCH_COMMITTED);

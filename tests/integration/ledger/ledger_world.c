@@ -57,7 +57,7 @@ void world_begin_data_set(struct world *world) {
 void world_forget(struct world *world) {
     static const char script[] =
         "for _, key in ipairs(redis.call('KEYS', '*')) do\n"
-        "  if key ~= 'berth:v1:epoch' and key ~= 'berth:v1:sequence' then\n"
+        "  if key ~= 'berth:v1:epoch' and key:sub(1, 17) ~= 'berth:v1:sequence' then\n"
         "    redis.call('DEL', key)\n"
         "  end\n"
         "end";

@@ -136,6 +136,34 @@ static void test_an_older_copy_is_closed_by_who_has_seen_more(void **state) {
     worker_deinit(&other);
 }
 
+/* Others who had seen nothing newer have worked on the copy, and raised its sequence, before
+ * whoever had done what is lost came back: he can tell all the same. */
+static void test_an_older_copy_is_closed_though_others_have_raised_it_since(void **state) {
+    struct world *world = *state;
+    struct worker worker;
+    struct worker other;
+    worker_init(world, &other, 2);
+    worker_init(world, &worker, 1);
+    struct berth_command command = a_command(1, "team-a");
+    struct berth_command another = a_command(2, "team-b");
+    struct berth_command third = a_command(3, "team-c");
+    struct berth_source source = a_source(10);
+    take(&worker, &command, &source);
+
+    /* As they were before that claim. */
+    redis_says(world, "DEL berth:v1:sequence");
+    redis_says(world, "DEL berth:v1:sequence:raised");
+    take(&other, &another, &source);
+    take(&other, &third, &source);
+    struct berth_ledger_call claim = a_claim(&another, &source);
+    assert_true(worker_ask(&worker, &claim, NULL)->answer.unavailable);
+    world_run_until(world, mentions, &worker);
+    assert_string_equal(redis_says(world, "EXISTS " EPOCH_KEY), "0");
+    assert_true(worker_ask(&other, &claim, NULL)->answer.unavailable);
+    worker_deinit(&worker);
+    worker_deinit(&other);
+}
+
 /* Its id says nothing about which data set is the newer one; the sequence does. */
 static void test_an_older_data_set_with_another_id_is_not_adopted(void **state) {
     struct world *world = *state;
@@ -221,6 +249,7 @@ int main(void) {
         TEST(a_loss_is_noticed_by_the_next_call_whatever_it_is),
         TEST(a_new_data_set_is_adopted_and_lost_claims_are_gone),
         TEST(an_older_copy_is_closed_by_who_has_seen_more),
+        TEST(an_older_copy_is_closed_though_others_have_raised_it_since),
         TEST(an_older_data_set_with_another_id_is_not_adopted),
         TEST(an_idle_worker_notices_a_loss_by_itself),
         TEST(a_record_below_the_beginning_is_never_a_first_claim),

@@ -181,9 +181,9 @@ static void test_database_and_prefix_are_where_the_keys_go(void **state) {
     settle(&worker, &command, &source, &space, "one");
     assert_string_equal(redis_says(world, "DBSIZE"), "0");
     redis_says(world, "SELECT 3");
-    assert_string_equal(redis_says(world, "DBSIZE"), "6");
+    assert_string_equal(redis_says(world, "DBSIZE"), "7");
     assert_string_equal(redis_says(world, "EVAL %s 0", "return #redis.call('KEYS', 'other:*')"),
-                        "6");
+                        "7");
     worker_deinit(&worker);
 
     worker_config(world, &worker, 1, &config);

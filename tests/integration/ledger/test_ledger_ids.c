@@ -110,6 +110,24 @@ static void test_a_failed_outcome_is_final_for_its_own_record_only(void **state)
     worker_deinit(&worker);
 }
 
+/* Whatever the entry still says of the record that failed: the replay's outcome is its own. */
+static void test_a_failed_outcome_does_not_end_the_replay_of_its_dead_letter(void **state) {
+    struct world *world = *state;
+    struct worker worker;
+    worker_init(world, &worker, 1);
+    struct berth_command command = a_command(1, "team-a");
+    struct berth_source replay = a_source(20);
+    int64_t token = take(&worker, &command, &replay)->token;
+    redis_says(world, "HSET berth:v1:command:%s kind FAILED version 1 result old source %s",
+               command.id, "berth.commands.alpha_3_10");
+    struct berth_space_state space = a_space(BERTH_PUBLIC, NULL, 0);
+    struct berth_ledger_call call =
+        a_store(&command, &replay, token, an_outcome(BERTH_SUCCEEDED, &space));
+    const struct kept_answer *kept = worker_ask(&worker, &call, "new");
+    assert_int_equal(kept->answer.store.verdict, BERTH_STORE_STORED);
+    worker_deinit(&worker);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
@@ -117,6 +135,7 @@ int main(void) {
         TEST(the_age_matters_only_for_an_id_that_is_not_known),
         TEST(a_stored_outcome_is_the_answer_from_then_on),
         TEST(a_failed_outcome_is_final_for_its_own_record_only),
+        TEST(a_failed_outcome_does_not_end_the_replay_of_its_dead_letter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

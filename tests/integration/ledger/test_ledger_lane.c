@@ -54,6 +54,14 @@ static void test_of_two_outcomes_the_first_one_counts(void **state) {
     assert_string_equal(before, after);
     free(before);
     free(after);
+
+    /* What it left isn't the space's state any more: that must not be published late. */
+    struct berth_command next = a_command(2, "team-a");
+    struct berth_source next_source = a_source(11);
+    settle(&quick, &next, &next_source, &space, "next");
+    kept = worker_ask(&slow, &call, "slow");
+    assert_int_equal(kept->answer.store.verdict, BERTH_STORE_ALREADY);
+    assert_false(kept->answer.store.state_current);
     worker_deinit(&slow);
     worker_deinit(&quick);
 }
@@ -260,6 +268,69 @@ static void test_one_renewal_is_for_many_lanes(void **state) {
     worker_deinit(&two);
 }
 
+static bool renew_with(struct worker *worker, const struct berth_command *command, int64_t token,
+                       uint32_t burned, int64_t paused_ms) {
+    struct berth_renewal lane = {
+        .command = command, .token = token, .burned = burned, .paused_ms = paused_ms};
+    struct berth_ledger_call call = {.kind = BERTH_LEDGER_RENEW, .renew = {&lane, 1}};
+    return worker_ask(worker, &call, NULL)->answer.renew.held[0];
+}
+
+/* Design 4.8: whoever claims the command next, after a restart or elsewhere, goes on with what it
+ * has spent; only the lane's holder says how much that is. */
+static void test_a_budget_goes_with_the_claim_until_there_is_an_outcome(void **state) {
+    struct world *world = *state;
+    struct worker one;
+    struct worker two;
+    worker_init(world, &one, 1);
+    worker_init(world, &two, 2);
+    struct berth_source source = a_source(10);
+    struct berth_source replayed = a_source(11);
+    struct berth_command command = a_command(1, "team-a");
+    const struct berth_claim_answer *claim = take(&one, &command, &source);
+    assert_int_equal(claim->burned, 0);
+    assert_int_equal(claim->paused_ms, 0);
+    int64_t token = claim->token;
+    assert_true(renew_with(&one, &command, token, 0, 0));
+    assert_string_equal(redis_says(world, "HEXISTS " COMMAND_KEY(1) " burned"), "0");
+    assert_true(renew_with(&one, &command, token, 3, 7200000000));
+    assert_true(renew_with(&one, &command, token, 2, 7200000001)); /* One was given back. */
+    assert_false(renew_with(&two, &command, token, 9, 9));
+
+    claim = take(&one, &command, &source);
+    assert_int_equal(claim->burned, 2);
+    assert_int_equal(claim->paused_ms, 7200000001);
+    redis_says(world, "HSET " SPACE_KEY " renewals 0");
+    take_over(&two, &command, &source, token);
+    assert_false(renew_with(&one, &command, token, 9, 9));
+    claim = take(&two, &command, &source);
+    assert_int_equal(claim->burned, 2);
+    assert_int_equal(claim->attempts, 4);
+
+    struct berth_ledger_call failed =
+        a_store(&command, &source, claim->token, an_outcome(BERTH_FAILED, NULL));
+    assert_int_equal(store(&two, &failed, "failed"), BERTH_STORE_STORED);
+    assert_string_equal(redis_says(world, "HEXISTS " COMMAND_KEY(1) " burned"), "0");
+    assert_string_equal(redis_says(world, "HEXISTS " COMMAND_KEY(1) " paused_ms"), "0");
+    assert_int_equal(take(&one, &command, &replayed)->burned, 0);
+    worker_deinit(&one);
+    worker_deinit(&two);
+}
+
+/* Redis lost the command, and not the lane: nothing is written of what isn't known. */
+static void test_a_renewal_makes_no_command(void **state) {
+    struct world *world = *state;
+    struct worker worker;
+    worker_init(world, &worker, 1);
+    struct berth_source source = a_source(10);
+    struct berth_command command = a_command(1, "team-a");
+    int64_t token = take(&worker, &command, &source)->token;
+    redis_says(world, "DEL " COMMAND_KEY(1));
+    assert_true(renew_with(&worker, &command, token, 3, 1000));
+    assert_string_equal(redis_says(world, "EXISTS " COMMAND_KEY(1)), "0");
+    worker_deinit(&worker);
+}
+
 static void assert_not_mine(struct worker *worker, const struct berth_command *command,
                             int64_t token) {
     struct berth_space_state absent = {.knowledge = BERTH_SPACE_ABSENT};
@@ -314,6 +385,8 @@ int main(void) {
         TEST(what_was_remembered_first_stays),
         TEST(remembering_without_the_lane_says_so),
         TEST(one_renewal_is_for_many_lanes),
+        TEST(a_budget_goes_with_the_claim_until_there_is_an_outcome),
+        TEST(a_renewal_makes_no_command),
         TEST(a_lane_is_mine_by_holder_and_token_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

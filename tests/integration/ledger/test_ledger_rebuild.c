@@ -320,6 +320,29 @@ static void test_a_tombstone_removes_a_space_from_everywhere(void **state) {
     worker_deinit(&builder.worker);
 }
 
+/* An older copy may hold a state that nobody came to publish, of a space that was deleted before
+ * and made anew: the tombstone of that deletion is older. */
+static void test_a_tombstone_leaves_a_state_that_is_newer(void **state) {
+    struct world *world = *state;
+    struct builder builder;
+    empty(world);
+    builder_start(world, &builder, 1);
+    begin(&builder);
+    struct berth_binding binding = a_binding("blue", 17);
+    struct berth_space_state unpublished = a_version(9, &binding, 1);
+    struct berth_space_state older = {.knowledge = BERTH_SPACE_UNKNOWN, .version = 8};
+    struct berth_space_state before = a_version(8, NULL, 0);
+    struct berth_space_state newer = {.knowledge = BERTH_SPACE_UNKNOWN, .version = 10};
+    put(&builder, &unpublished);
+    put(&builder, &older);
+    put(&builder, &before);
+    assert_string_equal(redis_says(world, "HMGET " SPACE_KEY " state version"), "present 9");
+    assert_string_equal(redis_says(world, "ZRANGE berth:v1:workspace:blue 0 -1"), "alpha/team-a");
+    put(&builder, &newer);
+    assert_string_equal(redis_says(world, "KEYS berth:v1:workspace:*"), "");
+    worker_deinit(&builder.worker);
+}
+
 /* Cut off after any step, begun anew by whoever comes: the end is the same. */
 static void test_a_rebuild_cut_off_anywhere_can_be_repeated(void **state) {
     struct world *world = *state;
@@ -419,6 +442,7 @@ int main(void) {
         TEST(a_rebuild_that_is_dropped_leaves_the_lock_to_others),
         TEST(an_older_copy_keeps_what_is_as_new_and_becomes_cold),
         TEST(a_tombstone_removes_a_space_from_everywhere),
+        TEST(a_tombstone_leaves_a_state_that_is_newer),
         TEST(a_rebuild_cut_off_anywhere_can_be_repeated),
         TEST(a_data_set_that_was_opened_without_a_reply_is_open),
         TEST(all_spaces_of_a_large_copy_become_cold),

@@ -157,6 +157,7 @@ static void configure(struct lookup_world *lookup) {
             .url = urls[i],
             .username = from_environment("BERTH_TEST_HARBOR_USER"),
             .password = {.text = password, .len = strlen(password)},
+            .login = BERTH_LOGIN_BASIC, /* Faults are about what is read, not about logins. */
             .limit = 4,
             .connect_timeout_ms = 5000,
             .request_timeout_ms = 10000,

@@ -187,6 +187,9 @@ static void test_a_deleted_space_is_a_tombstone(void **state) {
     assert_int_equal(space.value.len, 0);
     assert_int_equal(space.key.len, strlen("main/team-a"));
     fixture_assert_header(&space, "ce_type", "io.berth.v1.SpaceState");
+    char version[24];
+    snprintf(version, sizeof(version), "%lld", (long long)fixture.context.version);
+    fixture_assert_header(&space, BERTH_VERSION_HEADER, version);
     berth_publication_deinit(&publication);
 }
 

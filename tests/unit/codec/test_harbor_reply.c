@@ -12,6 +12,8 @@
 
 #include "harbor_reply_fixture.h"
 
+#define SYSTEM_INFO(more) "{\"auth_mode\":\"db_auth\"" more "}"
+
 /* The reply that makes a call DONE. */
 static struct berth_harbor_reply success_of(enum berth_harbor_call_kind kind) {
     switch (kind) {
@@ -28,6 +30,8 @@ static struct berth_harbor_reply success_of(enum berth_harbor_call_kind kind) {
         return any_reply(201, "{\"id\":34,\"name\":\"robot$team-a+ws-w1\",\"secret\":\"x\"}");
     case BERTH_HARBOR_SET_SECRET:
         return any_reply(200, "{}");
+    case BERTH_HARBOR_PROBE:
+        return any_reply(200, SYSTEM_INFO(",\"harbor_version\":\"v2.14.4\",\"read_only\":false"));
     case BERTH_HARBOR_UPDATE_PROJECT:
     case BERTH_HARBOR_DELETE_PROJECT:
     case BERTH_HARBOR_SET_QUOTA:
@@ -96,6 +100,8 @@ static void test_refusals_mean_the_same_for_every_call(void **state) {
         {503, "", BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
         {504, "", BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
         {301, "", BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
+        {408, "", BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
+        {425, "", BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
         {202, "{}", BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
         {404, ERROR("SOMETHING_ELSE"), BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
         {412, ERROR("PROJECTPOLICYVIOLATION"), BERTH_HARBOR_UNKNOWN, BERTH_HARBOR_UNKNOWN},
@@ -140,7 +146,7 @@ static void test_404_means_absent_only_where_an_object_is_named(void **state) {
     (void)state;
     for (int kind = 0; kind < BERTH_HARBOR_CALL_KINDS; kind++) {
         bool names_none = kind == BERTH_HARBOR_CREATE_PROJECT || kind == BERTH_HARBOR_GET_QUOTA ||
-                          kind == BERTH_HARBOR_LIST_ROBOTS;
+                          kind == BERTH_HARBOR_LIST_ROBOTS || kind == BERTH_HARBOR_PROBE;
         assert_verdict(kind, any_reply(404, ERROR("NOT_FOUND")),
                        names_none ? BERTH_HARBOR_UNKNOWN : BERTH_HARBOR_ABSENT);
     }
@@ -223,6 +229,57 @@ static void test_a_body_beyond_the_bound_is_not_parsed(void **state) {
     free(body);
 }
 
+/* Only users are told the version (contract 5.7): without it the login doesn't hold. */
+static void test_a_probe_tells_whether_it_was_us_and_whether_writes_are_taken(void **state) {
+    (void)state;
+    assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, SYSTEM_INFO("")),
+                   BERTH_HARBOR_UNAUTHENTICATED);
+    assert_verdict(
+        BERTH_HARBOR_PROBE,
+        any_reply(200, SYSTEM_INFO(",\"harbor_version\":\"v2.14.4\",\"read_only\":true")),
+        BERTH_HARBOR_READ_ONLY);
+    assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, "[]"), BERTH_HARBOR_UNKNOWN);
+    assert_verdict(BERTH_HARBOR_PROBE, any_reply(200, "<html></html>"), BERTH_HARBOR_UNKNOWN);
+}
+
+/* What the breaker is fed with; that a 403 is perhaps about one space only is its business. */
+static void test_an_answer_tells_what_troubles_the_registry(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+        enum berth_harbor_trouble read;
+        enum berth_harbor_trouble write;
+    } CASES[] = {
+        {400, ERROR("BAD_REQUEST"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
+        {401, ERROR("UNAUTHORIZED"), BERTH_HARBOR_TROUBLE_CREDENTIALS,
+         BERTH_HARBOR_TROUBLE_CREDENTIALS},
+        {403, ERROR("FORBIDDEN"), BERTH_HARBOR_TROUBLE_CREDENTIALS,
+         BERTH_HARBOR_TROUBLE_CREDENTIALS},
+        {403, ERROR("DENIED"), BERTH_HARBOR_TROUBLE_CREDENTIALS, BERTH_HARBOR_TROUBLE_READ_ONLY},
+        {404, ERROR("NOT_FOUND"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
+        {409, ERROR("CONFLICT"), BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
+        {429, "", BERTH_HARBOR_TROUBLE_RATE, BERTH_HARBOR_TROUBLE_RATE},
+        {500, ERROR("UNKNOWN"), BERTH_HARBOR_TROUBLE_SERVER, BERTH_HARBOR_TROUBLE_SERVER},
+        {502, "<html></html>", BERTH_HARBOR_TROUBLE_SERVER, BERTH_HARBOR_TROUBLE_SERVER},
+        {503, "", BERTH_HARBOR_TROUBLE_RATE, BERTH_HARBOR_TROUBLE_RATE},
+        {504, "", BERTH_HARBOR_TROUBLE_SERVER, BERTH_HARBOR_TROUBLE_SERVER},
+        {200, "<html></html>", BERTH_HARBOR_TROUBLE_NONE, BERTH_HARBOR_TROUBLE_NONE},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        for (int kind = 0; kind < BERTH_HARBOR_CALL_KINDS; kind++) {
+            enum berth_harbor_trouble expected =
+                berth_harbor_call_is_write(kind) ? CASES[i].write : CASES[i].read;
+            struct berth_harbor_answer answer =
+                answer_to(kind, any_reply(CASES[i].status, CASES[i].body));
+            assert_int_equal(answer.trouble, expected);
+        }
+    }
+    for (int kind = 0; kind < BERTH_HARBOR_CALL_KINDS; kind++) {
+        assert_int_equal(answer_to(kind, success_of(kind)).trouble, BERTH_HARBOR_TROUBLE_NONE);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_call_is_done_by_the_reply_that_the_contract_names),
@@ -236,6 +293,8 @@ int main(void) {
         cmocka_unit_test(test_412_is_not_empty_for_the_deletion_of_a_project),
         cmocka_unit_test(test_a_page_with_status_200_is_no_success),
         cmocka_unit_test(test_the_error_names_harbors_code_and_words),
+        cmocka_unit_test(test_a_probe_tells_whether_it_was_us_and_whether_writes_are_taken),
+        cmocka_unit_test(test_an_answer_tells_what_troubles_the_registry),
         cmocka_unit_test(test_deep_nesting_is_not_parsed),
         cmocka_unit_test(test_a_body_beyond_the_bound_is_not_parsed),
     };

@@ -122,6 +122,8 @@ static void test_everything_else_goes_by_id(void **state) {
     assert_request(&call, "PUT", "/api/v2.0/quotas/56", "{\"hard\":{\"storage\":-1}}");
     call.kind = BERTH_HARBOR_DELETE_ROBOT;
     assert_request(&call, "DELETE", "/api/v2.0/robots/34", "");
+    call.kind = BERTH_HARBOR_PROBE;
+    assert_request(&call, "GET", "/api/v2.0/systeminfo", "");
 }
 
 /* "q" is decoded twice by Harbor, so only what means the same both times stands in it. */

@@ -28,7 +28,8 @@ static void configure(struct world *world) {
                                                               .command_topic = TOPIC,
                                                               .account = "admin",
                                                               .dedicated = true,
-                                                              .lanes_max = 8};
+                                                              .lanes_max = 8,
+                                                              .calls_max = 16};
     }
     world->config = (struct berth_engine_config){
         .key_id = "cafe0123",
@@ -284,6 +285,9 @@ static void deliver(struct world *world, struct world_event *event) {
         struct berth_event told = {.kind = BERTH_EVENT_TRANSACTION,
                                    .transaction.committed = event->committed};
         trace(world, event->committed ? "committed" : "aborted");
+        for (size_t slot = 0; slot < WORLD_SLOTS_MAX; slot++) {
+            worker->slots[slot].publishing = false;
+        }
         worker_step(world, worker, &told);
         break;
     }
@@ -312,6 +316,8 @@ static bool faults_of(enum world_channel channel, enum world_fault fault) {
     case WORLD_UNKNOWN_LATE:
     case WORLD_BUSY:
     case WORLD_READ_ONLY:
+    case WORLD_SERVER_ERROR:
+    case WORLD_UNAUTHORIZED:
         return channel == WORLD_HARBOR;
     case WORLD_ABORT:
         return channel == WORLD_KAFKA;
@@ -331,7 +337,9 @@ enum world_fault world_pick_fault(struct world *world, enum world_channel channe
                                   int64_t *ret_delay_ms) {
     for (size_t i = 0; i < world->rules_count; i++) {
         struct world_rule *rule = &world->rules[i];
-        bool fits = rule->channel == channel && (rule->kind == WORLD_ANY || rule->kind == kind);
+        bool any =
+            rule->kind == WORLD_ANY && !(channel == WORLD_HARBOR && kind == BERTH_HARBOR_PROBE);
+        bool fits = rule->channel == channel && (any || rule->kind == kind);
         if (!fits || rule->count == 0) {
             continue;
         }
@@ -424,7 +432,10 @@ static void check_end(struct world *world) {
         const struct world_partition *partition = &world->partitions[i];
         bool served = partition->owner >= 0 && !world->workers[partition->owner].drained &&
                       !world->workers[partition->owner].reads_nothing;
-        WORLD_CHECK(world, !served || partition->committed == partition->end);
+        for (int64_t at = partition->committed; served && at < partition->end; at++) {
+            WORLD_CHECK(world, partition->records[at].marker);
+        }
+        WORLD_CHECK(world, !served || partition->metadata[0] == '\0');
         /* Who died right after a commit leaves it to the next owner to tell the base. */
         bool alive = served && world->workers[partition->owner].engine != NULL;
         bool told = partition->base == partition->committed;

@@ -9,8 +9,10 @@
  *   - one item of a lane at a time, from its claim until it is settled;
  *   - Harbor is written to only by whoever holds the lane, within its lease, and after a take-over
  *     not before something was read;
- *   - each record is answered exactly once in what is committed, offsets are committed only over
- *     answered records, and a repetition is the same answer, byte for byte;
+ *   - each record is answered exactly once in what is committed; what the committed offset and the
+ *     map in its metadata say to be settled is what was answered; and a repetition is the same
+ *     answer, byte for byte;
+ *   - what was settled is not taken in again;
  *   - no older state of a space is published after a newer one;
  *   - the ledger forgets nothing of an outcome before it was committed, and keeps no base beyond
  *     what was committed;
@@ -33,6 +35,7 @@
 #include "berth/base/pool.h"
 #include "berth/base/random.h"
 #include "berth/core/engine.h"
+#include "berth/core/settled_map.h"
 
 #define WORLD_WORKERS        2
 #define WORLD_PARTITIONS     4
@@ -67,10 +70,13 @@ enum world_fault {
     WORLD_UNKNOWN_LATE,    /* No reply, and applied delay_ms after the worker was told. */
     WORLD_BUSY,            /* 429, Retry-After: delay_ms. */
     WORLD_READ_ONLY,
-    WORLD_ABORT, /* Kafka: the transaction aborts. */
+    WORLD_SERVER_ERROR, /* 500, and not applied. */
+    WORLD_UNAUTHORIZED, /* 401. */
+    WORLD_ABORT,        /* Kafka: the transaction aborts. */
 };
 
-/* The next `count` calls of this kind, after `skip` of them, have this fault. */
+/* The next `count` calls of this kind, after `skip` of them, have this fault. WORLD_ANY doesn't
+ * mean probes. */
 struct world_rule {
     enum world_channel channel;
     int kind; /* Of ledger or Harbor call; WORLD_ANY. */
@@ -107,6 +113,7 @@ struct world_publication {
 struct world_record {
     int partition;
     int64_t offset;
+    bool marker; /* Of a producer's transaction: an offset that is never delivered. */
     bool undecodable;
     struct berth_command command;
     struct berth_workspace workspaces[WORLD_WORKSPACES_MAX];
@@ -122,6 +129,10 @@ struct world_partition {
     int64_t end;
     int64_t start;     /* Where a first assignment begins. */
     int64_t committed; /* -1: never. */
+    /* Committed with it. A test may change it; then what it said may be done again. */
+    char metadata[BERTH_SETTLED_TEXT_BYTES];
+    bool map_was_lost;
+    int64_t log_start; /* What is below was removed by retention. */
     int64_t base;      /* What the ledger keeps of it; -1: nothing. */
     int owner;         /* Worker, or -1. */
     int next_owner;    /* Who gets it when it is given up, or -1. */
@@ -147,6 +158,8 @@ struct world_ledger_command {
     int source_partition;
     int64_t source_offset;
     int attempts;
+    uint32_t burned;
+    int64_t paused_ms;
     bool earlier; /* A claim that ended FAILED came before. */
     int64_t received_at_ms;
     bool before_known;
@@ -197,7 +210,8 @@ struct world_expected {
 struct world_slot {
     bool taken;
     struct world_record *record;
-    bool claimed; /* A claim was asked. */
+    bool claimed;    /* A claim was asked. */
+    bool publishing; /* The transaction under way borrows what is published for it. */
     bool must_read;
     int64_t claim_asked_ms;
     int64_t token;
@@ -230,6 +244,7 @@ struct world_worker {
     bool reads_nothing;            /* Records stay where they are. */
     bool drained;
     uint32_t drained_left;
+    int calls_under_way[2]; /* By registry, without probes. */
 };
 
 /* ---- The world ---- */
@@ -259,6 +274,15 @@ struct world {
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     int64_t ledger_down_until_ms;
     int64_t harbor_down_until_ms;
+    /* What every call to a registry meets, probes included; or all but those. */
+    struct {
+        int64_t until_ms;
+        enum world_fault fault;
+        int64_t delay_ms;
+        bool probes_fine;
+    } sick[2];
+    char sick_space[BERTH_SPACE_BYTES]; /* Every call about this space is answered 500. */
+    int64_t wall_jump_ms;               /* The workers' wall clocks are wrong by so much. */
     /* Effects performed so far, notices apart. So long after this one (0: none) its worker is
      * killed, or frozen for so long (0: killed). At once means that a request to Harbor hasn't left
      * yet. */
@@ -282,6 +306,8 @@ struct world {
     /* Counters for tests. */
     int harbor_calls;
     int harbor_writes;
+    int probes;
+    int calls_most[2]; /* At once by one worker, without probes. */
     int ledger_calls[BERTH_LEDGER_CALL_KINDS];
     int transactions;
     int aborts;
@@ -321,6 +347,7 @@ void world_run_idle(struct world *world);
 struct world_record *world_send(struct world *world, int partition, enum berth_command_type type,
                                 int number, const char *space, const char *workspaces);
 struct world_record *world_send_garbage(struct world *world, int partition);
+void world_send_marker(struct world *world, int partition);
 void world_redigest(struct world_record *record);
 
 void world_rule(struct world *world, struct world_rule rule);

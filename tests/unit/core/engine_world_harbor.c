@@ -9,11 +9,37 @@
 
 #define FIRST_PROJECT_ID 1000
 #define QUOTA_ID_OFFSET  500000
+#define PROBE_TIMEOUT_MS 2000 /* As in the client. */
 /* What every worker's settings call the master key. */
 #define KEY_ID "cafe0123"
 
 static void apply(struct world *world, struct world_event *event);
 static void answer(struct world *world, struct world_event *event);
+
+/* What the registry as a whole does to a call, before any rule. */
+static bool sick(struct world *world, const struct berth_harbor_call *call,
+                 struct world_event *draft) {
+    bool probe = call->kind == BERTH_HARBOR_PROBE;
+    if (world->now_ms < world->sick[call->registry].until_ms &&
+        !(probe && world->sick[call->registry].probes_fine)) {
+        draft->fault = world->sick[call->registry].fault;
+        draft->delay_ms = world->sick[call->registry].delay_ms;
+        return true;
+    }
+    if (!probe && world->sick_space[0] != '\0' && strcmp(call->space, world->sick_space) == 0) {
+        draft->fault = WORLD_SERVER_ERROR;
+        return true;
+    }
+    return false;
+}
+
+void harbor_post(struct world *world, struct world_event *draft) {
+    const struct berth_harbor_call *call = &draft->harbor_call;
+    if (!sick(world, call, draft)) {
+        draft->fault = world_pick_fault(world, WORLD_HARBOR, (int)call->kind, &draft->delay_ms);
+    }
+    world_post(world, draft, 0);
+}
 
 /*
  * One request arrives. Whether it is carried out and what its sender hears are two things.
@@ -31,19 +57,34 @@ void harbor_runs(struct world *world, struct world_event *event) {
     switch (event->fault) {
     case WORLD_BUSY:
         event->harbor_answer.verdict = BERTH_HARBOR_BUSY;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_RATE;
+        event->harbor_answer.http_status = 429;
         event->harbor_answer.retry_after_ms = event->delay_ms;
         event->delay_ms = 0;
         break;
     case WORLD_READ_ONLY:
         event->harbor_answer.verdict = BERTH_HARBOR_READ_ONLY;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_READ_ONLY;
+        break;
+    case WORLD_SERVER_ERROR:
+        event->harbor_answer.verdict = BERTH_HARBOR_UNKNOWN;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_SERVER;
+        event->harbor_answer.http_status = 500;
+        break;
+    case WORLD_UNAUTHORIZED:
+        event->harbor_answer.verdict = BERTH_HARBOR_UNAUTHENTICATED;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_CREDENTIALS;
+        event->harbor_answer.http_status = 401;
         break;
     case WORLD_UNKNOWN_LOST:
     case WORLD_UNKNOWN_LATE:
         event->harbor_answer.verdict = BERTH_HARBOR_UNKNOWN;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_CONNECTION;
         break;
     case WORLD_UNKNOWN_APPLIED:
         apply(world, event);
         event->harbor_answer.verdict = BERTH_HARBOR_UNKNOWN;
+        event->harbor_answer.trouble = BERTH_HARBOR_TROUBLE_CONNECTION;
         break;
     case WORLD_FINE:
     case WORLD_SLOW:
@@ -67,8 +108,11 @@ static void answer(struct world *world, struct world_event *event) {
     int64_t delay_ms = 5;
     if (event->fault == WORLD_SLOW) {
         delay_ms += event->delay_ms;
-    } else if (event->harbor_answer.verdict == BERTH_HARBOR_UNKNOWN) {
+    } else if (event->harbor_answer.trouble == BERTH_HARBOR_TROUBLE_CONNECTION) {
         int64_t timeout_ms = world->workers[event->worker].config.request_timeout_ms;
+        if (event->harbor_call.kind == BERTH_HARBOR_PROBE && timeout_ms > PROBE_TIMEOUT_MS) {
+            timeout_ms = PROBE_TIMEOUT_MS;
+        }
         delay_ms =
             event->fault == WORLD_UNKNOWN_LATE ? 5 : event->asked_ms + timeout_ms - world->now_ms;
     }
@@ -291,6 +335,9 @@ static void apply(struct world *world, struct world_event *event) {
     case BERTH_HARBOR_ENABLE_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         verdict = change_robot(world, event);
+        break;
+    case BERTH_HARBOR_PROBE:
+        verdict = BERTH_HARBOR_DONE;
         break;
     }
     event->harbor_answer.verdict = verdict;

@@ -209,6 +209,8 @@ static void take(struct world *world, struct world_event *event, struct world_le
     answer->attempts = command->attempts;
     answer->first = command->attempts == 1 && !command->earlier;
     answer->received_at_ms = command->received_at_ms;
+    answer->burned = command->burned;
+    answer->paused_ms = command->paused_ms;
     answer->before_known = command->before_known;
     berth_space_state_copy(&answer->before, &command->before, &world->pool);
     berth_space_state_copy(&answer->state, &space->state, &world->pool);
@@ -290,6 +292,11 @@ static void run_renew(struct world *world, struct world_event *event) {
             space->token == event->lanes[i].token;
         event->lanes_held[i] = ours;
         space->renewals += ours;
+        struct world_ledger_command *command = ledger_command(world, event->lanes[i].record);
+        if (ours && command->known) {
+            command->burned = event->lanes[i].burned;
+            command->paused_ms = event->lanes[i].paused_ms;
+        }
     }
     event->ledger_answer.renew.count = count;
 }
@@ -308,7 +315,8 @@ static void run_settled(struct world *world, const struct world_event *event) {
         }
         const struct world_record *record =
             &world->partitions[command->source_partition].records[command->source_offset];
-        WORLD_CHECK(world, record->answers == 1);
+        WORLD_CHECK(world,
+                    record->answers == 1 || world->partitions[record->partition].map_was_lost);
         struct world_publication *publication = &command->publication;
         publication->result_only = true;
         publication->publish_state = false;

@@ -36,6 +36,8 @@ struct world_lane {
     uint32_t slot;
     struct world_record *record;
     int64_t token;
+    uint32_t burned;
+    int64_t paused_ms;
 };
 
 /* Something on its way. What it needs of an effect is copied. */
@@ -110,6 +112,8 @@ bool ledger_lane_held(struct world *world, const struct world_event *event);
 
 /* ---- engine_world_harbor.c ---- */
 
+/* A request leaves its client, with the fault that it is to meet. */
+void harbor_post(struct world *world, struct world_event *draft);
 void harbor_runs(struct world *world, struct world_event *event);
 struct world_project *harbor_project(struct world *world, uint32_t registry, const char *name);
 /* What is there, as a state of the world's pool; what was in it is given back. */

@@ -19,6 +19,7 @@ void world_start(struct world *world, int number) {
     worker->config.seed = world->seed + worker->life;
     worker->frozen_until_ms = 0;
     worker->drained = false;
+    memset(worker->calls_under_way, 0, sizeof(worker->calls_under_way));
     memset(worker->slots, 0, sizeof(worker->slots));
     memset(worker->assignments, 0, sizeof(worker->assignments));
     for (int i = 0; i < WORLD_PARTITIONS; i++) {
@@ -82,6 +83,8 @@ void world_assign(struct world *world, int number, int index) {
     partition->owner = number;
     partition->epoch++;
     int64_t position = first ? partition->start : partition->committed;
+    bool gone = position < partition->log_start;
+    position = gone ? partition->log_start : position;
     worker->assignments[name] = (struct world_assignment){
         .in_use = true, .partition = index, .epoch = partition->epoch, .position = position};
     struct berth_event event = {.kind = BERTH_EVENT_PARTITION_GAINED};
@@ -90,7 +93,9 @@ void world_assign(struct world *world, int number, int index) {
         .topic = world->registries[0].command_topic,
         .number = index,
         .start_offset = position,
-        .commit_start = first,
+        .commit_start = first || gone,
+        .committed_offset = partition->committed,
+        .metadata = partition->metadata,
     };
     worker_tell(world, worker, &event);
 }
@@ -187,6 +192,10 @@ struct world_record *world_send(struct world *world, int partition, enum berth_c
     trace(world, "send #%d %s %s%s%s", number, berth_command_type_name(type), space,
           *workspaces != '\0' ? " " : "", workspaces);
     return record;
+}
+
+void world_send_marker(struct world *world, int partition) {
+    append(world, partition)->marker = true;
 }
 
 struct world_record *world_send_garbage(struct world *world, int partition) {

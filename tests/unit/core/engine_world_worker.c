@@ -36,7 +36,7 @@ static enum berth_rc step(struct world *world, struct world_worker *worker,
                           struct berth_event *event) {
     world->steps++;
     event->now_ms = world->now_ms;
-    event->wall_ms = WORLD_WALL_MS + world->now_ms;
+    event->wall_ms = WORLD_WALL_MS + world->now_ms + world->wall_jump_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
     struct berth_effect effect;
     while (worker->engine != NULL && berth_engine_next_effect(worker->engine, &effect)) {
@@ -87,15 +87,35 @@ static void offer(struct world *world, struct world_worker *worker, uint32_t num
         .reason = record->undecodable ? "record.undecodable" : NULL,
         .text = "The record is not an Avro command.",
     };
+    /* What its owner was told to be settled isn't done again; who has lost it may not know. */
+    bool owned = partition->owner == worker->number && partition->epoch == assignment->epoch;
+    bool settled = owned && record->answers > 0 && !partition->map_was_lost;
     worker->stepping = record;
     pass_intake_time(world);
     enum berth_rc rc = step(world, worker, &event);
     /* Between the look and the step only time passed, so there is room. */
     WORLD_CHECK(world, rc == BERTH_OK);
-    WORLD_CHECK(world, worker->stepping == NULL);
+    if (worker->stepping != NULL) {
+        /* It was settled before. */
+        WORLD_CHECK(world, record->answers > 0);
+        trace(world, "skip #%d", record->number);
+        worker->stepping = NULL;
+    } else {
+        WORLD_CHECK(world, !settled);
+    }
     if (assignment->in_use) {
         assignment->position++;
     }
+}
+
+/* The next record that is there to be read. */
+static bool has_more(const struct world *world, struct world_assignment *assignment) {
+    const struct world_partition *partition = &world->partitions[assignment->partition];
+    while (assignment->position < partition->end &&
+           partition->records[assignment->position].marker) {
+        assignment->position++;
+    }
+    return assignment->position < partition->end;
 }
 
 void worker_take_in(struct world *world, struct world_worker *worker) {
@@ -105,8 +125,7 @@ void worker_take_in(struct world *world, struct world_worker *worker) {
     for (uint32_t number = 0; number < WORLD_NUMBERS; number++) {
         struct world_assignment *assignment = &worker->assignments[number];
         while (assignment->in_use && assignment->told && worker->engine != NULL &&
-               berth_engine_can_take(worker->engine, number) &&
-               assignment->position < world->partitions[assignment->partition].end) {
+               berth_engine_can_take(worker->engine, number) && has_more(world, assignment)) {
             offer(world, worker, number);
         }
     }
@@ -136,6 +155,7 @@ static void perform(struct world *world, struct world_worker *worker,
         break;
     case BERTH_EFFECT_RELEASE:
         WORLD_CHECK(world, slot->taken);
+        WORLD_CHECK(world, !slot->publishing);
         *slot = (struct world_slot){.taken = false};
         break;
     case BERTH_EFFECT_LEDGER:
@@ -255,8 +275,11 @@ static void copy_renewals(struct world *world, struct world_worker *worker,
         struct world_slot *slot = &worker->slots[lane->slot];
         check_names(world, slot, lane->command, NULL);
         WORLD_CHECK(world, slot->token == lane->token);
-        draft->lanes[i] =
-            (struct world_lane){.slot = lane->slot, .record = slot->record, .token = lane->token};
+        draft->lanes[i] = (struct world_lane){.slot = lane->slot,
+                                              .record = slot->record,
+                                              .token = lane->token,
+                                              .burned = lane->burned,
+                                              .paused_ms = lane->paused_ms};
     }
     trace(world, "renew %zu", call->renew.count);
 }
@@ -298,9 +321,26 @@ static void ask_ledger(struct world *world, struct world_worker *worker,
     world_post(world, &draft, 1);
 }
 
+static void ask_probe(struct world *world, struct world_worker *worker,
+                      const struct berth_effect *effect) {
+    world->probes++;
+    trace(world, "probe %s", world->registries[effect->harbor.call.registry].name);
+    struct world_event draft = {.kind = WORLD_HARBOR_HANDED,
+                                .worker = worker->number,
+                                .life = worker->life,
+                                .asked_ms = world->now_ms,
+                                .call_id = effect->harbor.call_id,
+                                .harbor_call = effect->harbor.call};
+    harbor_post(world, &draft);
+}
+
 static void ask_harbor(struct world *world, struct world_worker *worker,
                        const struct berth_effect *effect) {
     const struct berth_harbor_call *call = &effect->harbor.call;
+    if (call->kind == BERTH_HARBOR_PROBE) {
+        ask_probe(world, worker, effect);
+        return;
+    }
     struct world_slot *slot = &worker->slots[effect->slot];
     WORLD_CHECK(world, slot->taken);
     WORLD_CHECK(world, strncmp(call->request_id, slot->record->command.id,
@@ -325,8 +365,11 @@ static void ask_harbor(struct world *world, struct world_worker *worker,
                                 .slot = effect->slot,
                                 .record = slot->record,
                                 .harbor_call = *call};
-    draft.fault = world_pick_fault(world, WORLD_HARBOR, (int)call->kind, &draft.delay_ms);
-    world_post(world, &draft, 0);
+    int *under_way = &worker->calls_under_way[call->registry];
+    if (++*under_way > world->calls_most[call->registry]) {
+        world->calls_most[call->registry] = *under_way;
+    }
+    harbor_post(world, &draft);
 }
 
 static void publish(struct world *world, struct world_worker *worker,
@@ -343,9 +386,13 @@ static void publish(struct world *world, struct world_worker *worker,
         draft.offsets[i] = effect->publish.offsets[i];
         draft.partitions[i] = assignment->partition;
         draft.epochs[i] = assignment->epoch;
-        trace(world, "offset p%d@%lld", assignment->partition, (long long)draft.offsets[i].offset);
+        trace(world, "offset p%d@%lld%s", assignment->partition, (long long)draft.offsets[i].offset,
+              draft.offsets[i].metadata[0] == '\0' ? "" : " and a map");
     }
     draft.offsets_count = effect->publish.offsets_count;
+    for (size_t i = 0; i < effect->publish.items_count; i++) {
+        worker->slots[effect->publish.items[i].slot].publishing = true;
+    }
     draft.items_count = effect->publish.items_count;
     draft.items = calloc(draft.items_count + 1, sizeof(*draft.items));
     for (size_t i = 0; i < draft.items_count; i++) {
@@ -393,6 +440,8 @@ void worker_harbor_handed(struct world *world, struct world_event *event) {
     if (event->fault == WORLD_NOT_SENT || too_late || down) {
         next.kind = WORLD_HARBOR_ANSWERS;
         next.harbor_answer.verdict = BERTH_HARBOR_NOT_SENT;
+        next.harbor_answer.trouble =
+            too_late ? BERTH_HARBOR_TROUBLE_NONE : BERTH_HARBOR_TROUBLE_CONNECTION;
         (void)snprintf(next.harbor_answer.error, sizeof(next.harbor_answer.error), "not sent");
         world_post(world, &next, 1);
         return;
@@ -434,6 +483,9 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
 void worker_harbor_answers(struct world *world, struct world_event *event) {
     struct world_worker *worker = &world->workers[event->worker];
     event->harbor_answer.robots = event->robots;
+    if (event->harbor_call.kind != BERTH_HARBOR_PROBE) {
+        worker->calls_under_way[event->harbor_call.registry]--;
+    }
     struct berth_event told = {.kind = BERTH_EVENT_HARBOR,
                                .harbor = {.call_id = event->call_id,
                                           .call = &event->harbor_call,

@@ -58,8 +58,9 @@ struct baseline {
 
 static const char *fault_name(enum world_fault fault) {
     static const char *const names[] = {
-        "fine",    "slow", "lose-call",    "lose-reply", "late-call", "not-sent",
-        "applied", "lost", "applied-late", "busy",       "read-only", "abort",
+        "fine",      "slow",         "lose-call",    "lose-reply",   "late-call",
+        "not-sent",  "applied",      "lost",         "applied-late", "busy",
+        "read-only", "server-error", "unauthorized", "abort",
     };
     return names[fault];
 }

@@ -295,6 +295,55 @@ static void test_a_worker_remembers_that_it_asked_harbor_when_redis_does_not(voi
     world_finish(world);
 }
 
+/* A worker that ends while it still knows what a command met, and has no claim any more, gives that
+ * memory back, too. */
+static void test_a_worker_may_end_between_a_lost_claim_and_the_next(void **state) {
+    (void)state;
+    struct world *world = served();
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    (void)world_send(world, 0, BERTH_BIND_WORKSPACE, 2, "team-a", "alpha");
+    world_run_idle(world);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_ROBOT,
+                                          .count = 1,
+                                          .fault = WORLD_UNKNOWN_APPLIED});
+    (void)world_send(world, 0, BERTH_BIND_WORKSPACE, 3, "team-a", "beta");
+    world_run(world, 4900);
+    world_ledger_lose(world);
+    while (world_traced(world, "notice lane.lost #3") == 0) {
+        world_run(world, 1);
+    }
+    world->ledger_down_until_ms = world->now_ms + 60000;
+    world_run(world, 1000);
+    world_crash(world, 0); /* Its pool must be empty then. */
+    world_free(world);
+}
+
+/*
+ * A worker that has lost a partition doesn't claim for its records any more: whoever has them now
+ * may have settled them, and when Redis has lost its data since, the claim would be the first.
+ */
+static void test_an_orphan_whose_claim_is_lost_does_nothing_more(void **state) {
+    (void)state;
+    struct world *world = served();
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run_idle(world);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_ROBOT,
+                                          .count = 1,
+                                          .fault = WORLD_SLOW,
+                                          .delay_ms = 4000});
+    (void)world_send(world, 0, BERTH_BIND_WORKSPACE, 2, "team-a", "alpha");
+    world_run(world, 100);
+    world_lose(world, 0, 0);
+    world_ledger_lose(world);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "harbor #2 POST /robots"), 1);
+    assert_int_equal(world_traced(world, "claim #2"), 1);
+    assert_int_equal(world_figures(world, 0).worked_on, 0);
+    world_free(world);
+}
+
 /*
  * Redis has lost what the command met, after it was partly done: the worker still knows it, and
  * remembers it once more. Else the command would be told to have changed nothing.
@@ -321,6 +370,30 @@ static void test_what_a_command_met_survives_the_loss_of_its_claim(void **state)
     world_finish(world);
 }
 
+/* Another had the lane in between: what this worker met before that is no longer what it meets. */
+static void test_what_a_command_met_is_met_anew_after_another_held_the_lane(void **state) {
+    (void)state;
+    struct world *world = served();
+    struct world_project *project = world_project_made(world, "team-a");
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_ROBOT,
+                                          .count = 1,
+                                          .fault = WORLD_BUSY,
+                                          .delay_ms = 60000});
+    const struct world_record *record =
+        world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "team-a", "alpha");
+    world_run(world, 1000);
+    assert_int_equal(world_traced(world, "remember #1"), 1);
+    world_ledger_lose(world);
+    world_hold(world, "team-a", "elsewhere", "gone");
+    project->visibility = BERTH_PUBLIC;
+    world->expected[0].state.visibility = BERTH_PUBLIC;
+    world_run_idle(world);
+    assert_string_equal(record->answer.before, "public");
+    assert_string_equal(record->answer.after, "public alpha");
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_held_lane_is_taken_over_after_a_whole_lease_unchanged),
@@ -338,7 +411,10 @@ int main(void) {
         cmocka_unit_test(test_an_outcome_is_stored_again_when_the_claim_is_gone),
         cmocka_unit_test(test_the_stored_outcome_is_published_when_somebody_was_quicker),
         cmocka_unit_test(test_a_worker_remembers_that_it_asked_harbor_when_redis_does_not),
+        cmocka_unit_test(test_a_worker_may_end_between_a_lost_claim_and_the_next),
+        cmocka_unit_test(test_an_orphan_whose_claim_is_lost_does_nothing_more),
         cmocka_unit_test(test_what_a_command_met_survives_the_loss_of_its_claim),
+        cmocka_unit_test(test_what_a_command_met_is_met_anew_after_another_held_the_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,13 +167,13 @@ static void test_a_lane_taken_away_is_claimed_again_when_all_calls_are_back(void
     world->config.renew_ms = 3000;
     world_serve(world, 1);
     (void)world_project_made(world, "team-a");
-    harbor(world, BERTH_HARBOR_CREATE_ROBOT, 1, WORLD_SLOW, 4500);
+    harbor(world, BERTH_HARBOR_CREATE_ROBOT, 2, WORLD_SLOW, 4500);
     const struct world_record *record =
         world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "team-a", "alpha beta");
     world_run(world, 2000);
     world_hold(world, "team-a", "elsewhere", "gone");
     world->ledger_was_lost = true; /* Nobody may take a lane within its lease; here it is tried. */
-    world_run(world, 2000);        /* The renewal at 3 s said so, the slow call is still out. */
+    world_run(world, 2000);        /* The renewal at 3 s said so, the slow calls are still out. */
     assert_int_equal(world_traced(world, "renew 1"), 1);
     assert_int_equal(world_traced(world, "claim #1"), 1);
     world_run(world, 1000);
@@ -220,6 +220,32 @@ static void test_a_renewal_and_the_end_of_its_command_may_meet(void **state) {
     world_free(world);
 }
 
+/*
+ * The same slot, and before the answer another command in it: that its predecessor's lane isn't
+ * held any more says nothing about its own. Where the end and the renewal meet is tried out.
+ */
+static void test_a_renewal_is_of_the_claim_it_was_asked_for(void **state) {
+    (void)state;
+    for (int64_t pause_ms = 4960; pause_ms <= 5000; pause_ms++) {
+        struct world *world = world_new(1);
+        world->config.commands_max = 1;
+        world_serve(world, 1);
+        keep_busy(world, 1, pause_ms);
+        renewals(world, 1, WORLD_SLOW, 1500);
+        (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+        (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "team-b", "");
+        world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                              .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                              .skip = 1,
+                                              .count = 1,
+                                              .fault = WORLD_SLOW,
+                                              .delay_ms = 3000});
+        world_run_idle(world);
+        assert_int_equal(world_traced(world, "notice lane.lost #2"), 0);
+        world_finish(world);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_held_lanes_are_renewed_in_time_by_one_call),
@@ -233,6 +259,7 @@ int main(void) {
         cmocka_unit_test(test_a_lane_taken_away_is_claimed_again_when_all_calls_are_back),
         cmocka_unit_test(test_a_lane_taken_away_during_a_pause_is_let_go_at_once),
         cmocka_unit_test(test_a_renewal_and_the_end_of_its_command_may_meet),
+        cmocka_unit_test(test_a_renewal_is_of_the_claim_it_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,8 +96,8 @@ static void test_nothing_of_a_revoked_partition_begins_in_the_place_of_another(v
     world_finish(world);
 }
 
-/* Those in front of one that has begun go on: its answer waits for theirs. */
-static void test_what_stands_before_something_begun_is_finished_too(void **state) {
+/* Wherever it stands in the window: the answers behind it go without it. */
+static void test_what_has_not_begun_is_left_also_before_something_begun(void **state) {
     (void)state;
     struct world *world = served(1);
     slow_harbor(world, 2, 2000);
@@ -108,9 +108,14 @@ static void test_what_stands_before_something_begun_is_finished_too(void **state
     world_run(world, 100);
     world_revoke(world, 0, 0);
     world_run_idle(world);
-    assert_int_equal(queued->answers, 1);
+    assert_int_equal(queued->answers, 0);
     assert_int_equal(begun->answers, 1);
     assert_int_equal(world_traced(world, "give up p0"), 1);
+    world_start(world, 1);
+    world_assign(world, 1, 0);
+    world_run_idle(world);
+    assert_int_equal(queued->answers, 1);
+    assert_int_equal(world_traced(world, "claim #3"), 1);
     world_finish(world);
 }
 
@@ -126,6 +131,22 @@ static void test_a_claim_that_has_to_wait_is_left_to_the_next_owner(void **state
     world_revoke(world, 0, 0);
     world_run(world, 100);
     assert_int_equal(world_traced(world, "give up p0"), 1);
+    world_ledger_space(world, "team-a")->held = false;
+    world_finish(world);
+}
+
+/* Its lane is held when its partition is revoked: it isn't even asked for again. */
+static void test_what_waits_for_a_held_lane_is_left_to_the_next_owner(void **state) {
+    (void)state;
+    struct world *world = served(1);
+    world_hold(world, "team-a", "elsewhere", "alive");
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 10);
+    int claims = world_traced(world, "claim #1");
+    world_revoke(world, 0, 0);
+    world_run(world, 0);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    assert_int_equal(world_traced(world, "claim #1"), claims);
     world_ledger_space(world, "team-a")->held = false;
     world_finish(world);
 }
@@ -196,7 +217,7 @@ static void test_a_partition_may_be_lost_at_the_moment_of_its_bound(void **state
     struct world *world = world_new(1);
     world->config.revoke_bound_ms = 4000;
     world_serve(world, 1);
-    world->harbor_down_until_ms = world->now_ms + 30000;
+    slow_harbor(world, 1, 30000);
     (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run(world, 100);
     world_revoke(world, 0, 0);
@@ -342,6 +363,28 @@ static void test_an_orphan_is_not_tried_again(void **state) {
     world_finish(world);
 }
 
+/* What the orphan wrote last may still arrive. Whoever waits for a lease comes later than that; the
+ * worker itself must not read, and decide, before. */
+static void test_a_record_that_comes_back_waits_for_what_its_orphan_wrote(void **state) {
+    (void)state;
+    struct world *world = served(1);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                          .count = 1,
+                                          .fault = WORLD_UNKNOWN_LATE,
+                                          .delay_ms = 1500});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 2);
+    world_lose(world, 0, 0);
+    world_assign(world, 0, 0);
+    world_run(world, 1400);
+    assert_int_equal(world_traced(world, "claim #1"), 1);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "claim #1"), 2);
+    assert_string_equal(record->answer.code, "space.created");
+    world_finish(world);
+}
+
 /* The lane still bears the orphan's name, which is also the next claim's: no first claim for that.
  */
 static void test_what_an_orphan_asked_is_not_forgotten_when_its_record_comes_back(void **state) {
@@ -421,13 +464,36 @@ static void test_partitions_come_and_go_while_a_worker_drains(void **state) {
     world_finish(world);
 }
 
+/* A command that fails again and again would hold up everything else in the partition, which nobody
+ * else may take in: the next owner takes its lane over instead. */
+static void test_a_revoked_partition_does_not_wait_for_another_try(void **state) {
+    (void)state;
+    struct world *world = served(1);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                          .count = 2,
+                                          .fault = WORLD_SERVER_ERROR});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_start(world, 1);
+    world_run(world, 12); /* The first try has failed, or is about to. */
+    world->partitions[0].next_owner = 1;
+    world_revoke(world, 0, 0);
+    world_run(world, 3000);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    assert_int_equal(world->partitions[0].owner, 1);
+    world_run_idle(world);
+    assert_string_equal(record->answer.code, "space.created");
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_idle_partition_is_given_up_at_once),
         cmocka_unit_test(test_a_revoked_partition_ends_what_has_begun_then_is_given_up),
         cmocka_unit_test(test_nothing_of_a_revoked_partition_begins_in_the_place_of_another),
-        cmocka_unit_test(test_what_stands_before_something_begun_is_finished_too),
+        cmocka_unit_test(test_what_has_not_begun_is_left_also_before_something_begun),
         cmocka_unit_test(test_a_claim_that_has_to_wait_is_left_to_the_next_owner),
+        cmocka_unit_test(test_what_waits_for_a_held_lane_is_left_to_the_next_owner),
         cmocka_unit_test(test_a_revoked_partition_is_not_given_up_during_its_transaction),
         cmocka_unit_test(test_a_revoked_partition_is_not_given_up_while_its_start_is_committed),
         cmocka_unit_test(test_a_revoked_partition_is_given_up_at_the_bound_in_any_case),
@@ -436,12 +502,14 @@ int main(void) {
         cmocka_unit_test(test_a_record_that_comes_back_waits_for_its_own_orphan),
         cmocka_unit_test(test_an_answer_in_the_transaction_of_a_lost_partition_is_not_repeated),
         cmocka_unit_test(test_nothing_of_a_lost_partition_begins),
+        cmocka_unit_test(test_a_record_that_comes_back_waits_for_what_its_orphan_wrote),
         cmocka_unit_test(test_an_orphan_whose_lane_is_held_is_dropped),
         cmocka_unit_test(test_an_orphan_is_not_tried_again),
         cmocka_unit_test(test_what_an_orphan_asked_is_not_forgotten_when_its_record_comes_back),
         cmocka_unit_test(test_draining_finishes_what_has_begun_and_tells_what_is_left),
         cmocka_unit_test(test_an_idle_worker_is_drained_at_once),
         cmocka_unit_test(test_partitions_come_and_go_while_a_worker_drains),
+        cmocka_unit_test(test_a_revoked_partition_does_not_wait_for_another_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

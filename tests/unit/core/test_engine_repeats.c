@@ -100,7 +100,10 @@ static void test_an_id_with_other_content_is_refused(void **state) {
 static void test_a_failed_command_is_tried_anew_from_another_record(void **state) {
     (void)state;
     struct world *world = served();
-    world->harbor_down_until_ms = world->now_ms + world->config.retry_age_ms + 60000;
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = WORLD_ANY,
+                                          .count = (int)world->config.retry_attempts,
+                                          .fault = WORLD_SERVER_ERROR});
     const struct world_record *failed = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run_idle(world);
     assert_int_equal(failed->answer.kind, BERTH_FAILED);

@@ -73,7 +73,7 @@ static void test_pauses_grow_and_differ(void **state) {
         struct world *world = world_new(seed);
         world->config.retry_attempts = 100;
         world_serve(world, 1);
-        harbor(world, WORLD_ANY, 100, WORLD_NOT_SENT, 0);
+        harbor(world, WORLD_ANY, 100, WORLD_BUSY, 0);
         (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
         (void)time_until(world, "notice command.retried");
         int64_t pause = time_until(world, "harbor #1 POST /projects");
@@ -93,12 +93,53 @@ static void test_pauses_grow_and_differ(void **state) {
     assert_true(longest_fifth > 4 * longest_first);
 }
 
+/* Harbor reads and doesn't write: each failed write is read back, and that this succeeds is no
+ * reason to try again as soon as at first. */
+static void test_pauses_grow_though_what_failed_is_read_back(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.retry_attempts = 20;
+    world_serve(world, 1);
+    harbor(world, BERTH_HARBOR_CREATE_PROJECT, 100, WORLD_UNKNOWN_LOST, 0);
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run_idle(world);
+    assert_int_equal(record->answer.kind, BERTH_FAILED);
+    int64_t took_ms = record->answer.finished_at_ms - record->answer.received_at_ms;
+    /* Each attempt takes a time-out and the two seconds before it is read back; the rest grew. */
+    assert_true(took_ms >= world->config.retry_attempts *
+                               (world->config.request_timeout_ms + 2 * INT64_C(2000)));
+    world_finish(world);
+}
+
+/* As many failing spaces as there are rooms: their long pauses are no reason to stop the others. */
+static void test_the_room_of_a_command_that_pauses_goes_to_others(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->registries[0].lanes_max = 1;
+    world->config.retry_attempts = 20;
+    world_serve(world, 1);
+    (void)snprintf(world->sick_space, sizeof(world->sick_space), "sick");
+    const struct world_record *sick = world_send(world, 0, BERTH_CREATE_SPACE, 1, "sick", "");
+    world_run(world, 30000);
+    int64_t sent_ms = world->now_ms;
+    const struct world_record *well = world_send(world, 0, BERTH_CREATE_SPACE, 2, "well", "");
+    world_run(world, 20000);
+    assert_string_equal(well->answer.code, "space.created");
+    assert_true(well->answer.finished_at_ms - well->answer.received_at_ms < 1000);
+    assert_true(world->now_ms - sent_ms <= 20000);
+    world_run_idle(world);
+    assert_int_equal(sick->answer.kind, BERTH_FAILED);
+    assert_true(sick->answer.finished_at_ms - sick->answer.received_at_ms >=
+                6 * world->config.backoff_max_ms);
+    world_finish(world);
+}
+
 static void test_retry_after_is_honoured(void **state) {
     (void)state;
     struct world *world = served();
     harbor(world, BERTH_HARBOR_CREATE_PROJECT, 1, WORLD_BUSY, 30000);
     (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
-    (void)time_until(world, "notice command.retried");
+    (void)time_until(world, "notice registry.rests #0 ms=30000");
     assert_true(time_until(world, "harbor #1 POST /projects") >= 30000);
     world_finish(world);
 }
@@ -118,11 +159,18 @@ static void test_the_budget_is_spent_by_attempts(void **state) {
     world_finish(world);
 }
 
+/* 429 without a time to wait: for so long every call is told so. */
+static void keep_busy(struct world *world, int64_t for_ms) {
+    world->sick[0].until_ms = world->now_ms + for_ms;
+    world->sick[0].fault = WORLD_BUSY;
+    world->sick[0].probes_fine = true;
+}
+
 /* What was certainly not carried out burns no attempt: only its age ends the command. */
-static void test_requests_that_were_not_sent_burn_no_attempt(void **state) {
+static void test_requests_that_were_turned_away_burn_no_attempt(void **state) {
     (void)state;
     struct world *world = served();
-    world->harbor_down_until_ms = world->now_ms + world->config.retry_age_ms - 20000;
+    keep_busy(world, world->config.retry_age_ms - 20000);
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run_idle(world);
     assert_true(world_traced(world, "notice command.retried #1 burned=0") > 20);
@@ -133,8 +181,7 @@ static void test_requests_that_were_not_sent_burn_no_attempt(void **state) {
 static void test_the_budget_is_spent_by_age(void **state) {
     (void)state;
     struct world *world = served();
-    int64_t began_ms = world->now_ms;
-    world->harbor_down_until_ms = began_ms + 10 * world->config.retry_age_ms;
+    keep_busy(world, 10 * world->config.retry_age_ms);
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run_idle(world);
     assert_int_equal(record->answer.kind, BERTH_FAILED);
@@ -151,7 +198,7 @@ static void test_the_budget_is_spent_by_age(void **state) {
 static void test_a_restart_does_not_start_the_age_again(void **state) {
     (void)state;
     struct world *world = served();
-    world->harbor_down_until_ms = world->now_ms + 10 * world->config.retry_age_ms;
+    keep_busy(world, 10 * world->config.retry_age_ms);
     const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
     world_run(world, world->config.retry_age_ms - 60000);
     world_crash(world, 0);
@@ -237,9 +284,11 @@ int main(void) {
         cmocka_unit_test(test_an_unknown_outcome_is_read_back_and_tried_again),
         cmocka_unit_test(test_a_request_carried_out_unseen_is_not_sent_again),
         cmocka_unit_test(test_pauses_grow_and_differ),
+        cmocka_unit_test(test_pauses_grow_though_what_failed_is_read_back),
+        cmocka_unit_test(test_the_room_of_a_command_that_pauses_goes_to_others),
         cmocka_unit_test(test_retry_after_is_honoured),
         cmocka_unit_test(test_the_budget_is_spent_by_attempts),
-        cmocka_unit_test(test_requests_that_were_not_sent_burn_no_attempt),
+        cmocka_unit_test(test_requests_that_were_turned_away_burn_no_attempt),
         cmocka_unit_test(test_the_budget_is_spent_by_age),
         cmocka_unit_test(test_a_restart_does_not_start_the_age_again),
         cmocka_unit_test(test_giving_up_reads_back_what_is_really_there),

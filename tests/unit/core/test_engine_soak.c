@@ -45,6 +45,7 @@ static void configure(struct world *world) {
     config->revoke_bound_ms = 5000 + below(world, 40000);
     config->cold_after_ms = chance(world, 50) ? 3600000 : 5000;
     world->registries[0].lanes_max = 1 + (uint32_t)below(world, 6);
+    world->registries[0].calls_max = 1 + (uint32_t)below(world, 12);
     world->registries[0].dedicated = chance(world, 70);
     world->pool_bytes =
         berth_engine_pool_bytes_min(config) + (size_t)below(world, 6) * BERTH_ENGINE_WORK_BYTES;
@@ -87,7 +88,7 @@ static void send_again(struct world *world, int partition) {
         return;
     }
     const struct world_record *old = &from->records[below(world, (int)from->end)];
-    if (old->undecodable) {
+    if (old->undecodable || old->marker) {
         return;
     }
     struct world_record *record =
@@ -105,7 +106,9 @@ static void send_some(struct world *world, int *next_number) {
     int count = below(world, 5);
     for (int i = 0; i < count && *next_number < COMMANDS_MAX; i++) {
         int partition = below(world, PARTITIONS);
-        if (chance(world, 4)) {
+        if (chance(world, 10)) {
+            world_send_marker(world, partition);
+        } else if (chance(world, 4)) {
             (void)world_send_garbage(world, partition);
         } else if (chance(world, 15)) {
             send_again(world, partition);
@@ -153,10 +156,21 @@ static void move_partition(struct world *world) {
     }
 }
 
+/* The whole registry fails, each call in the same way. */
+static void fall_sick(struct world *world) {
+    static const enum world_fault faults[] = {
+        WORLD_NOT_SENT,     WORLD_UNKNOWN_LOST, WORLD_BUSY,           WORLD_READ_ONLY,
+        WORLD_SERVER_ERROR, WORLD_UNAUTHORIZED, WORLD_UNKNOWN_APPLIED};
+    world->sick[0].fault = faults[below(world, 7)];
+    world->sick[0].until_ms = world->now_ms + below(world, 30000);
+    world->sick[0].delay_ms = chance(world, 50) ? below(world, 5000) : 0;
+    world->sick[0].probes_fine = chance(world, 30);
+}
+
 static void something_happens(struct world *world) {
     int number = below(world, WORLD_WORKERS);
     bool runs = world->workers[number].engine != NULL;
-    switch (below(world, 12)) {
+    switch (below(world, 14)) {
     case 0:
         if (runs) {
             world_crash(world, number);
@@ -182,6 +196,10 @@ static void something_happens(struct world *world) {
     case 6:
     case 7:
         move_partition(world);
+        break;
+    case 8:
+    case 9:
+        fall_sick(world);
         break;
     default:
         break;

@@ -396,7 +396,10 @@ static void test_unbinding_leaves_a_foreign_robot_alone(void **state) {
     (void)state;
     init(BERTH_UNBIND_WORKSPACE);
     driver.cold = true;
-    (void)model_harbor_add_robot(&driver.harbor, driver.redis.project_id, "ws-a", NULL);
+    /* Another deployment's: it is for the same workspace, and not ours all the same. */
+    struct model_robot *robot =
+        model_harbor_add_robot(&driver.harbor, driver.redis.project_id, "ws-a", "a");
+    robot->robot.ours = false;
     driver_workspace(&driver, "a");
     driver_run(&driver);
     driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_UNBOUND, false);

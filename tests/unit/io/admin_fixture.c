@@ -29,6 +29,11 @@ void admin_check_ready(void *ctx, struct berth_buffer *reasons) {
     }
 }
 
+void admin_metrics(void *ctx, struct berth_buffer *text) {
+    (void)ctx;
+    assert_int_equal(berth_buffer_append_text(text, "berth_partitions 3\n"), BERTH_OK);
+}
+
 int admin_setup(void **state) {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     if (fixture == NULL) {
@@ -36,8 +41,10 @@ int admin_setup(void **state) {
     }
     *state = fixture;
     fixture->base = event_base_new();
-    const struct berth_admin_checks checks = {
-        .live = admin_check_live, .ready = admin_check_ready, .ctx = fixture};
+    const struct berth_admin_checks checks = {.live = admin_check_live,
+                                              .ready = admin_check_ready,
+                                              .metrics = admin_metrics,
+                                              .ctx = fixture};
     struct berth_error error = {0};
     if (fixture->base == NULL || berth_admin_http_new(fixture->base, "127.0.0.1:0", &checks,
                                                       &fixture->server, &error) != BERTH_OK) {

@@ -37,6 +37,7 @@ int admin_teardown(void **state);
 
 void admin_check_live(void *ctx, struct berth_buffer *reasons);
 void admin_check_ready(void *ctx, struct berth_buffer *reasons);
+void admin_metrics(void *ctx, struct berth_buffer *text);
 
 /* Connects and sends the text; what comes back gathers while the loop turns. */
 struct client *begin(struct fixture *fixture, size_t index, const char *text);

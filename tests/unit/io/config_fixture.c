@@ -37,7 +37,8 @@ int config_fixture_setup(void **state) {
 
 int config_fixture_teardown(void **state) {
     struct config_fixture *fixture = *state;
-    static const char *const FILES[] = {"master", "password", "other", FILE_NAME};
+    static const char *const FILES[] = {"master",          "password",  "other",  "both.pem",
+                                        "certificate.pem", "other.key", FILE_NAME};
     for (size_t i = 0; i < sizeof(FILES) / sizeof(FILES[0]); i++) {
         char path[96];
         (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, FILES[i]);

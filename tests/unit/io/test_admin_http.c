@@ -30,6 +30,14 @@ static void test_a_worker_that_is_not_ready_says_why(void **state) {
     assert_answer(ask(fixture, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 ", "ok\n");
 }
 
+/* Prometheus asks for it, on a connection that it ends. */
+static void test_metrics_are_told_in_prometheus_text_format(void **state) {
+    struct fixture *fixture = *state;
+    const char *answer = ask(fixture, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_non_null(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
+    assert_answer(answer, "HTTP/1.1 200 ", "berth_partitions 3\n");
+}
+
 static void test_anything_else_is_refused(void **state) {
     struct fixture *fixture = *state;
     static const struct {
@@ -134,6 +142,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_healthy_worker_is_live_and_ready),
         TEST(test_a_worker_that_is_not_ready_says_why),
+        TEST(test_metrics_are_told_in_prometheus_text_format),
         TEST(test_anything_else_is_refused),
         TEST(test_a_request_that_is_too_large_is_refused),
         TEST(test_connections_are_bounded_and_silent_ones_end),

@@ -22,7 +22,8 @@ static const char *const PLACEHOLDERS[BERTH_OPTION_TYPES] = {
     [BERTH_OPTION_UUID] = "uuid",         [BERTH_OPTION_URL] = "url",
     [BERTH_OPTION_ADDRESS] = "host:port", [BERTH_OPTION_BOOLEAN] = "yes|no",
     [BERTH_OPTION_INTEGER] = "number",    [BERTH_OPTION_CHOICE] = NULL, /* Its choices. */
-    [BERTH_OPTION_NAMES] = "space, ...",  [BERTH_OPTION_PROPERTY] = "value",
+    [BERTH_OPTION_NAMES] = "space, ...",  [BERTH_OPTION_HEADERS] = "line, ...",
+    [BERTH_OPTION_PROXY] = "url",         [BERTH_OPTION_PROPERTY] = "value",
 };
 
 #define PUT(out, ...) assert_int_equal(berth_buffer_printf(out, __VA_ARGS__), BERTH_OK)
@@ -98,6 +99,9 @@ static void put_option(struct berth_buffer *out, const struct berth_config_optio
         PUT(out, "Required.\n");
     } else if (option->need == BERTH_NEEDED_BY_DAEMON) {
         PUT(out, "Required by berthd.\n");
+    }
+    if (option->reloads) {
+        PUT(out, "Reloaded by SIGHUP.\n");
     }
 }
 

@@ -17,9 +17,16 @@ static void count_up(void *memory, size_t bytes) {
 }
 
 int api_setup(void **state) {
-    const struct berth_sandbox_harbor_options options = {
-        .user_name = "berth", .password = "Secret123", .fill_random = count_up, .now_ms = NOW_MS};
-    *state = berth_sandbox_harbor_new(&options);
+    static const char *const PLAIN_USERS[] = {"carol", NULL};
+    const struct berth_sandbox_harbor_options options = {.plain_users = PLAIN_USERS,
+                                                         .user_name = "berth",
+                                                         .password = "Secret123",
+                                                         .fill_random = count_up,
+                                                         .now_ms = NOW_MS};
+    struct berth_sandbox_harbor *harbor = berth_sandbox_harbor_new(&options);
+    /* Time stands still in these tests, so a lock would never end. */
+    berth_sandbox_harbor_set_login_lock(harbor, 0);
+    *state = harbor;
     return 0;
 }
 

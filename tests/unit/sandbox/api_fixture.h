@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Harbor without sockets for the tests of its API: user berth, password Secret123, id 3.
+ * A Harbor without sockets for the tests of its API: user berth, password Secret123, id 3, and
+ * carol with the same password, id 4, who has no rights of her own.
  */
 #ifndef BERTH_TESTS_API_FIXTURE_H
 #define BERTH_TESTS_API_FIXTURE_H
@@ -11,6 +12,7 @@
 #define NOW_MS INT64_C(1795000000000)
 /* Of berth:Secret123. */
 #define BERTH   "Basic YmVydGg6U2VjcmV0MTIz"
+#define CAROL   "Basic Y2Fyb2w6U2VjcmV0MTIz"
 #define NOT_SO  "Basic YmVydGg6d3Jvbmc="
 #define PROJECT "{\"project_name\":\"team-a\"}"
 

@@ -85,6 +85,20 @@ static void test_a_quota_vanishes_with_its_project(void **state) {
     berth_model_query_page_deinit(&page);
 }
 
+/* 6.1: a refused request changes nothing, though its first limit was legal. */
+static void test_a_limit_for_another_resource_leaves_storage_as_it_was(void **state) {
+    struct fixture *fixture = *state;
+    create_project(fixture, &fixture->berth, "team-a", 201);
+    const struct berth_model_limit limits[] = {{.resource = "storage", .value = 4096},
+                                               {.resource = "count", .value = 3}};
+    struct berth_model_verdict verdict = berth_model_update_quota(
+        fixture->model, &fixture->berth, quota_of(fixture, "team-a"), limits, 2, NOW_MS);
+    assert_int_equal(verdict.status, 400);
+    const struct berth_model_project *project =
+        berth_model_find_project(fixture->model, by_name("team-a"));
+    assert_int_equal(project->storage_limit_bytes, -1);
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -92,6 +106,7 @@ int main(void) {
         WITH_FIXTURE(test_a_quota_is_found_by_its_own_id),
         WITH_FIXTURE(test_a_limit_is_unlimited_or_up_to_1024_tib),
         WITH_FIXTURE(test_quotas_are_for_system_administrators),
+        WITH_FIXTURE(test_a_limit_for_another_resource_leaves_storage_as_it_was),
         WITH_FIXTURE(test_a_quota_vanishes_with_its_project),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

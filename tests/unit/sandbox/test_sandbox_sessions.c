@@ -13,7 +13,10 @@
 
 #define PROJECTS   "/api/v2.0/projects"
 #define SYSTEMINFO "/api/v2.0/systeminfo"
-#define LOGIN      "principal=berth&password=Secret123"
+/* Of admin:Secret123 and of nobody:Secret123. */
+#define ADMIN  "Basic YWRtaW46U2VjcmV0MTIz"
+#define NOBODY "Basic bm9ib2R5OlNlY3JldDEyMw=="
+#define LOGIN  "principal=berth&password=Secret123"
 
 /* What a client of a session keeps. */
 struct jar {
@@ -202,6 +205,124 @@ static void test_anonymous_sessions_never_push_out_logged_in_ones(void **state) 
     berth_sandbox_sessions_free(sessions);
 }
 
+static void login_lock_is(struct berth_sandbox_harbor *harbor, int64_t ms) {
+    berth_sandbox_harbor_set_login_lock(harbor, ms);
+}
+
+/* 5.2: after a failed login the right password fails too, at once, until the time is up. Only that
+ * name's; and lists answer as to anybody. */
+static void test_a_failed_login_locks_its_name_for_a_while(void **state) {
+    login_lock_is(*state, 1500);
+    struct berth_sandbox_request request =
+        request_of(BERTH_SANDBOX_GET, "/api/v2.0/users/current", NULL);
+    request.authorization = NOT_SO;
+    struct berth_sandbox_reply reply = call(*state, &request);
+    assert_int_equal(reply.status, 401);
+    assert_int_equal(reply.delay_ms, 1500);
+    berth_sandbox_reply_deinit(&reply);
+    request.authorization = BERTH;
+    request.now_ms = NOW_MS + 1499;
+    reply = call(*state, &request);
+    assert_int_equal(reply.status, 401);
+    assert_int_equal(reply.delay_ms, 0);
+    berth_sandbox_reply_deinit(&reply);
+    request.authorization = ADMIN;
+    call_expecting(*state, &request, 200);
+    request.authorization = BERTH;
+    request.now_ms = NOW_MS + 1500;
+    call_expecting(*state, &request, 200);
+}
+
+/* A login over the web page shares the lock, and a session outlives it. */
+static void test_the_lock_is_shared_with_the_login_page_and_spares_sessions(void **state) {
+    struct jar jar = {.sid = ""};
+    struct jar other = {.sid = ""};
+    log_in(*state, &jar, LOGIN, 200);
+    login_lock_is(*state, 1500);
+    struct berth_sandbox_request request =
+        request_of(BERTH_SANDBOX_GET, "/api/v2.0/users/current", NULL);
+    request.authorization = NOT_SO;
+    call_expecting(*state, &request, 401);
+    log_in(*state, &other, LOGIN, 401);
+    request = in_session(&jar, BERTH_SANDBOX_GET, "/api/v2.0/users/current", NULL);
+    call_expecting(*state, &request, 200);
+}
+
+/* 5.3b: what a check of a password costs is paid by Basic and by a login, by nothing else. */
+static void test_only_passwords_of_users_that_are_there_cost(void **state) {
+    struct jar jar = {.sid = ""};
+    struct berth_sandbox_request request = request_of(BERTH_SANDBOX_GET, SYSTEMINFO, NULL);
+    assert_int_equal(berth_sandbox_harbor_password_checks(*state, &request), 1);
+    request.authorization = NOBODY;
+    assert_int_equal(berth_sandbox_harbor_password_checks(*state, &request), 0);
+    request.authorization = NULL;
+    assert_int_equal(berth_sandbox_harbor_password_checks(*state, &request), 0);
+    log_in(*state, &jar, LOGIN, 200);
+    request = in_session(&jar, BERTH_SANDBOX_POST, "/c/login", LOGIN);
+    assert_int_equal(berth_sandbox_harbor_password_checks(*state, &request), 1);
+    request.authorization = BERTH;
+    assert_int_equal(berth_sandbox_harbor_password_checks(*state, &request), 2);
+    request = in_session(&jar, BERTH_SANDBOX_POST, PROJECTS, PROJECT);
+    assert_int_equal(berth_sandbox_harbor_password_checks(*state, &request), 0);
+    /* While a name is locked its password isn't looked at. */
+    login_lock_is(*state, 1500);
+    request = request_of(BERTH_SANDBOX_GET, SYSTEMINFO, NULL);
+    request.authorization = NOT_SO;
+    call_expecting(*state, &request, 200);
+    assert_int_equal(berth_sandbox_harbor_password_checks(*state, &request), 0);
+}
+
+/* Harbor's Redis hiccups: a known session comes without its user, and no cookie tells. */
+static void test_a_session_can_lose_its_user_without_a_sign(void **state) {
+    struct jar jar = {.sid = ""};
+    log_in(*state, &jar, LOGIN, 200);
+    struct berth_sandbox_request request =
+        in_session(&jar, BERTH_SANDBOX_GET, "/api/v2.0/users/current", NULL);
+    struct berth_sandbox_handling handling = {.session = BERTH_SANDBOX_SESSION_USERLESS};
+    struct berth_sandbox_reply reply;
+    berth_sandbox_reply_init(&reply);
+    berth_sandbox_harbor_handle_with(*state, &request, &handling, &reply);
+    assert_int_equal(reply.status, 401);
+    assert_null(header_of(&reply, "Set-Cookie", "sid="));
+    berth_sandbox_reply_deinit(&reply);
+    handling.session = BERTH_SANDBOX_SESSION_UNKNOWN;
+    berth_sandbox_harbor_handle_with(*state, &request, &handling, &reply);
+    assert_int_equal(reply.status, 401);
+    assert_non_null(header_of(&reply, "Set-Cookie", "sid="));
+    berth_sandbox_reply_deinit(&reply);
+    call_expecting(*state, &request, 200);
+}
+
+static void test_all_sessions_can_be_forgotten_at_once(void **state) {
+    struct jar jar = {.sid = ""};
+    log_in(*state, &jar, LOGIN, 200);
+    berth_sandbox_harbor_forget_sessions(*state);
+    struct berth_sandbox_request request =
+        in_session(&jar, BERTH_SANDBOX_GET, "/api/v2.0/users/current", NULL);
+    struct berth_sandbox_reply reply = call(*state, &request);
+    assert_int_equal(reply.status, 401);
+    assert_non_null(header_of(&reply, "Set-Cookie", "sid="));
+    berth_sandbox_reply_deinit(&reply);
+}
+
+/* A restart without a fixed CSRF_KEY: reads go on in the session, writes fail until a new login. */
+static void test_a_new_csrf_key_spoils_the_writes_of_a_session(void **state) {
+    struct jar jar = {.sid = ""};
+    log_in(*state, &jar, LOGIN, 200);
+    berth_sandbox_harbor_change_csrf_key(*state);
+    struct berth_sandbox_request request =
+        in_session(&jar, BERTH_SANDBOX_GET, "/api/v2.0/users/current", NULL);
+    call_expecting(*state, &request, 200);
+    request = in_session(&jar, BERTH_SANDBOX_POST, PROJECTS, PROJECT);
+    struct berth_sandbox_reply reply = call(*state, &request);
+    assert_error(&reply, 403, "FORBIDDEN", "CSRF token invalid");
+    berth_sandbox_reply_deinit(&reply);
+    jar = (struct jar){.sid = ""};
+    log_in(*state, &jar, LOGIN, 200);
+    request = in_session(&jar, BERTH_SANDBOX_POST, PROJECTS, PROJECT);
+    call_expecting(*state, &request, 201);
+}
+
 #define WITH_HARBOR(test) cmocka_unit_test_setup_teardown(test, api_setup, api_teardown)
 
 int main(void) {
@@ -215,6 +336,12 @@ int main(void) {
         WITH_HARBOR(test_a_session_that_expired_goes_on_as_anonymous),
         WITH_HARBOR(test_a_logout_ends_the_session),
         WITH_HARBOR(test_a_write_elsewhere_is_rejected_by_csrf),
+        WITH_HARBOR(test_a_failed_login_locks_its_name_for_a_while),
+        WITH_HARBOR(test_the_lock_is_shared_with_the_login_page_and_spares_sessions),
+        WITH_HARBOR(test_only_passwords_of_users_that_are_there_cost),
+        WITH_HARBOR(test_a_session_can_lose_its_user_without_a_sign),
+        WITH_HARBOR(test_all_sessions_can_be_forgotten_at_once),
+        WITH_HARBOR(test_a_new_csrf_key_spoils_the_writes_of_a_session),
         cmocka_unit_test(test_anonymous_sessions_never_push_out_logged_in_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,7 @@ class Teller:
 
     def show_calls(self, expected: Optional[dict[str, int]]) -> None:
         """What the last command cost at Harbor; called before we ask Harbor anything."""
-        calls = {call: count for call, count in self.stage.sandbox.counters().items() if count}
+        calls = self.stage.sandbox.calls()
         text = ", ".join(f"{call} x{count}" for call, count in sorted(calls.items())) or "none"
         self.proof("calls", text)
         if expected is not None:

@@ -277,6 +277,9 @@ def read_redis_reply(stream: Any) -> Any:
     return [read_redis_reply(stream) for _ in range(int(text))]
 
 
+SESSION_CALLS = ("GET /systeminfo", "POST /c/login", "GET /c/log_out", "GET /users/current")
+
+
 class Sandbox(Service):
     """berth-sandbox: two registries that behave like Harbor, alpha and beta, and an embedded Kafka
     if topics are given to make there."""
@@ -337,6 +340,11 @@ class Sandbox(Service):
     def counters(self, registry: str = "alpha") -> dict[str, int]:
         """How often each call was made, by method and route, since the last reset."""
         return self.admin("GET", registry, "counters")
+
+    def calls(self, registry: str = "alpha") -> dict[str, int]:
+        """The calls that were made, without those of a session: its login and its proofs."""
+        counters = self.counters(registry).items()
+        return {call: count for call, count in counters if count and call not in SESSION_CALLS}
 
     def reset_counters(self, registry: str = "alpha") -> None:
         self.admin("DELETE", registry, "counters")

@@ -208,6 +208,7 @@ static void arrange(struct sim *sim, const struct sim_wish *wish) {
         if (enable && owner >= 0) {
             sim->workers[owner].wall_ms += 4200000; /* To it every space is cold. */
         }
+        sim->faults_done++;
         sim_producers_bind(sim, space, (enum berth_command_type)wish->type, workspace);
         return;
     }

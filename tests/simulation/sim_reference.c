@@ -89,6 +89,7 @@ static void bind_all(struct sim *sim, const struct berth_command *command,
 static bool made_it_before(const struct sim *sim, const struct sim_item *item) {
     const struct sim_record *record = item->record;
     return record->command.type == BERTH_CREATE_SPACE &&
+           strcmp(item->publication.result.code, BERTH_CODE_SPACE_CREATED) == 0 &&
            sim_harbor_maker(sim, sim->spaces[record->space].registry,
                             item->publication.result.after.project_id) == record->number;
 }

@@ -244,7 +244,6 @@ static void happen(struct sim *sim, struct sim_event *event) {
     }
 }
 
-/* An event that is still held by a part that took it over has its owner cleared there. */
 static void deliver(struct sim *sim, struct sim_event *event) {
     if (is_workers(event)) {
         struct sim_worker *worker = &sim->workers[event->worker];
@@ -409,8 +408,9 @@ static void choose_world(struct sim *sim) {
     sim->static_members = sim_chance(sim, 50);
     sim->humans = sim_chance(sim, 50);
     sim->slow_world = sim_chance(sim, 10);
-    if (sim->slow_world && sim->spaces_count < 16) {
-        sim->spaces_count = 16; /* Else a space's own commands are what it waits for. */
+    if (sim->slow_world) {
+        sim->config.window_max = SIM_SLOTS; /* Nor do its commands fill the window. */
+        sim->spaces_count = 40;             /* Else a space's own commands are what it waits for. */
     }
     sim->sending_ms = 20000 + sim_below(sim, 60000);
     sim->faults_end_ms = sim->now_ms + sim->sending_ms + 10000;

@@ -363,28 +363,6 @@ static void test_an_orphan_is_not_tried_again(void **state) {
     world_finish(world);
 }
 
-/* What the orphan wrote last may still arrive. Whoever waits for a lease comes later than that; the
- * worker itself must not read, and decide, before. */
-static void test_a_record_that_comes_back_waits_for_what_its_orphan_wrote(void **state) {
-    (void)state;
-    struct world *world = served(1);
-    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
-                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
-                                          .count = 1,
-                                          .fault = WORLD_UNKNOWN_LATE,
-                                          .delay_ms = 1500});
-    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
-    world_run(world, 2);
-    world_lose(world, 0, 0);
-    world_assign(world, 0, 0);
-    world_run(world, 1400);
-    assert_int_equal(world_traced(world, "claim #1"), 1);
-    world_run_idle(world);
-    assert_int_equal(world_traced(world, "claim #1"), 2);
-    assert_string_equal(record->answer.code, "space.created");
-    world_finish(world);
-}
-
 /* The lane still bears the orphan's name, which is also the next claim's: no first claim for that.
  */
 static void test_what_an_orphan_asked_is_not_forgotten_when_its_record_comes_back(void **state) {
@@ -502,7 +480,6 @@ int main(void) {
         cmocka_unit_test(test_a_record_that_comes_back_waits_for_its_own_orphan),
         cmocka_unit_test(test_an_answer_in_the_transaction_of_a_lost_partition_is_not_repeated),
         cmocka_unit_test(test_nothing_of_a_lost_partition_begins),
-        cmocka_unit_test(test_a_record_that_comes_back_waits_for_what_its_orphan_wrote),
         cmocka_unit_test(test_an_orphan_whose_lane_is_held_is_dropped),
         cmocka_unit_test(test_an_orphan_is_not_tried_again),
         cmocka_unit_test(test_what_an_orphan_asked_is_not_forgotten_when_its_record_comes_back),

@@ -146,6 +146,29 @@ static void test_a_replayed_dead_letter_is_no_first_claim(void **state) {
     world_finish(world);
 }
 
+/* What the orphan wrote last may still arrive. Whoever waits for a lease comes later than that; the
+ * worker itself must not read, and decide, before. */
+static void test_a_record_that_comes_back_waits_for_what_its_orphan_wrote(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                          .count = 1,
+                                          .fault = WORLD_UNKNOWN_LATE,
+                                          .delay_ms = 1500});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 2);
+    world_lose(world, 0, 0);
+    world_assign(world, 0, 0);
+    world_run(world, 1400);
+    assert_int_equal(world_traced(world, "claim #1"), 1);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "claim #1"), 2);
+    assert_string_equal(record->answer.code, "space.created");
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_record_redelivered_is_answered_from_the_ledger),
@@ -154,6 +177,7 @@ int main(void) {
         cmocka_unit_test(test_an_id_with_other_content_is_refused),
         cmocka_unit_test(test_a_failed_command_is_tried_anew_from_another_record),
         cmocka_unit_test(test_a_replayed_dead_letter_is_no_first_claim),
+        cmocka_unit_test(test_a_record_that_comes_back_waits_for_what_its_orphan_wrote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -442,28 +442,6 @@ static void test_partitions_come_and_go_while_a_worker_drains(void **state) {
     world_finish(world);
 }
 
-/* A command that fails again and again would hold up everything else in the partition, which nobody
- * else may take in: the next owner takes its lane over instead. */
-static void test_a_revoked_partition_does_not_wait_for_another_try(void **state) {
-    (void)state;
-    struct world *world = served(1);
-    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
-                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
-                                          .count = 2,
-                                          .fault = WORLD_SERVER_ERROR});
-    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
-    world_start(world, 1);
-    world_run(world, 12); /* The first try has failed, or is about to. */
-    world->partitions[0].next_owner = 1;
-    world_revoke(world, 0, 0);
-    world_run(world, 3000);
-    assert_int_equal(world_traced(world, "give up p0"), 1);
-    assert_int_equal(world->partitions[0].owner, 1);
-    world_run_idle(world);
-    assert_string_equal(record->answer.code, "space.created");
-    world_finish(world);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_idle_partition_is_given_up_at_once),
@@ -486,7 +464,6 @@ int main(void) {
         cmocka_unit_test(test_draining_finishes_what_has_begun_and_tells_what_is_left),
         cmocka_unit_test(test_an_idle_worker_is_drained_at_once),
         cmocka_unit_test(test_partitions_come_and_go_while_a_worker_drains),
-        cmocka_unit_test(test_a_revoked_partition_does_not_wait_for_another_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -279,6 +279,28 @@ static void test_a_read_back_that_fails_once_is_tried_again(void **state) {
     world_finish(world);
 }
 
+/* A command that fails again and again would hold up everything else in the partition, which nobody
+ * else may take in: the next owner takes its lane over instead. */
+static void test_a_revoked_partition_does_not_wait_for_another_try(void **state) {
+    (void)state;
+    struct world *world = served();
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_CREATE_PROJECT,
+                                          .count = 2,
+                                          .fault = WORLD_SERVER_ERROR});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_start(world, 1);
+    world_run(world, 12); /* The first try has failed, or is about to. */
+    world->partitions[0].next_owner = 1;
+    world_revoke(world, 0, 0);
+    world_run(world, 3000);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    assert_int_equal(world->partitions[0].owner, 1);
+    world_run_idle(world);
+    assert_string_equal(record->answer.code, "space.created");
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_unknown_outcome_is_read_back_and_tried_again),
@@ -294,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_giving_up_reads_back_what_is_really_there),
         cmocka_unit_test(test_after_five_failed_read_backs_nothing_is_told_and_the_lane_is_kept),
         cmocka_unit_test(test_a_read_back_that_fails_once_is_tried_again),
+        cmocka_unit_test(test_a_revoked_partition_does_not_wait_for_another_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

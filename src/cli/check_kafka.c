@@ -14,7 +14,8 @@
 #define SUBJECT "kafka"
 /* How long a first fetch is waited for: what a reader may not read, it is told at once. */
 #define READ_TIMEOUT_MS 1000
-#define PROGRESS_TRIES  10
+#define PROGRESS_TRIES  50
+#define HOUR_S          3600
 /* As berthd wants it (daemon/topics.c): less leaves no room for its records. */
 #define MESSAGE_BYTES_MIN ((int64_t)128 * 1024)
 
@@ -33,6 +34,8 @@ static void check_topic(struct kafka *kafka, size_t index);
 static void check_spread(struct kafka *kafka);
 static void check_ahead(struct kafka *kafka);
 static void check_progress(struct kafka *kafka, size_t index);
+static void check_rate(struct kafka *kafka, const char *topic,
+                       const struct berth_group_progress *progress);
 static void check_reading(struct kafka *kafka);
 static void check_publishing(struct kafka *kafka);
 
@@ -114,10 +117,15 @@ static void check_spread(struct kafka *kafka) {
     }
 }
 
+/* Records a second of one partition that stuck commands never hold up. */
+static int64_t rate_allowed(const struct kafka *kafka) {
+    return BERTH_SETTLED_AHEAD_MIN * 1000 / kafka->options->config->retry_age_ms;
+}
+
 /* How far a partition goes on past commands that are stuck until they are given up. */
 static void check_ahead(struct kafka *kafka) {
     int64_t given_up_ms = kafka->options->config->retry_age_ms;
-    int64_t rate = BERTH_SETTLED_AHEAD_MIN * 1000 / given_up_ms;
+    int64_t rate = rate_allowed(kafka);
     bool low = rate < AHEAD_RATE_MIN;
     check_say(kafka->report, low ? CHECK_WARNING : CHECK_OK, SUBJECT, "ahead",
               low ? "lower retry_age_ms, or make more partitions" : NULL,
@@ -158,6 +166,7 @@ static void check_progress(struct kafka *kafka, size_t index) {
         check_say(kafka->report, CHECK_WARNING, SUBJECT, "group", "ask again in a moment",
                   "%d partitions of %s can't be asked just now", progress.partitions_unreadable,
                   topic);
+        return;
     }
     char fresh[64] = "";
     if (progress.partitions_new > 0) {
@@ -167,6 +176,20 @@ static void check_progress(struct kafka *kafka, size_t index) {
     check_say(kafka->report, CHECK_OK, SUBJECT, "group", NULL,
               "group %s is %" PRId64 " records behind in %s%s", config->group, progress.behind,
               topic, fresh);
+    check_rate(kafka, topic, &progress);
+}
+
+/* The busiest partition against what check_ahead() allows. */
+static void check_rate(struct kafka *kafka, const char *topic,
+                       const struct berth_group_progress *progress) {
+    int64_t rate = progress->busiest_last_hour / HOUR_S;
+    bool high = rate > rate_allowed(kafka);
+    check_say(kafka->report, high ? CHECK_WARNING : CHECK_OK, SUBJECT, "rate",
+              high ? "lower retry_age_ms, or make more partitions" : NULL,
+              "the busiest partition of %s, %d, got %" PRId64 " records within the last hour, "
+              "%" PRId64 " a second%s",
+              topic, progress->busiest_partition, progress->busiest_last_hour, rate,
+              high ? ": stuck commands may hold it up" : "");
 }
 
 static void check_reading(struct kafka *kafka) {

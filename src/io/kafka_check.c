@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth/io/kafka_check.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "berth/io/clock.h"
@@ -12,6 +13,7 @@
 static rd_kafka_resp_err_t measure(rd_kafka_t *handle, const char *group,
                                    rd_kafka_topic_partition_list_t *ends, int timeout_ms,
                                    struct berth_group_progress *progress);
+static bool will_pass(rd_kafka_resp_err_t err);
 static void add_lag(const rd_kafka_topic_partition_t *end,
                     const rd_kafka_topic_partition_t *committed,
                     struct berth_group_progress *progress);
@@ -51,12 +53,21 @@ enum berth_rc berth_kafka_group_progress(const struct berth_kafka_properties *pr
     rd_kafka_resp_err_t err = measure(handle, group, list, timeout_ms, &progress);
     rd_kafka_topic_partition_list_destroy(list);
     (void)berth_kafka_handle_destroy(handle, 0, DESTROY_TIMEOUT_MS);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (will_pass(err)) {
+        progress.partitions_unreadable = partitions;
+    } else if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         berth_error_set(reterr, "%s", rd_kafka_err2str(err));
         return BERTH_FAULT_LIBRARY;
     }
     *ret_progress = progress;
     return BERTH_OK;
+}
+
+/* The group's coordinator is being found or is reading what it keeps. */
+static bool will_pass(rd_kafka_resp_err_t err) {
+    return err == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS ||
+           err == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           err == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
 }
 
 static rd_kafka_resp_err_t measure(rd_kafka_t *handle, const char *group,

@@ -56,7 +56,7 @@ class Check(StageCase):
         lines = self.check()
         self.assertFalse([line for line in lines if line["state"] == "problem"])
         for subject, checks in {
-            "kafka": ("reachable", "topic", "ahead", "group", "read", "publish"),
+            "kafka": ("reachable", "topic", "ahead", "group", "rate", "read", "publish"),
             "redis": ("reachable", "policy", "persistence", "data_set"),
             "registry alpha": ("reachable", "tls", "clock", "request_id", "version", "read_only")
             + ("identity", "dedicated"),

@@ -104,6 +104,13 @@ void calls_answered(struct berth_engine *engine, struct registry *registry,
         }
         break;
     case BERTH_HARBOR_TROUBLE_SERVER:
+        /* Its own error, not a front end's: there is somebody who has time to answer. Else a few
+         * spaces that fail would keep the limit at one after each pause, and be all that is asked
+         * until the breaker takes them for the registry. */
+        if (answer->http_status == 500) {
+            limit_answered(limit, call->kind, LIMIT_FAILED, call->asked_ms, engine->now_ms);
+        }
+        break;
     case BERTH_HARBOR_TROUBLE_READ_ONLY:
     case BERTH_HARBOR_TROUBLE_CREDENTIALS:
         break;

@@ -27,6 +27,7 @@ struct limit {
 
 enum limit_sign {
     LIMIT_ANSWERED, /* By somebody who is there: how long it took counts. */
+    LIMIT_FAILED,   /* The same with an error: how long it took says nothing. */
     LIMIT_OVERLOADED,
     LIMIT_REFUSED, /* 429. */
 };

@@ -126,6 +126,37 @@ static void test_a_registry_that_says_429_is_asked_less_at_once(void **state) {
     world_finish(world);
 }
 
+/* Spaces that fail by themselves are tried with the others after a pause. Were their errors to keep
+ * the limit at one, they'd be all that is asked, and look like a registry that is sick. */
+static void test_errors_after_a_pause_do_not_keep_it_low(void **state) {
+    (void)state;
+    struct world *world = served(8);
+    int next = 1;
+    make_spaces(world, &next);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = WORLD_ANY,
+                                          .count = 1,
+                                          .fault = WORLD_BUSY,
+                                          .delay_ms = 1000});
+    (void)world_send(world, 0, BERTH_DELETE_SPACE, next++, "team-0", "");
+    world_run(world, 100);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = WORLD_ANY,
+                                          .count = 4,
+                                          .fault = WORLD_SERVER_ERROR});
+    for (int i = 1; i < 8; i++) {
+        char space[32];
+        (void)snprintf(space, sizeof(space), "team-%d", i);
+        (void)world_send(world, 0, BERTH_DELETE_SPACE, next++, space, "");
+    }
+    while (world_traced(world, "notice command.retried") < 4) {
+        world_run(world, 1);
+    }
+    assert_true(limit(world) > 2);
+    world_run_idle(world);
+    world_finish(world);
+}
+
 /* Calls that were lost on the way say that it is too much; one space's say nothing. */
 static void test_a_few_lost_calls_among_many_do_not_lower_it(void **state) {
     (void)state;
@@ -172,6 +203,7 @@ int main(void) {
         cmocka_unit_test(test_a_healthy_registry_stays_at_its_configured_limit),
         cmocka_unit_test(test_a_registry_that_slows_down_is_asked_less_and_recovers),
         cmocka_unit_test(test_a_registry_that_says_429_is_asked_less_at_once),
+        cmocka_unit_test(test_errors_after_a_pause_do_not_keep_it_low),
         cmocka_unit_test(test_a_few_lost_calls_among_many_do_not_lower_it),
         cmocka_unit_test(test_a_command_with_many_calls_takes_no_more_than_its_turn),
     };

@@ -16,8 +16,6 @@
 #define READ_TIMEOUT_MS 1000
 #define PROGRESS_TRIES  50
 #define HOUR_S          3600
-/* As berthd wants it (daemon/topics.c): less leaves no room for its records. */
-#define MESSAGE_BYTES_MIN ((int64_t)128 * 1024)
 
 /* Of one partition, a second; fewer are worth a word. */
 #define AHEAD_RATE_MIN 10
@@ -88,7 +86,7 @@ static void check_topic(struct kafka *kafka, size_t index) {
         return;
     }
     if (index >= kafka->listing.commands_count && topic->message_bytes_max >= 0 &&
-        topic->message_bytes_max < MESSAGE_BYTES_MIN) {
+        topic->message_bytes_max < BERTH_TOPIC_MESSAGE_BYTES_MIN) {
         check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "topic",
                   "raise its max.message.bytes to 131072 at least",
                   "topic %s takes messages of %" PRId64 " bytes only", name,

@@ -18,10 +18,7 @@
 #define CHECK_AGAIN_S    2
 #define STOP_MS          3000
 
-/* Beside key, value and headers a record has a few bytes of its own, and a batch some more. */
-#define ROOM_BYTES             65536
-#define PUBLISHED_BYTES_MAX    900000 /* librdkafka's message.max.bytes is 1,000,000. */
-#define PUBLISHED_BYTES_WANTED 65536
+#define PUBLISHED_BYTES_MAX 900000 /* librdkafka's message.max.bytes is 1,000,000. */
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
                     size_t count, const char *error_text);
@@ -127,16 +124,16 @@ static bool complain(struct worker *worker, const struct berth_topic_status *sta
         if (i >= BERTH_RECORD_KINDS) {
             continue;
         }
-        int64_t bytes = statuses[i].message_bytes_max - ROOM_BYTES;
+        int64_t bytes = statuses[i].message_bytes_max - BERTH_TOPIC_ROOM_BYTES;
         if (statuses[i].message_bytes_max < 0 || bytes > PUBLISHED_BYTES_MAX) {
             bytes = PUBLISHED_BYTES_MAX;
         }
-        if (bytes < PUBLISHED_BYTES_WANTED) {
+        if (bytes < BERTH_TOPIC_MESSAGE_BYTES_MIN - BERTH_TOPIC_ROOM_BYTES) {
             (void)snprintf(why, sizeof(why),
                            "topic %s takes messages of %" PRId64
                            " bytes only; raise its max.message.bytes to %d at least",
                            worker->topics[i], statuses[i].message_bytes_max,
-                           PUBLISHED_BYTES_WANTED + ROOM_BYTES);
+                           BERTH_TOPIC_MESSAGE_BYTES_MIN);
             not_ready(worker, why);
             return true;
         }

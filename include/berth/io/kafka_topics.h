@@ -21,6 +21,12 @@ struct berth_topics_check;
 
 #define BERTH_CLEANUP_POLICY_BYTES 32
 
+/* Beside key, value and headers a record has a few bytes of its own, and a batch some more. */
+#define BERTH_TOPIC_ROOM_BYTES 65536
+/* The least max.message.bytes of a topic that berthd publishes to: with less, records would have to
+ * leave out too much. */
+#define BERTH_TOPIC_MESSAGE_BYTES_MIN (BERTH_TOPIC_ROOM_BYTES + 65536)
+
 struct berth_topic_status {
     bool exists;
     int32_t partitions;

@@ -22,6 +22,7 @@
 
 static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx);
 static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event);
+static bool gains_nothing(const struct berth_consumer *consumer);
 static void begin_assign(struct berth_consumer *consumer);
 static void begin_revoke(struct berth_consumer *consumer);
 static void begin_told(struct berth_consumer *consumer);
@@ -40,7 +41,6 @@ static void tell_gained(struct berth_consumer *consumer, int slot_number,
                         const rd_kafka_topic_partition_t *partition,
                         const struct berth_kafka_position *position);
 static void lose_revoked(struct berth_consumer *consumer);
-static void lose_held(struct berth_consumer *consumer);
 static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition);
 static void free_slot(struct berth_slot *slot);
 static void answer(struct berth_consumer *consumer,
@@ -57,7 +57,6 @@ enum berth_rc berth_assignment_init(struct berth_consumer *consumer, struct even
         return BERTH_FAULT_MEMORY;
     }
     consumer->slots_count = slots_count;
-    consumer->rebalance.positions.handle = consumer->handle;
     consumer->rebalance.positions.group = consumer->group;
     return berth_kafka_job_init(&consumer->rebalance.job, base, work_on_positions, on_positions,
                                 consumer, reterr);
@@ -102,7 +101,7 @@ void berth_assignment_step(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     berth_stopped_tell_slots(consumer);
     bool superseded = rebalance->event == NULL && consumer->waiting_count > 0;
-    if (rebalance->state == BERTH_REBALANCE_WAITING && (consumer->closing || superseded)) {
+    if (rebalance->state == BERTH_REBALANCE_WAITING && (gains_nothing(consumer) || superseded)) {
         (void)event_del(rebalance->retry);
         put_off(consumer);
     }
@@ -117,11 +116,11 @@ void berth_assignment_step(struct berth_consumer *consumer) {
         }
         begin(consumer, event);
     }
-    if (rebalance->state == BERTH_REBALANCE_NONE && !consumer->closing) {
+    if (rebalance->state == BERTH_REBALANCE_NONE && !gains_nothing(consumer)) {
         begin_told(consumer);
     }
     if (consumer->close_refused) {
-        lose_held(consumer);
+        berth_assignment_lose_all(consumer);
     }
 }
 
@@ -151,16 +150,20 @@ static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event)
         return;
     default:
         /* librdkafka's advice for anything else is to start over with nothing. */
-        lose_held(consumer);
-        (void)rd_kafka_assign(consumer->handle, NULL);
+        berth_assignment_lose_all(consumer);
+        (void)rd_kafka_assign(consumer->member->handle, NULL);
         finish(consumer);
     }
 }
 
+static bool gains_nothing(const struct berth_consumer *consumer) {
+    return consumer->closing || consumer->fenced;
+}
+
 static void begin_assign(struct berth_consumer *consumer) {
-    if (consumer->closing || consumer->rebalance.partitions->cnt == 0) {
+    if (gains_nothing(consumer) || consumer->rebalance.partitions->cnt == 0) {
         /* While closing librdkafka takes any answer as "nothing". */
-        consumer->joined = !consumer->closing;
+        consumer->joined = !gains_nothing(consumer);
         answer(consumer, rd_kafka_incremental_assign);
         return;
     }
@@ -170,7 +173,7 @@ static void begin_assign(struct berth_consumer *consumer) {
 static void begin_revoke(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     /* Any call that changes the assignment resets this flag. */
-    bool lost = rd_kafka_assignment_lost(consumer->handle) != 0;
+    bool lost = rd_kafka_assignment_lost(consumer->member->handle) != 0;
     berth_bases_take_out(consumer, rebalance->partitions);
     berth_stopped_forget_these(consumer, rebalance->partitions);
     const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
@@ -202,7 +205,7 @@ static void begin_revoke(struct berth_consumer *consumer) {
 static void begin_told(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     /* What was lost is revoked with the next event; any call here would hide that. */
-    if (rd_kafka_assignment_lost(consumer->handle) != 0) {
+    if (rd_kafka_assignment_lost(consumer->member->handle) != 0) {
         return;
     }
     rebalance->told = berth_bases_told(consumer);
@@ -227,6 +230,7 @@ static void put_off(struct berth_consumer *consumer) {
 static void read_positions(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     berth_kafka_positions_deinit(&rebalance->positions);
+    rebalance->positions.handle = consumer->member->handle;
     rebalance->positions.partitions = rebalance->partitions;
     struct berth_error error;
     rebalance->state = BERTH_REBALANCE_READING;
@@ -246,7 +250,7 @@ static void on_positions(void *ctx) {
     struct berth_consumer *consumer = ctx;
     struct berth_rebalance *rebalance = &consumer->rebalance;
     BERTH_ASSERT(rebalance->state == BERTH_REBALANCE_READING);
-    if (consumer->closing || (rebalance->event == NULL && consumer->waiting_count > 0)) {
+    if (gains_nothing(consumer) || (rebalance->event == NULL && consumer->waiting_count > 0)) {
         put_off(consumer);
     } else if (worth_waiting(consumer)) {
         wait_to_read_again(consumer);
@@ -303,7 +307,7 @@ static void gain(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
     rd_kafka_topic_partition_list_t *taken = claim_slots(consumer);
-    rd_kafka_error_t *error = rd_kafka_incremental_assign(consumer->handle, taken);
+    rd_kafka_error_t *error = rd_kafka_incremental_assign(consumer->member->handle, taken);
     rd_kafka_topic_partition_list_destroy(taken);
     if (error != NULL) {
         /* The group took the assignment back meanwhile; it says so in its next event. */
@@ -365,8 +369,8 @@ static struct berth_kafka_position position_at(const struct berth_consumer *cons
 static int claim_slot(struct berth_consumer *consumer, const rd_kafka_topic_partition_t *partition,
                       int64_t start_offset) {
     static atomic_uint_fast64_t last_epoch;
-    rd_kafka_queue_t *queue =
-        rd_kafka_queue_get_partition(consumer->handle, partition->topic, partition->partition);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(consumer->member->handle,
+                                                           partition->topic, partition->partition);
     BERTH_ASSERT(queue != NULL);
     rd_kafka_queue_forward(queue, NULL);
     uint32_t number = 0;
@@ -430,7 +434,7 @@ static void lose_revoked(struct berth_consumer *consumer) {
     }
 }
 
-static void lose_held(struct berth_consumer *consumer) {
+void berth_assignment_lose_all(struct berth_consumer *consumer) {
     berth_bases_forget_all(consumer);
     berth_stopped_forget_all(consumer);
     for (uint32_t i = 0; i < consumer->slots_count; i++) {
@@ -465,10 +469,10 @@ static void free_slot(struct berth_slot *slot) {
 static void answer(struct berth_consumer *consumer,
                    rd_kafka_error_t *(*call)(rd_kafka_t *,
                                              const rd_kafka_topic_partition_list_t *)) {
-    rd_kafka_error_t *error = call(consumer->handle, consumer->rebalance.partitions);
+    rd_kafka_error_t *error = call(consumer->member->handle, consumer->rebalance.partitions);
     if (error != NULL) {
         /* While it closes or has lost its assignment the group doesn't need this answer. */
-        if (!consumer->closing) {
+        if (!gains_nothing(consumer)) {
             consumer->callbacks.on_error(consumer->ctx, false, rd_kafka_error_string(error));
         }
         rd_kafka_error_destroy(error);

@@ -21,6 +21,7 @@ static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *faci
                            const char *text);
 static void rdkafka_debug_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                                  const char *text);
+static bool start_destruction(rd_kafka_t *take_handle, int flags, pthread_t *ret_thread);
 static void *destroy_handle(void *ctx);
 static void read_log_ends(rd_kafka_t *handle, int64_t which, int64_t until_ms,
                           rd_kafka_topic_partition_list_t *list);
@@ -54,17 +55,8 @@ struct destruction {
 };
 
 bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_ms) {
-    if (take_handle == NULL) {
-        return true;
-    }
-    struct destruction *destruction = malloc(sizeof(*destruction));
     pthread_t thread;
-    if (destruction != NULL) {
-        *destruction = (struct destruction){.handle = take_handle, .flags = flags};
-    }
-    if (destruction == NULL || pthread_create(&thread, NULL, destroy_handle, destruction) != 0) {
-        free(destruction);
-        rd_kafka_destroy_flags(take_handle, flags);
+    if (take_handle == NULL || !start_destruction(take_handle, flags, &thread)) {
         return true;
     }
     struct timespec until = berth_kafka_time_after_ms(timeout_ms);
@@ -74,6 +66,27 @@ bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_
     (void)pthread_detach(thread);
     berth_log(BERTH_LOG_WARNING, "kafka.destroy_hangs", "waited_ms=%d", timeout_ms);
     return false;
+}
+
+void berth_kafka_handle_destroy_later(rd_kafka_t *take_handle, int flags) {
+    pthread_t thread;
+    if (start_destruction(take_handle, flags, &thread)) {
+        (void)pthread_detach(thread);
+    }
+}
+
+/* false: there is no thread for it, so it is done already. */
+static bool start_destruction(rd_kafka_t *take_handle, int flags, pthread_t *ret_thread) {
+    struct destruction *destruction = malloc(sizeof(*destruction));
+    if (destruction != NULL) {
+        *destruction = (struct destruction){.handle = take_handle, .flags = flags};
+    }
+    if (destruction == NULL || pthread_create(ret_thread, NULL, destroy_handle, destruction) != 0) {
+        free(destruction);
+        rd_kafka_destroy_flags(take_handle, flags);
+        return false;
+    }
+    return true;
 }
 
 rd_kafka_resp_err_t berth_kafka_committed(rd_kafka_t *handle, const char *group,

@@ -63,6 +63,9 @@ BERTH_MUST_USE enum berth_rc berth_kafka_handle_new(enum berth_kafka_kind kind,
  */
 bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_ms);
 
+/* The same, waiting for nothing. */
+void berth_kafka_handle_destroy_later(rd_kafka_t *take_handle, int flags);
+
 /* The wall clock's time then, as pthread_timedjoin_np(3) wants it. */
 struct timespec berth_kafka_time_after_ms(int timeout_ms);
 
@@ -105,14 +108,18 @@ BERTH_MUST_USE enum berth_rc berth_kafka_place_of(rd_kafka_t *handle, const char
  * memory. */
 rd_kafka_headers_t *berth_kafka_headers_new(const struct berth_header *headers, size_t count);
 
+struct berth_member;
+
 /* A record read: owns librdkafka's message, with which its views stay valid. */
 struct berth_record {
     rd_kafka_message_t *message;
+    struct berth_member *lender; /* Lives as long as the record; NULL: the reader's. */
     size_t headers_count;
     struct berth_header headers[];
 };
 
 /* NULL: no memory, and the message is still the caller's. */
-struct berth_record *berth_record_new(rd_kafka_message_t *take_message);
+struct berth_record *berth_record_new(rd_kafka_message_t *take_message,
+                                      struct berth_member *lender);
 
 #endif

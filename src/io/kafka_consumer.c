@@ -11,6 +11,7 @@
 
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
+#include "berth/io/clock.h"
 #include "kafka_client.h"
 #include "kafka_consumer_parts.h"
 
@@ -20,31 +21,22 @@
 /* Polling the queue is what max.poll.interval.ms looks at. */
 #define TICK_MS         1000
 #define TICK_CLOSING_MS 20
-/* As rd_kafka_version() says 2.3.0. */
-#define DESTROY_MENDED_VERSION 0x02030000
-
-/* Handles that can't be destroyed. To leak checkers one that nobody points to is lost. */
-static struct left_behind {
-    rd_kafka_t *handle;
-    struct left_behind *next;
-} * left_behind;
 
 static enum berth_rc copy_options(struct berth_consumer *consumer,
                                   const struct berth_consumer_options *options);
-static enum berth_rc make_handle(struct berth_consumer *consumer,
-                                 const struct berth_consumer_options *options,
-                                 struct berth_error *reterr);
+static enum berth_rc make_conf(struct berth_consumer *consumer,
+                               const struct berth_consumer_options *options,
+                               struct berth_error *reterr);
 static enum berth_rc make_events(struct berth_consumer *consumer, struct event_base *base,
                                  struct berth_error *reterr);
-static bool may_be_destroyed(const struct berth_consumer *consumer);
-static void leave_behind(rd_kafka_t *handle);
-static enum berth_rc subscribe(struct berth_consumer *consumer, struct berth_error *reterr);
 static void set_tick(struct berth_consumer *consumer, int period_ms);
 static void libevent_control_cb(evutil_socket_t fd, short what, void *ctx);
 static void libevent_records_cb(evutil_socket_t fd, short what, void *ctx);
 static void libevent_tick_cb(evutil_socket_t fd, short what, void *ctx);
 static void on_event(struct berth_consumer *consumer, rd_kafka_event_t *event);
 static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *event);
+static void on_fatal_error(struct berth_consumer *consumer);
+static void join_anew(struct berth_consumer *consumer);
 static void on_message_error(struct berth_consumer *consumer, struct berth_slot *slot,
                              const rd_kafka_message_t *message);
 static void turn(struct berth_consumer *consumer);
@@ -63,7 +55,7 @@ enum berth_rc berth_consumer_new(struct event_base *base,
     consumer->records_fd = -1;
     enum berth_rc rc = copy_options(consumer, options);
     if (rc == BERTH_OK) {
-        rc = make_handle(consumer, options, reterr);
+        rc = make_conf(consumer, options, reterr);
     }
     if (rc == BERTH_OK) {
         rc = make_events(consumer, base, reterr);
@@ -72,7 +64,8 @@ enum berth_rc berth_consumer_new(struct event_base *base,
         rc = berth_assignment_init(consumer, base, options->partitions_max, reterr);
     }
     if (rc == BERTH_OK) {
-        rc = subscribe(consumer, reterr);
+        rc = berth_member_new(consumer->conf, consumer->topics, consumer->control_fd,
+                              &consumer->member, reterr);
     }
     if (rc != BERTH_OK) {
         (void)berth_consumer_free(consumer, TICK_MS);
@@ -96,56 +89,28 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
         berth_log(BERTH_LOG_WARNING, "kafka.consumer_left_behind", "waited_ms=%d", timeout_ms);
         return NULL;
     }
-    if (consumer->queue != NULL) {
-        rd_kafka_queue_io_event_enable(consumer->queue, -1, NULL, 0);
-        rd_kafka_queue_destroy(consumer->queue);
-    }
-    if (may_be_destroyed(consumer)) {
-        (void)berth_kafka_handle_destroy(consumer->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
-                                         timeout_ms);
-    } else {
-        leave_behind(consumer->handle);
-    }
+    consumer->member = berth_member_free(consumer->member, timeout_ms);
     int fds[] = {consumer->control_fd, consumer->records_fd};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
         if (fds[i] >= 0) {
             (void)close(fds[i]);
         }
     }
-    for (size_t i = 0; consumer->topics != NULL && i < consumer->topics_count; i++) {
-        free(consumer->topics[i]);
+    rd_kafka_topic_partition_list_t *lists[] = {consumer->topics, consumer->parked,
+                                                consumer->stopped};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (lists[i] != NULL) {
+            rd_kafka_topic_partition_list_destroy(lists[i]);
+        }
     }
-    free(consumer->topics);
-    if (consumer->parked != NULL) {
-        rd_kafka_topic_partition_list_destroy(consumer->parked);
-    }
-    if (consumer->stopped != NULL) {
-        rd_kafka_topic_partition_list_destroy(consumer->stopped);
+    if (consumer->conf != NULL) {
+        rd_kafka_conf_destroy(consumer->conf);
     }
     free(consumer->slots);
     free(consumer->bases_at);
     free(consumer->group);
     free(consumer);
     return NULL;
-}
-
-/*
- * Before 2.3.0 librdkafka aborts the process in the destruction of a member that the group took in
- * and that got no assignment yet (its issue 4312): while a group waits for members that died, that
- * is every new one. Such a handle is left behind, like one whose destruction hangs: the process is
- * about to end.
- */
-static bool may_be_destroyed(const struct berth_consumer *consumer) {
-    return consumer->assigned_once || consumer->handle == NULL ||
-           rd_kafka_version() >= DESTROY_MENDED_VERSION;
-}
-
-static void leave_behind(rd_kafka_t *handle) {
-    struct left_behind *left = malloc(sizeof(*left));
-    if (left != NULL) {
-        *left = (struct left_behind){.handle = handle, .next = left_behind};
-        left_behind = left;
-    }
 }
 
 enum berth_rc berth_consumer_take(struct berth_consumer *consumer, uint32_t slot_number,
@@ -165,7 +130,7 @@ enum berth_rc berth_consumer_take(struct berth_consumer *consumer, uint32_t slot
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             on_message_error(consumer, slot, message);
         } else if (message->offset > slot->last_offset) {
-            struct berth_record *record = berth_record_new(message);
+            struct berth_record *record = berth_record_new(message, consumer->member);
             if (record == NULL) {
                 slot->untaken = message;
                 return BERTH_FAULT_MEMORY;
@@ -189,7 +154,7 @@ enum berth_rc berth_consumer_group_metadata(struct berth_consumer *consumer,
     if (metadata == NULL) {
         return BERTH_FAULT_MEMORY;
     }
-    metadata->handle = rd_kafka_consumer_group_metadata(consumer->handle);
+    metadata->handle = rd_kafka_consumer_group_metadata(consumer->member->handle);
     if (metadata->handle == NULL) {
         free(metadata);
         return BERTH_FAULT_LIBRARY;
@@ -212,7 +177,8 @@ void berth_consumer_close(struct berth_consumer *consumer) {
     }
     consumer->closing = true;
     consumer->joined = false;
-    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->handle, consumer->queue);
+    rd_kafka_error_t *error =
+        rd_kafka_consumer_close_queue(consumer->member->handle, consumer->member->queue);
     if (error != NULL) {
         consumer->close_refused = true;
         rd_kafka_error_destroy(error);
@@ -229,44 +195,28 @@ static enum berth_rc copy_options(struct berth_consumer *consumer,
     consumer->bases_at = strdup(options->bases_at);
     consumer->parked = rd_kafka_topic_partition_list_new(0);
     consumer->stopped = rd_kafka_topic_partition_list_new(0);
-    consumer->topics = calloc(options->topics_count, sizeof(consumer->topics[0]));
-    if (consumer->group == NULL || consumer->bases_at == NULL || consumer->topics == NULL) {
-        return BERTH_FAULT_MEMORY;
-    }
-    consumer->topics_count = options->topics_count;
+    consumer->topics = rd_kafka_topic_partition_list_new((int)options->topics_count);
     for (size_t i = 0; i < options->topics_count; i++) {
-        consumer->topics[i] = strdup(options->topics[i]);
-        if (consumer->topics[i] == NULL) {
-            return BERTH_FAULT_MEMORY;
-        }
+        rd_kafka_topic_partition_list_add(consumer->topics, options->topics[i],
+                                          RD_KAFKA_PARTITION_UA);
     }
-    return BERTH_OK;
+    return consumer->group == NULL || consumer->bases_at == NULL ? BERTH_FAULT_MEMORY : BERTH_OK;
 }
 
-static enum berth_rc make_handle(struct berth_consumer *consumer,
-                                 const struct berth_consumer_options *options,
-                                 struct berth_error *reterr) {
-    rd_kafka_conf_t *conf = NULL;
+static enum berth_rc make_conf(struct berth_consumer *consumer,
+                               const struct berth_consumer_options *options,
+                               struct berth_error *reterr) {
     enum berth_rc rc =
-        berth_kafka_conf_new(BERTH_KAFKA_CONSUMER, &options->properties, &conf, reterr);
-    if (rc != BERTH_OK) {
-        return rc;
-    }
-    rc = berth_kafka_conf_set(conf, "group.id", options->group, reterr);
-    if (rc == BERTH_OK && options->instance != NULL) {
-        rc = berth_kafka_conf_set(conf, "group.instance.id", options->instance, reterr);
-    }
-    if (rc != BERTH_OK) {
-        rd_kafka_conf_destroy(conf);
-        return rc;
-    }
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR |
-                                       RD_KAFKA_EVENT_FETCH);
-    rc = berth_kafka_handle_new(BERTH_KAFKA_CONSUMER, conf, &consumer->handle, reterr);
+        berth_kafka_conf_new(BERTH_KAFKA_CONSUMER, &options->properties, &consumer->conf, reterr);
     if (rc == BERTH_OK) {
-        (void)rd_kafka_poll_set_consumer(consumer->handle);
-        consumer->queue = rd_kafka_queue_get_consumer(consumer->handle);
-        BERTH_ASSERT(consumer->queue != NULL);
+        rc = berth_kafka_conf_set(consumer->conf, "group.id", options->group, reterr);
+    }
+    if (rc == BERTH_OK && options->instance != NULL) {
+        rc = berth_kafka_conf_set(consumer->conf, "group.instance.id", options->instance, reterr);
+    }
+    if (rc == BERTH_OK) {
+        rd_kafka_conf_set_events(consumer->conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR |
+                                                     RD_KAFKA_EVENT_FETCH);
     }
     return rc;
 }
@@ -289,23 +239,6 @@ static enum berth_rc make_events(struct berth_consumer *consumer, struct event_b
         return BERTH_FAULT_MEMORY;
     }
     set_tick(consumer, TICK_MS);
-    rd_kafka_queue_io_event_enable(consumer->queue, consumer->control_fd, &(uint64_t){1},
-                                   sizeof(uint64_t));
-    return BERTH_OK;
-}
-
-static enum berth_rc subscribe(struct berth_consumer *consumer, struct berth_error *reterr) {
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new((int)consumer->topics_count);
-    for (size_t i = 0; i < consumer->topics_count; i++) {
-        rd_kafka_topic_partition_list_add(list, consumer->topics[i], RD_KAFKA_PARTITION_UA);
-    }
-    rd_kafka_resp_err_t err = rd_kafka_subscribe(consumer->handle, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        berth_error_set(reterr, "subscribe: %s", rd_kafka_err2str(err));
-        return BERTH_FAULT_LIBRARY;
-    }
     return BERTH_OK;
 }
 
@@ -343,7 +276,7 @@ static void turn(struct berth_consumer *consumer) {
     int handled = 0;
     rd_kafka_event_t *event = NULL;
     while (handled < EVENTS_PER_TURN_MAX &&
-           (event = rd_kafka_queue_poll(consumer->queue, 0)) != NULL) {
+           (event = rd_kafka_queue_poll(consumer->member->queue, 0)) != NULL) {
         on_event(consumer, event);
         handled++;
     }
@@ -351,10 +284,14 @@ static void turn(struct berth_consumer *consumer) {
         event_active(consumer->control, EV_READ, 0);
     }
     berth_assignment_step(consumer);
+    if (consumer->fenced && !consumer->closing &&
+        consumer->rebalance.state == BERTH_REBALANCE_NONE) {
+        join_anew(consumer);
+    }
     if (consumer->closed) {
         return;
     }
-    bool over = consumer->close_refused || rd_kafka_consumer_closed(consumer->handle);
+    bool over = consumer->close_refused || rd_kafka_consumer_closed(consumer->member->handle);
     if (consumer->closing && over && consumer->rebalance.state == BERTH_REBALANCE_NONE) {
         consumer->closed = true;
         set_tick(consumer, TICK_MS);
@@ -365,7 +302,7 @@ static void turn(struct berth_consumer *consumer) {
 static void on_event(struct berth_consumer *consumer, rd_kafka_event_t *event) {
     switch (rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_REBALANCE:
-        consumer->assigned_once = true;
+        consumer->member->assigned_once = true;
         berth_assignment_offer(consumer, event);
         return;
     case RD_KAFKA_EVENT_ERROR:
@@ -387,8 +324,8 @@ static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *ev
     if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
         /* The topic's name is nowhere but in the text. librdkafka says it once an absence. */
         static const char prefix[] = "Subscribed topic not available: ";
-        for (size_t i = 0; i < consumer->topics_count; i++) {
-            const char *topic = consumer->topics[i];
+        for (int i = 0; i < consumer->topics->cnt; i++) {
+            const char *topic = consumer->topics->elems[i].topic;
             size_t len = strlen(topic);
             if (strncmp(text, prefix, sizeof(prefix) - 1) == 0 &&
                 strncmp(text + sizeof(prefix) - 1, topic, len) == 0 &&
@@ -398,13 +335,55 @@ static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *ev
             }
         }
     }
-    char fatal_text[BERTH_ERROR_BYTES_MAX];
     if (rd_kafka_event_error_is_fatal(event)) {
-        (void)rd_kafka_fatal_error(consumer->handle, fatal_text, sizeof(fatal_text));
-        consumer->callbacks.on_error(consumer->ctx, true, fatal_text);
+        on_fatal_error(consumer);
         return;
     }
     consumer->callbacks.on_error(consumer->ctx, false, text);
+}
+
+static void on_fatal_error(struct berth_consumer *consumer) {
+    if (consumer->fenced) {
+        return;
+    }
+    char text[BERTH_ERROR_BYTES_MAX];
+    rd_kafka_resp_err_t err = rd_kafka_fatal_error(consumer->member->handle, text, sizeof(text));
+    int64_t now_ms = berth_clock_monotonic_ms();
+    bool twin = consumer->fenced_ms != 0 && now_ms - consumer->fenced_ms < BERTH_KAFKA_TWIN_MS;
+    consumer->fenced = err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !twin && !consumer->closing &&
+                       berth_member_may_be_destroyed(consumer->member);
+    if (!consumer->fenced) {
+        consumer->callbacks.on_error(consumer->ctx, true, text);
+        return;
+    }
+    consumer->fenced_ms = now_ms;
+    char told[sizeof(text) + 64];
+    (void)snprintf(told, sizeof(told), "turned away by the group, joins it anew: %s", text);
+    consumer->callbacks.on_error(consumer->ctx, false, told);
+}
+
+/*
+ * Whoever has our place may be nobody: after a broker hung, a request to join of ours that we had
+ * given up is carried out behind a newer one, and its answer goes to a connection that is gone.
+ * What was revoked before is given up by now.
+ */
+static void join_anew(struct berth_consumer *consumer) {
+    consumer->fenced = false;
+    consumer->joined = false;
+    berth_assignment_lose_all(consumer);
+    if (consumer->closing) {
+        return; /* It had waited for what is lost now. */
+    }
+    struct berth_member *member = NULL;
+    struct berth_error error = {.text = "no memory for another member"};
+    enum berth_rc rc =
+        berth_member_new(consumer->conf, consumer->topics, consumer->control_fd, &member, &error);
+    if (rc != BERTH_OK) {
+        consumer->callbacks.on_error(consumer->ctx, true, error.text);
+        return;
+    }
+    berth_member_retire(consumer->member);
+    consumer->member = member;
 }
 
 /* Told in a turn of its own: berth_consumer_take() calls nothing back. */

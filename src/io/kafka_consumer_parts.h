@@ -2,7 +2,7 @@
 /*
  * The consumer's inside, shared by kafka_consumer.c (events, start, end), kafka_assignment.c
  * (what is ours and what becomes of it), kafka_bases.c (what waits for its base) and
- * kafka_stopped.c (what isn't read).
+ * kafka_stopped.c (what isn't read). kafka_member.h is what it is towards the group.
  */
 #ifndef BERTH_IO_KAFKA_CONSUMER_PARTS_H
 #define BERTH_IO_KAFKA_CONSUMER_PARTS_H
@@ -14,6 +14,7 @@
 #include "berth/core/limits.h"
 #include "berth/io/kafka_consumer.h"
 #include "kafka_job.h"
+#include "kafka_member.h"
 #include "kafka_positions.h"
 
 struct event;
@@ -83,11 +84,10 @@ struct berth_rebalance {
 #define BERTH_REBALANCES_WAITING_MAX 4
 
 struct berth_consumer {
-    rd_kafka_t *handle;
-    rd_kafka_queue_t *queue; /* Everything but records. */
+    struct berth_member *member;
+    rd_kafka_conf_t *conf; /* Every new member gets a copy. */
+    rd_kafka_topic_partition_list_t *topics;
     char *group;
-    char **topics;
-    size_t topics_count;
     enum berth_config_start start;
     struct berth_consumer_callbacks callbacks;
     void *ctx;
@@ -109,7 +109,8 @@ struct berth_consumer {
     struct event *tick;
 
     bool joined;
-    bool assigned_once; /* librdkafka has had an assignment, be it empty. */
+    bool fenced;       /* The group has turned the member away: it gets another one. */
+    int64_t fenced_ms; /* When it last was; 0: never. */
     bool closing;
     bool close_refused; /* librdkafka is broken for good, so nothing more comes from it. */
     bool closed;        /* on_closed was called. */
@@ -159,5 +160,8 @@ void berth_assignment_offer(struct berth_consumer *consumer, rd_kafka_event_t *t
 
 /* Does what can be done now: reports, answers, goes on with the next event. */
 void berth_assignment_step(struct berth_consumer *consumer);
+
+/* The group has another member in our place: everything that is held is lost. */
+void berth_assignment_lose_all(struct berth_consumer *consumer);
 
 #endif

@@ -104,7 +104,7 @@ enum berth_rc berth_reader_take(struct berth_reader *reader, int timeout_ms,
             rd_kafka_message_destroy(message);
             return BERTH_FAULT_LIBRARY;
         }
-        struct berth_record *record = berth_record_new(message);
+        struct berth_record *record = berth_record_new(message, NULL);
         if (record == NULL) {
             rd_kafka_message_destroy(message);
             return BERTH_FAULT_MEMORY;

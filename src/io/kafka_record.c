@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "kafka_client.h"
+#include "kafka_member.h"
 
-struct berth_record *berth_record_new(rd_kafka_message_t *take_message) {
+struct berth_record *berth_record_new(rd_kafka_message_t *take_message,
+                                      struct berth_member *lender) {
     rd_kafka_headers_t *headers = NULL;
     size_t count = 0;
     if (rd_kafka_message_headers(take_message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -16,6 +18,10 @@ struct berth_record *berth_record_new(rd_kafka_message_t *take_message) {
         return NULL;
     }
     record->message = take_message;
+    record->lender = lender;
+    if (lender != NULL) {
+        lender->records_lent++;
+    }
     record->headers_count = 0;
     for (size_t i = 0; i < count; i++) {
         const char *name;
@@ -33,6 +39,9 @@ struct berth_record *berth_record_new(rd_kafka_message_t *take_message) {
 struct berth_record *berth_record_free(struct berth_record *record) {
     if (record != NULL) {
         rd_kafka_message_destroy(record->message);
+        if (record->lender != NULL) {
+            berth_member_record_freed(record->lender);
+        }
         free(record);
     }
     return NULL;

@@ -29,7 +29,7 @@ struct event;
  *    |
  *    +---waited--- REBUILD <---broken--- INIT, OPEN, OFFSETS, COMMITTING, ABORTING
  *                     |
- *                     +---fenced twice within BERTH_PUBLISHER_TWIN_MS---> GONE
+ *                     +---fenced twice within BERTH_KAFKA_TWIN_MS---> GONE
  *
  *   state       does                            stays while       leaves to
  *   NEW         makes a producer                it can't be made  INIT

@@ -236,7 +236,7 @@ static enum berth_publisher_state run_aborting(struct berth_publisher *publisher
 static enum berth_publisher_state run_rebuild(struct berth_publisher *publisher) {
     int64_t now_ms = berth_clock_monotonic_ms();
     bool twin = publisher->fenced && publisher->fenced_ms != 0 &&
-                now_ms - publisher->fenced_ms < BERTH_PUBLISHER_TWIN_MS;
+                now_ms - publisher->fenced_ms < BERTH_KAFKA_TWIN_MS;
     if (publisher->fenced) {
         /* Once proves nothing: a coordinator that timed the transaction out says the same. */
         publisher->fenced_ms = now_ms;

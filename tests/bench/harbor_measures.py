@@ -29,6 +29,9 @@ MEMORY_RATIO_MAX = 1.1
 SICK = "beta"
 SICK_A_SECOND = 1
 GOOD_SPACES, FAILING_SPACES = 400, 100
+# Three quarters of what Harbor can do. At its bound each call for a failing space is, whatever berth
+# does, a call less for a good one.
+GOOD_A_SECOND = 240
 # berthd's own defaults: what a command that fails has until it is given up.
 AGE_S = 300
 FAILING_ROUTE = "POST /robots"
@@ -76,8 +79,10 @@ def password_checks(stage: Stage, login: str) -> int:
 class Pair:
     """Two stages with the same endless work on a healthy registry, one of them in trouble besides."""
 
-    def __init__(self, bench: Bench, troubled: Stage, spared: Stage) -> None:
+    def __init__(self, bench: Bench, troubled: Stage, spared: Stage, a_second: int) -> None:
+        """a_second: commands that are sent; 0: so many that some are always waiting."""
         self.bench = bench
+        self.a_second = a_second
         self.stages = (troubled, spared)
         self.workers: list[BenchWorker] = []
         self.loads: list[subprocess.Popen] = []
@@ -86,7 +91,7 @@ class Pair:
         self.seconds = bench.minutes * 60
         self.slices_count = max(3, min(SLICES_MAX, int(self.seconds / SLICE_S_MIN)))
         self.slice_s = self.seconds / self.slices_count
-        self.count = max(200, int(BOUND_A_SECOND * self.seconds))
+        self.count = max(200, int((a_second or BOUND_A_SECOND) * self.seconds))
         for stage in self.stages:
             self.workers.append(bench.add_worker(stage, f"limit = {LIMIT}"))
             bench.send(stage, 50, 50)
@@ -96,7 +101,8 @@ class Pair:
         spaces = min(GOOD_SPACES, self.count)
         for stage in self.stages:
             words = (COMMANDS_TOPIC, REGISTRY, self.bench.new_spaces(), f"{self.count}/{spaces}")
-            self.loads.append(self.bench.launch(stage, "commands", *words, "0", "berth.results"))
+            words += (str(self.a_second), "berth.results")
+            self.loads.append(self.bench.launch(stage, "commands", *words))
 
     def slices(self) -> Iterator[int]:
         """The time that the work lasts, cut; what was settled in each slice is kept."""
@@ -150,7 +156,7 @@ def settled_by(worker: BenchWorker) -> float:
 def measure_sick(bench: Bench) -> list[Row]:
     """One registry refuses connections all the time, beside a healthy one."""
     with bench.stage() as sick, bench.stage() as well:
-        pair = Pair(bench, sick, well)
+        pair = Pair(bench, sick, well, a_second=0)
         sick.sandbox.faults(SICK, away="refuse")
         pair.start()
         waiting = 0
@@ -177,12 +183,12 @@ def measure_sick(bench: Bench) -> list[Row]:
         ]  # fmt: skip
 
 
-def measure_failing(bench: Bench) -> list[Row]:
+def measure_failing(bench: Bench, a_second: int = GOOD_A_SECOND) -> list[Row]:
     """A fifth of all spaces always have a command at work that fails with 500."""
     spaces = max(2, int(FAILING_SPACES * min(1.0, bench.scale)))
     age_s = min(AGE_S, bench.minutes * 60 / 2)
     with bench.stage() as troubled, bench.stage() as spared:
-        pair = Pair(bench, troubled, spared)
+        pair = Pair(bench, troubled, spared, a_second)
         names = deque(f"failing-{number:04}" for number in range(spaces))
         created = settled_by(pair.workers[0]) + spaces
         troubled.send_batch([f"create-space --registry {REGISTRY} --space {one}" for one in names])
@@ -192,6 +198,7 @@ def measure_failing(bench: Bench) -> list[Row]:
             DRAIN_S,
         )
         troubled.sandbox.add_rule(REGISTRY, route=FAILING_ROUTE, status=500)
+        calls = [calls_to(stage) for stage in pair.stages]
         pair.start()
         sent, began_s = 0, time.monotonic()
         for _number in pair.slices():
@@ -200,11 +207,23 @@ def measure_failing(bench: Bench) -> list[Row]:
                 troubled.send_batch([bind_line(names) for _ in range(due)])
                 sent += due
         said = pair.finish()
+        took_s = time.monotonic() - began_s
+        more = [calls_to(stage) - before for stage, before in zip(pair.stages, calls)]
         return [
             *pair.rows(f"{spaces} failing spaces ({GOOD_SPACES} good ones)", said),
+            Row("calls for the failing ones", "1/s", [(more[0] - more[1]) / took_s]),
             Row(f"commands that fail, one a space each {age_s:g} s", "", [sent]),
             Row("of these given up (dead letters)", "", [len(troubled.tail("dlq"))]),
         ]
+
+
+def measure_failing_at_bound(bench: Bench) -> list[Row]:
+    """The same while Harbor has nothing left: who wins its calls?"""
+    return measure_failing(bench, a_second=0)
+
+
+def calls_to(stage: Stage) -> int:
+    return int(sum(stage.sandbox.counters(REGISTRY).values()))
 
 
 def bind_line(names: deque) -> str:
@@ -216,4 +235,5 @@ def bind_line(names: deque) -> str:
 LONG_MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "sick": measure_sick,
     "failing": measure_failing,
+    "failing_at_bound": measure_failing_at_bound,
 }

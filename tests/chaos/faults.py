@@ -77,8 +77,8 @@ class Ended:
     @property
     def explained(self) -> bool:
         """A broker that is killed while a group rebalances forgets which process is a static member
-        now, and turns that one away for the one before it. To berthd that looks like a second
-        worker of its name: it ends, and its supervisor starts it again."""
+        now, and turns that one away for the one before it. The second time within a minute berthd
+        takes that for a second worker of its name: it ends, and its supervisor starts it again."""
         return self.status == 1 and FENCED in self.last_line
 
 

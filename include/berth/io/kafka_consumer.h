@@ -13,6 +13,8 @@
  * the place where the last committed transaction ended. The partition waits for the answer; the
  * others, and the group, don't.
  *  - Nothing blocks the loop: what librdkafka can only do blocking is done in a short-lived thread.
+ *  - Turned away by its group once, it joins anew, as another process would: it may have been its
+ * own late request (BERTH_KAFKA_TWIN_MS). All it held is lost then.
  *  - Offsets are never committed here but by the publisher, with the group metadata of the
  * consumer.
  *
@@ -90,8 +92,8 @@ struct berth_consumer_callbacks {
     /* A topic doesn't exist; once for each absence. It is found within
      * topic.metadata.refresh.interval.ms (default 5 s) after it was made. */
     void (*on_topic_missing)(void *ctx, const char *topic);
-    /* Something is wrong. fatal: this consumer never works again (another member has the same
-     * instance id, for example); else librdkafka goes on by itself. */
+    /* Something is wrong. fatal: this consumer never works again (another process has the same
+     * instance id, for example); else it goes on by itself. */
     void (*on_error)(void *ctx, bool fatal, const char *text);
     /* The close that was asked for is complete. */
     void (*on_closed)(void *ctx);

@@ -16,6 +16,11 @@
 #include "berth/base/result.h"
 #include "berth/io/config.h"
 
+/* The group and the transaction coordinator turn a client away ("fence" it) when a newer one has
+ * its id. Once proves nothing: a request of its own, from a connection that it gave up, may have
+ * come late. A second time within this means that a twin with the same instance is alive. */
+#define BERTH_KAFKA_TWIN_MS 60000
+
 /* A view of [kafka], as loaded. */
 struct berth_kafka_properties {
     const struct berth_config_property *items;

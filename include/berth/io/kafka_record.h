@@ -2,7 +2,7 @@
 /*
  * A record read from Kafka, by the consumer or by the reader. Owned by whoever took it; its bytes
  * are librdkafka's and are not copied: all views are valid until berth_record_free().
- * Every record must be freed before the consumer or reader it came from.
+ * Every record must be freed before the consumer or reader it came from, and in its thread.
  */
 #ifndef BERTH_IO_KAFKA_RECORD_H
 #define BERTH_IO_KAFKA_RECORD_H

@@ -30,9 +30,6 @@ struct berth_publisher;
 
 #define BERTH_PUBLISHER_TOPICS_MAX 8
 
-/* A second fencing within this time means that a twin with the same instance is alive. */
-#define BERTH_PUBLISHER_TWIN_MS 60000
-
 struct berth_batch_record {
     size_t topic; /* Index in the options' topics. */
     struct berth_bytes key;

@@ -4,17 +4,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-rd_kafka_t *raw_client(struct world *world, rd_kafka_type_t type, const char *name,
-                       const char *value) {
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
     char text[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    assert_int_equal(
-        rd_kafka_conf_set(conf, "bootstrap.servers", world->bootstrap, text, sizeof(text)),
-        RD_KAFKA_CONF_OK);
     assert_int_equal(rd_kafka_conf_set(conf, name, value, text, sizeof(text)), RD_KAFKA_CONF_OK);
-    rd_kafka_t *client = rd_kafka_new(type, conf, text, sizeof(text));
+}
+
+static rd_kafka_t *make(rd_kafka_type_t type, rd_kafka_conf_t *take_conf) {
+    char text[256];
+    rd_kafka_t *client = rd_kafka_new(type, take_conf, text, sizeof(text));
     assert_non_null(client);
     return client;
+}
+
+rd_kafka_t *raw_client(struct world *world, rd_kafka_type_t type, const char *name,
+                       const char *value) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", world->bootstrap);
+    set(conf, name, value);
+    return make(type, conf);
+}
+
+void take_place_and_vanish(struct world *world, const char *group, const char *instance,
+                           const char *topic) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", world->bootstrap);
+    set(conf, "group.id", group);
+    set(conf, "group.instance.id", instance);
+    set(conf, "partition.assignment.strategy", "cooperative-sticky");
+    rd_kafka_t *client = make(RD_KAFKA_CONSUMER, conf);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, RD_KAFKA_PARTITION_UA);
+    assert_int_equal(rd_kafka_subscribe(client, list), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_topic_partition_list_destroy(list);
+    for (int assigned = 0; assigned == 0;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(client, 100);
+        if (message != NULL) {
+            rd_kafka_message_destroy(message);
+        }
+        assert_int_equal(rd_kafka_assignment(client, &list), RD_KAFKA_RESP_ERR_NO_ERROR);
+        assigned = list->cnt;
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
 void commit_offset(struct world *world, const char *group, const char *topic, int64_t offset,

@@ -12,6 +12,9 @@
 /* A client of the broker with one property more. */
 rd_kafka_t *raw_client(struct world *world, rd_kafka_type_t type, const char *name,
                        const char *value);
+/* Joins the group as this instance, and is never heard of again once it has a partition. */
+void take_place_and_vanish(struct world *world, const char *group, const char *instance,
+                           const char *topic);
 /* Commits an offset of the topic's first partition for a group that nobody is in. */
 void commit_offset(struct world *world, const char *group, const char *topic, int64_t offset,
                    const char *metadata);

@@ -26,7 +26,7 @@ struct arguments {
 static error_t parse(int key, char *argument, struct argp_state *state);
 static size_t parse_limit(struct argp_state *state, const char *text);
 static void check(const struct arguments *arguments, struct argp_state *state);
-static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments);
+static enum cli_exit run(struct cli *cli, const void *input);
 static enum cli_exit ask(struct cli_lookups *lookups, const struct arguments *arguments,
                          struct cli_bindings_print *print);
 
@@ -69,13 +69,7 @@ enum cli_exit cli_bindings(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    struct berth_config *config = NULL;
-    enum cli_exit status = cli_load(&arguments.common, BERTH_CONFIG_FOR_LOOKUPS, &config);
-    if (status == CLI_SUCCEEDED) {
-        status = run(config, &arguments);
-    }
-    config = berth_config_free(config);
-    return status;
+    return cli_with_config(&arguments.common, BERTH_CONFIG_FOR_LOOKUPS, run, &arguments);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -141,7 +135,9 @@ static void check(const struct arguments *arguments, struct argp_state *state) {
     }
 }
 
-static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments) {
+static enum cli_exit run(struct cli *cli, const void *input) {
+    const struct arguments *arguments = input;
+    const struct berth_config *config = cli->config;
     const char *registry = arguments->query.registry;
     if (registry != NULL && berth_config_find_registry(config, registry) == NULL) {
         cli_complain("the configuration has no registry %s", registry);

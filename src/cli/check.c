@@ -15,7 +15,7 @@ struct arguments {
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
-static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments);
+static enum cli_exit run(struct cli *cli, const void *input);
 static int subject_width(const struct berth_config *config);
 
 static const struct argp_option options[] = {
@@ -43,13 +43,7 @@ enum cli_exit cli_check(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    struct berth_config *config = NULL;
-    enum cli_exit status = cli_load(&arguments.common, BERTH_CONFIG_FOR_DAEMON, &config);
-    if (status == CLI_SUCCEEDED) {
-        status = run(config, &arguments);
-    }
-    config = berth_config_free(config);
-    return status;
+    return cli_with_config(&arguments.common, BERTH_CONFIG_FOR_DAEMON, run, &arguments);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -72,7 +66,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments) {
+static enum cli_exit run(struct cli *cli, const void *input) {
+    const struct arguments *arguments = input;
+    const struct berth_config *config = cli->config;
     struct check_report report = {.json = arguments->json, .width = subject_width(config)};
     const struct check_options check = {
         .report = &report, .config = config, .transaction = arguments->transaction};

@@ -7,10 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "berth/base/assert.h"
+
 /* A whole report: BERTH_CONFIG_FINDINGS_MAX lines of bounded length, and the path in each. */
 #define REPORT_BYTES_MAX ((size_t)256 * 1024)
 
 static error_t parse_common(int key, char *argument, struct argp_state *state);
+static enum cli_exit load(const struct cli_common *common, enum berth_config_purpose purpose,
+                          struct berth_config **ret_config);
 
 static const struct argp_option common_options[] = {
     {.name = "config",
@@ -22,21 +26,32 @@ static const struct argp_option common_options[] = {
 
 const struct argp cli_common_argp = {.options = common_options, .parser = parse_common};
 
-enum cli_exit cli_open(struct cli *cli, const struct cli_common *common) {
-    *cli = (struct cli){0};
-    enum cli_exit status = cli_load(common, BERTH_CONFIG_FOR_TOOLS, &cli->config);
+enum cli_exit cli_with_config(const struct cli_common *common, enum berth_config_purpose purpose,
+                              cli_run_fn *run, const void *arguments) {
+    struct berth_config *config = NULL;
+    enum cli_exit status = load(common, purpose, &config);
     if (status != CLI_SUCCEEDED) {
         return status;
     }
-    cli->kafka = (struct berth_kafka_properties){.items = cli->config->kafka.properties,
-                                                 .count = cli->config->kafka.properties_count};
+    struct cli cli = {
+        .config = config,
+        .kafka = {.items = config->kafka.properties, .count = config->kafka.properties_count},
+    };
+    status = run(&cli, arguments);
+    cli.codec = berth_codec_free(cli.codec);
+    config = berth_config_free(config);
+    return status;
+}
+
+enum cli_exit cli_make_codec(struct cli *cli) {
+    BERTH_ASSERT(cli->codec == NULL);
     struct berth_error error = {0};
     enum berth_rc rc = berth_codec_new(&cli->codec, &error);
     return rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
 }
 
-enum cli_exit cli_load(const struct cli_common *common, enum berth_config_purpose purpose,
-                       struct berth_config **ret_config) {
+static enum cli_exit load(const struct cli_common *common, enum berth_config_purpose purpose,
+                          struct berth_config **ret_config) {
     const char *path = common->config_path;
     if (path == NULL) {
         path = getenv("BERTH_CONFIG");
@@ -51,11 +66,6 @@ enum cli_exit cli_load(const struct cli_common *common, enum berth_config_purpos
         return rc == BERTH_INVALID ? CLI_USAGE : cli_fault(rc, NULL);
     }
     return CLI_SUCCEEDED;
-}
-
-void cli_close(struct cli *cli) {
-    cli->codec = berth_codec_free(cli->codec);
-    cli->config = berth_config_free(cli->config);
 }
 
 void cli_print_report(const struct berth_config_report *report, const char *path) {

@@ -32,20 +32,22 @@ struct cli_common {
 extern const struct argp cli_common_argp; /* Its input is a struct cli_common. */
 
 struct cli {
-    struct berth_config *config;
-    struct berth_codec *codec;
+    const struct berth_config *config;
+    struct berth_codec *codec;           /* NULL until cli_make_codec(). */
     struct berth_kafka_properties kafka; /* A view of the configuration. */
 };
 
-/* Loads the configuration and the schemas, telling what is wrong on standard error.
- * CLI_USAGE, CLI_FAILED. Freed with cli_close(), which is fine after a failure too. */
-enum cli_exit cli_open(struct cli *cli, const struct cli_common *common);
-void cli_close(struct cli *cli);
+/* What a command does with its configuration; arguments are its own. cli is lent for the call. */
+typedef enum cli_exit cli_run_fn(struct cli *cli, const void *arguments);
 
-/* The configuration alone, for another purpose; the same outcomes. Freed with berth_config_free().
- */
-enum cli_exit cli_load(const struct cli_common *common, enum berth_config_purpose purpose,
-                       struct berth_config **ret_config);
+/* Loads the configuration, telling what is wrong on standard error, runs a command with it and
+ * frees it. CLI_USAGE, CLI_FAILED: it wasn't run; else what it returned. */
+enum cli_exit cli_with_config(const struct cli_common *common, enum berth_config_purpose purpose,
+                              cli_run_fn *run, const void *arguments);
+
+/* Loads the schemas, for commands that read or write records; freed with the configuration.
+ * CLI_FAILED: told on standard error. Once at most (asserted). */
+enum cli_exit cli_make_codec(struct cli *cli);
 
 /* What was found wrong, on standard error; path is what each line begins with. */
 void cli_print_report(const struct berth_config_report *report, const char *path);

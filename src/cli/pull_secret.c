@@ -65,7 +65,7 @@ struct arguments {
 static error_t parse(int key, char *argument, struct argp_state *state);
 static void parse_form(struct arguments *arguments, struct argp_state *state, const char *name);
 static void check(const struct arguments *arguments, struct argp_state *state);
-static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments);
+static enum cli_exit run(struct cli *cli, const void *input);
 static enum cli_exit read_bindings(struct bindings *bindings);
 static bool add_page(void *ctx, const struct berth_lookup_answer *answer);
 static enum cli_exit add_space(struct bindings *bindings, const struct berth_lookup_space *space);
@@ -126,13 +126,7 @@ enum cli_exit cli_pull_secret(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common, .names = {.name = "registry-secret"}};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    struct berth_config *config = NULL;
-    enum cli_exit status = cli_load(&arguments.common, BERTH_CONFIG_FOR_LOOKUPS, &config);
-    if (status == CLI_SUCCEEDED) {
-        status = run(config, &arguments);
-    }
-    config = berth_config_free(config);
-    return status;
+    return cli_with_config(&arguments.common, BERTH_CONFIG_FOR_LOOKUPS, run, &arguments);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -205,7 +199,9 @@ static void check(const struct arguments *arguments, struct argp_state *state) {
     }
 }
 
-static enum cli_exit run(const struct berth_config *config, const struct arguments *arguments) {
+static enum cli_exit run(struct cli *cli, const void *input) {
+    const struct arguments *arguments = input;
+    const struct berth_config *config = cli->config;
     const struct query *query = &arguments->query;
     if (query->registry != NULL && berth_config_find_registry(config, query->registry) == NULL) {
         cli_complain("the configuration has no registry %s", query->registry);

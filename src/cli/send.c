@@ -23,7 +23,7 @@ struct arguments {
 
 static error_t parse(int key, char *argument, struct argp_state *state);
 static int64_t parse_seconds(struct argp_state *state, const char *text);
-static enum cli_exit run(const struct cli *cli, const struct arguments *arguments);
+static enum cli_exit run(struct cli *cli, const void *input);
 
 static const struct argp_option options[] = {
     {.name = "wait",
@@ -59,13 +59,9 @@ static const struct argp argp = {
 enum cli_exit cli_send(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common, .plan.wait_ms = (int64_t)WAIT_DEFAULT_S * 1000};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    struct cli cli = {0};
     enum cli_exit status =
-        problem == 0 ? cli_open(&cli, &arguments.common) : cli_fault(BERTH_FAULT_MEMORY, NULL);
-    if (status == CLI_SUCCEEDED) {
-        status = run(&cli, &arguments);
-    }
-    cli_close(&cli);
+        problem == 0 ? cli_with_config(&arguments.common, BERTH_CONFIG_FOR_TOOLS, run, &arguments)
+                     : cli_fault(BERTH_FAULT_MEMORY, NULL);
     cli_send_request_deinit(&arguments.request);
     return status;
 }
@@ -107,11 +103,15 @@ static int64_t parse_seconds(struct argp_state *state, const char *text) {
     return (int64_t)(seconds * 1000);
 }
 
-static enum cli_exit run(const struct cli *cli, const struct arguments *arguments) {
+static enum cli_exit run(struct cli *cli, const void *input) {
+    const struct arguments *arguments = input;
+    enum cli_exit status = cli_make_codec(cli);
+    if (status != CLI_SUCCEEDED) {
+        return status;
+    }
     struct cli_outgoing_list list = {0};
-    enum cli_exit status = arguments->batch != NULL
-                               ? cli_outgoing_add_batch(&list, cli, arguments->batch)
-                               : cli_outgoing_add(&list, cli, &arguments->request, "");
+    status = arguments->batch != NULL ? cli_outgoing_add_batch(&list, cli, arguments->batch)
+                                      : cli_outgoing_add(&list, cli, &arguments->request, "");
     if (status == CLI_SUCCEEDED) {
         status = cli_send_all(cli, &arguments->plan, &list);
     }

@@ -30,7 +30,7 @@ struct arguments {
 
 static error_t parse(int key, char *argument, struct argp_state *state);
 static void interrupt(int signal_number);
-static enum cli_exit run(const struct cli *cli, const struct arguments *arguments);
+static enum cli_exit run(struct cli *cli, const void *input);
 static enum cli_exit follow(const struct cli *cli, const struct arguments *arguments,
                             struct berth_reader *reader);
 static bool reader_is_gone(void);
@@ -71,13 +71,7 @@ enum cli_exit cli_tail(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    struct cli cli;
-    enum cli_exit status = cli_open(&cli, &arguments.common);
-    if (status == CLI_SUCCEEDED) {
-        status = run(&cli, &arguments);
-    }
-    cli_close(&cli);
-    return status;
+    return cli_with_config(&arguments.common, BERTH_CONFIG_FOR_TOOLS, run, &arguments);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -125,7 +119,12 @@ static void interrupt(int signal_number) {
     interrupted = 1;
 }
 
-static enum cli_exit run(const struct cli *cli, const struct arguments *arguments) {
+static enum cli_exit run(struct cli *cli, const void *input) {
+    const struct arguments *arguments = input;
+    enum cli_exit status = cli_make_codec(cli);
+    if (status != CLI_SUCCEEDED) {
+        return status;
+    }
     /* A second interrupt ends it at once, should Kafka block. */
     const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
     (void)sigaction(SIGINT, &action, NULL);
@@ -141,7 +140,7 @@ static enum cli_exit run(const struct cli *cli, const struct arguments *argument
     if (rc != BERTH_OK) {
         return cli_fault(rc, &error);
     }
-    enum cli_exit status = follow(cli, arguments, reader);
+    status = follow(cli, arguments, reader);
     berth_reader_free(reader);
     return status;
 }

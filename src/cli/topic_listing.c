@@ -5,26 +5,21 @@
 
 #include "berth/base/assert.h"
 
-static void add_topic(struct cli_topic_listing *listing, const char *name, const char *policy);
+static void add_output(struct cli_topic_listing *listing, const char *name, const char *policy);
 
 void cli_topic_listing_make(const struct berth_config *config, struct cli_topic_listing *listing) {
-    for (size_t i = 0; i < config->registries_count; i++) {
-        add_topic(listing, config->registries[i].command_topic, "delete");
+    listing->commands_count = berth_config_command_topics(config, listing->names);
+    for (size_t i = 0; i < listing->commands_count; i++) {
+        listing->policies[i] = "delete";
     }
-    listing->commands_count = listing->count;
-    add_topic(listing, config->topics.results, "delete");
-    add_topic(listing, config->topics.audit, "delete");
-    add_topic(listing, config->topics.spaces, "compact");
-    add_topic(listing, config->topics.dlq, "delete");
+    listing->count = listing->commands_count;
+    add_output(listing, config->topics.results, "delete");
+    add_output(listing, config->topics.audit, "delete");
+    add_output(listing, config->topics.spaces, "compact");
+    add_output(listing, config->topics.dlq, "delete");
 }
 
-/* Registries may share a topic: it is listed once. */
-static void add_topic(struct cli_topic_listing *listing, const char *name, const char *policy) {
-    for (size_t i = 0; i < listing->count; i++) {
-        if (strcmp(listing->names[i], name) == 0) {
-            return;
-        }
-    }
+static void add_output(struct cli_topic_listing *listing, const char *name, const char *policy) {
     BERTH_ASSERT(listing->count < CLI_TOPICS_MAX);
     listing->names[listing->count] = name;
     listing->policies[listing->count] = policy;

@@ -32,7 +32,7 @@ struct arguments {
 static error_t parse(int key, char *argument, struct argp_state *state);
 static int32_t parse_number(struct argp_state *state, const char *option, const char *text,
                             long max);
-static enum cli_exit run(const struct cli *cli, const struct arguments *arguments);
+static enum cli_exit run(struct cli *cli, const void *input);
 static enum cli_exit describe(const struct cli *cli, struct cli_topic_listing *listing);
 static enum cli_exit create_missing(const struct cli *cli, const struct arguments *arguments,
                                     struct cli_topic_listing *listing);
@@ -75,13 +75,7 @@ enum cli_exit cli_topics(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common, .partitions = -1, .replication_factor = -1};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    struct cli cli;
-    enum cli_exit status = cli_open(&cli, &arguments.common);
-    if (status == CLI_SUCCEEDED) {
-        status = run(&cli, &arguments);
-    }
-    cli_close(&cli);
-    return status;
+    return cli_with_config(&arguments.common, BERTH_CONFIG_FOR_TOOLS, run, &arguments);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -128,7 +122,8 @@ static int32_t parse_number(struct argp_state *state, const char *option, const 
     return (int32_t)number;
 }
 
-static enum cli_exit run(const struct cli *cli, const struct arguments *arguments) {
+static enum cli_exit run(struct cli *cli, const void *input) {
+    const struct arguments *arguments = input;
     struct cli_topic_listing *listing = calloc(1, sizeof(*listing));
     if (listing == NULL) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);

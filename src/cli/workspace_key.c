@@ -18,6 +18,7 @@ struct arguments {
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
+static enum cli_exit run(struct cli *cli, const void *input);
 static enum cli_exit print(const struct cli_key *key, const struct arguments *arguments);
 
 static const struct argp_option options[] = {
@@ -45,18 +46,7 @@ enum cli_exit cli_workspace_key(int argc, char **argv, struct cli_common common)
     struct arguments arguments = {.common = common};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    struct berth_config *config = NULL;
-    enum cli_exit status = cli_load(&arguments.common, BERTH_CONFIG_FOR_TOOLS, &config);
-    struct cli_key key = {.key_id = ""};
-    if (status == CLI_SUCCEEDED) {
-        status = cli_key_derive(config, arguments.workspace, &key);
-    }
-    if (status == CLI_SUCCEEDED) {
-        status = print(&key, &arguments);
-    }
-    cli_key_wipe(&key);
-    config = berth_config_free(config);
-    return status;
+    return cli_with_config(&arguments.common, BERTH_CONFIG_FOR_TOOLS, run, &arguments);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -85,6 +75,17 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static enum cli_exit run(struct cli *cli, const void *input) {
+    const struct arguments *arguments = input;
+    struct cli_key key = {.key_id = ""};
+    enum cli_exit status = cli_key_derive(cli->config, arguments->workspace, &key);
+    if (status == CLI_SUCCEEDED) {
+        status = print(&key, arguments);
+    }
+    cli_key_wipe(&key);
+    return status;
 }
 
 static enum cli_exit print(const struct cli_key *key, const struct arguments *arguments) {

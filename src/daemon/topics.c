@@ -33,7 +33,7 @@ static void check_again_cb(evutil_socket_t fd, short what, void *ctx) {
     check_now(ctx);
 }
 
-/* The outputs by enum berth_record_kind, then each command topic once. */
+/* The outputs by enum berth_record_kind, then the command topics. */
 static size_t name_topics(struct worker *worker) {
     const struct berth_config *config = worker->config;
     const char **names = worker->topics;
@@ -41,17 +41,7 @@ static size_t name_topics(struct worker *worker) {
     names[BERTH_RECORD_AUDIT] = config->topics.audit;
     names[BERTH_RECORD_SPACE] = config->topics.spaces;
     names[BERTH_RECORD_DEAD_LETTER] = config->topics.dlq;
-    size_t count = BERTH_RECORD_KINDS;
-    for (size_t i = 0; i < config->registries_count; i++) {
-        bool there = false;
-        for (size_t j = BERTH_RECORD_KINDS; j < count; j++) {
-            there = there || strcmp(names[j], config->registries[i].command_topic) == 0;
-        }
-        if (!there) {
-            names[count++] = config->registries[i].command_topic;
-        }
-    }
-    return count;
+    return BERTH_RECORD_KINDS + berth_config_command_topics(config, names + BERTH_RECORD_KINDS);
 }
 
 enum berth_rc wire_topics_check(struct worker *worker, struct berth_error *reterr) {

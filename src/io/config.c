@@ -109,6 +109,22 @@ const struct berth_config_registry *berth_config_find_registry(const struct bert
     return NULL;
 }
 
+size_t berth_config_command_topics(const struct berth_config *config,
+                                   const char *ret_topics[BERTH_CONFIG_REGISTRIES_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < config->registries_count; i++) {
+        const char *topic = config->registries[i].command_topic;
+        bool there = false;
+        for (size_t j = 0; j < count; j++) {
+            there = there || strcmp(ret_topics[j], topic) == 0;
+        }
+        if (!there) {
+            ret_topics[count++] = topic;
+        }
+    }
+    return count;
+}
+
 static enum berth_rc load(struct berth_config_loader *loader, const char *path) {
     loader->config->path = strdup(path);
     loader->config->registries =

@@ -205,6 +205,12 @@ void berth_config_reload(struct berth_config *config, struct berth_config *fresh
 const struct berth_config_registry *berth_config_find_registry(const struct berth_config *config,
                                                                const char *name);
 
+/* The topics that commands come from, in the file's order; one that registries share is named once.
+ * Views of the configuration. Returns how many; none of them is one of config->topics, which
+ * berth_config_load() refuses. */
+size_t berth_config_command_topics(const struct berth_config *config,
+                                   const char *ret_topics[BERTH_CONFIG_REGISTRIES_MAX]);
+
 /* The two parts of redis.address; a longer host than any is cut. */
 #define BERTH_CONFIG_HOST_BYTES 256
 void berth_config_redis_address(const struct berth_config *config,

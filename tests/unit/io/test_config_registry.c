@@ -70,6 +70,21 @@ static void test_extra_headers_are_lines_that_are_not_ours(void **state) {
     }
 }
 
+/* A topic that is named twice would be asked about, and told of, twice. */
+static void test_a_command_topic_that_registries_share_is_named_once(void **state) {
+    struct config_fixture *fixture = *state;
+#define SHARED "command_topic = shared\n"
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA
+                                         "[registry first]\n" SHARED "[registry alone]\n"
+                                         "[registry second]\n" SHARED "[registry third]\n" SHARED),
+                     BERTH_OK);
+    const char *topics[BERTH_CONFIG_REGISTRIES_MAX];
+    assert_int_equal(berth_config_command_topics(fixture->config, topics), 2);
+    assert_string_equal(topics[0], "shared");
+    assert_string_equal(topics[1], fixture->config->registries[1].command_topic);
+}
+
 static void put_pem(struct config_fixture *fixture, const char *name, X509 *certificate,
                     EVP_PKEY *key) {
     BIO *bio = BIO_new(BIO_s_mem());
@@ -255,6 +270,7 @@ int main(void) {
         CONFIG_TEST(test_robot_accounts_log_in_with_each_request),
         CONFIG_TEST(test_a_proxy_is_an_address_and_no_more),
         CONFIG_TEST(test_extra_headers_are_lines_that_are_not_ours),
+        CONFIG_TEST(test_a_command_topic_that_registries_share_is_named_once),
         CONFIG_TEST(test_certificates_and_keys_are_looked_at),
         CONFIG_TEST(test_a_reload_takes_over_what_it_can_and_names_the_rest),
         CONFIG_TEST(test_a_reload_of_the_same_changes_nothing),

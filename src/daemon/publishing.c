@@ -50,23 +50,35 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
 
     /* The group's generation is taken at this very moment, again at each new try (design 5). */
     struct berth_group_metadata *metadata = NULL;
-    must(worker, berth_consumer_group_metadata(worker->consumer, &metadata));
+    enum berth_rc rc = berth_consumer_group_metadata(worker->consumer, &metadata);
+    if (rc == BERTH_NOT_FOUND) {
+        worker->batch_refused = true;
+        return;
+    }
+    must(worker, rc);
     if (worker->failed) {
         berth_group_metadata_free(metadata);
         return;
     }
-    enum berth_rc rc =
-        berth_publisher_submit(worker->publisher, &(struct berth_batch){
-                                                      .id = ++worker->batch_number,
-                                                      .records = outbox->records,
-                                                      .records_count = outbox->count,
-                                                      .offsets = outbox->offsets,
-                                                      .offsets_count = outbox->offsets_count,
-                                                      .take_group_metadata = metadata,
-                                                  });
+    rc = berth_publisher_submit(worker->publisher, &(struct berth_batch){
+                                                       .id = ++worker->batch_number,
+                                                       .records = outbox->records,
+                                                       .records_count = outbox->count,
+                                                       .offsets = outbox->offsets,
+                                                       .offsets_count = outbox->offsets_count,
+                                                       .take_group_metadata = metadata,
+                                                   });
     if (rc != BERTH_OK) {
         berth_group_metadata_free(metadata);
         worker_fail(worker, "the publisher takes no batch (%s)", berth_rc_name(rc));
+    }
+}
+
+void worker_answer_refused_batch(struct worker *worker) {
+    if (worker->batch_refused) {
+        worker->batch_refused = false;
+        worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_TRANSACTION,
+                                                  .transaction = {.committed = false}});
     }
 }
 

@@ -51,6 +51,7 @@ enum berth_rc berth_worker_run(struct berth_config *config, struct berth_error *
     while (rc == BERTH_OK && !worker->done) {
         take_records(worker);
         answer_refused_calls(worker);
+        worker_answer_refused_batch(worker);
         arm_next_deadline(worker);
         if (event_base_loop(worker->base, EVLOOP_ONCE) < 0) {
             worker_fail(worker, "libevent's loop failed");
@@ -253,7 +254,7 @@ void worker_step(struct worker *worker, struct berth_event *event) {
 
 static void arm_next_deadline(struct worker *worker) {
     int64_t at_ms = berth_engine_wake_at_ms(worker->engine);
-    bool at_once = worker->records_waiting || worker->refused_count > 0;
+    bool at_once = worker->records_waiting || worker->refused_count > 0 || worker->batch_refused;
     if (at_ms == INT64_MAX && !at_once) {
         (void)event_del(worker->wake_event);
         return;

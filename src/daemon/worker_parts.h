@@ -91,6 +91,8 @@ struct worker {
     uint64_t records_lost_total; /* Removed by retention before they were read. */
 
     struct outbox outbox;
+    bool
+        batch_refused; /* The batch wasn't handed over: to the engine it is one that was aborted. */
     uint64_t batch_number;
     size_t map_len_max;     /* What Kafka takes as metadata of an offset, as far as we know, ... */
     size_t map_len_longest; /* ... and the longest of the batch under way. */
@@ -163,6 +165,8 @@ const char *worker_lasting_topic(const struct worker *worker, const char *topic)
 
 /* Hands one transaction to the publisher. */
 void worker_publish(struct worker *worker, const struct berth_effect *effect);
+/* After the turn: an event can't be stepped while effects are performed. */
+void worker_answer_refused_batch(struct worker *worker);
 /* The publisher's answer. */
 void worker_published(void *ctx, const struct berth_batch_result *result);
 /* Makes the bytes that are stored and published for an outcome, into its slot. */

@@ -105,6 +105,9 @@ void berth_assignment_step(struct berth_consumer *consumer) {
         (void)event_del(rebalance->retry);
         put_off(consumer);
     }
+    if (rebalance->state == BERTH_REBALANCE_DRAINING && consumer->cast_out) {
+        lose_revoked(consumer);
+    }
     if (rebalance->state == BERTH_REBALANCE_DRAINING && rebalance->draining_count == 0) {
         answer(consumer, rd_kafka_incremental_unassign);
     }
@@ -157,7 +160,7 @@ static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event)
 }
 
 static bool gains_nothing(const struct berth_consumer *consumer) {
-    return consumer->closing || consumer->fenced;
+    return consumer->closing || consumer->cast_out;
 }
 
 static void begin_assign(struct berth_consumer *consumer) {
@@ -173,7 +176,8 @@ static void begin_assign(struct berth_consumer *consumer) {
 static void begin_revoke(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     /* Any call that changes the assignment resets this flag. */
-    bool lost = rd_kafka_assignment_lost(consumer->member->handle) != 0;
+    bool lost = rd_kafka_assignment_lost(consumer->member->handle) != 0 ||
+                berth_consumer_is_forgotten(consumer);
     berth_bases_take_out(consumer, rebalance->partitions);
     berth_stopped_forget_these(consumer, rebalance->partitions);
     const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
@@ -250,10 +254,13 @@ static void on_positions(void *ctx) {
     struct berth_consumer *consumer = ctx;
     struct berth_rebalance *rebalance = &consumer->rebalance;
     BERTH_ASSERT(rebalance->state == BERTH_REBALANCE_READING);
-    if (gains_nothing(consumer) || (rebalance->event == NULL && consumer->waiting_count > 0)) {
+    bool superseded = rebalance->event == NULL && consumer->waiting_count > 0;
+    if (gains_nothing(consumer) || superseded || berth_consumer_is_forgotten(consumer)) {
         put_off(consumer);
     } else if (worth_waiting(consumer)) {
         wait_to_read_again(consumer);
+    } else if (!berth_consumer_hold_as(consumer)) {
+        put_off(consumer);
     } else {
         gain(consumer);
     }

@@ -36,6 +36,8 @@ static void libevent_tick_cb(evutil_socket_t fd, short what, void *ctx);
 static void on_event(struct berth_consumer *consumer, rd_kafka_event_t *event);
 static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *event);
 static void on_fatal_error(struct berth_consumer *consumer);
+static void free_id(const struct berth_consumer *consumer, char *id);
+static void cast_out(struct berth_consumer *consumer);
 static void join_anew(struct berth_consumer *consumer);
 static void on_message_error(struct berth_consumer *consumer, struct berth_slot *slot,
                              const rd_kafka_message_t *message);
@@ -108,6 +110,7 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
     }
     free(consumer->slots);
     free(consumer->bases_at);
+    free(consumer->held_as);
     free(consumer->group);
     free(consumer);
     return NULL;
@@ -159,8 +162,61 @@ enum berth_rc berth_consumer_group_metadata(struct berth_consumer *consumer,
         free(metadata);
         return BERTH_FAULT_LIBRARY;
     }
+    /* In this order: an id that is still the same afterwards was the same before. */
+    if (berth_consumer_is_forgotten(consumer)) {
+        berth_group_metadata_free(metadata);
+        return BERTH_NOT_FOUND;
+    }
     *ret_metadata = metadata;
     return BERTH_OK;
+}
+
+/*
+ * librdkafka (2.0.2, and 2.12 still) doesn't say that what it holds is lost when the group answers
+ * a request to join with UNKNOWN_MEMBER_ID: it joins under another id and goes on. A static member
+ * meets that when it was frozen for longer than its session while the group rebalanced; one without
+ * an id of its own is asked to join twice, and that is told. With the new id brokers take its
+ * offsets although the partitions were others' meanwhile. An id never comes back.
+ */
+bool berth_consumer_is_forgotten(struct berth_consumer *consumer) {
+    bool holds = consumer->parked->cnt > 0;
+    for (uint32_t i = 0; i < consumer->slots_count; i++) {
+        holds = holds || consumer->slots[i].state != BERTH_SLOT_FREE;
+    }
+    if (consumer->cast_out || !holds) {
+        return consumer->cast_out;
+    }
+    char *id = rd_kafka_memberid(consumer->member->handle);
+    bool same = id != NULL && strcmp(id, consumer->held_as) == 0;
+    free_id(consumer, id);
+    if (!same) {
+        cast_out(consumer);
+    }
+    return !same;
+}
+
+bool berth_consumer_hold_as(struct berth_consumer *consumer) {
+    char *id = rd_kafka_memberid(consumer->member->handle);
+    bool known = id != NULL && id[0] != '\0';
+    free(consumer->held_as);
+    consumer->held_as = known ? strdup(id) : NULL;
+    free_id(consumer, id);
+    if (consumer->held_as == NULL) {
+        cast_out(consumer);
+    }
+    return consumer->held_as != NULL;
+}
+
+static void free_id(const struct berth_consumer *consumer, char *id) {
+    if (id != NULL) {
+        rd_kafka_mem_free(consumer->member->handle, id);
+    }
+}
+
+/* It joins anew in a turn of its own. */
+static void cast_out(struct berth_consumer *consumer) {
+    consumer->cast_out = true;
+    event_active(consumer->control, EV_READ, 0);
 }
 
 struct berth_group_metadata *berth_group_metadata_free(struct berth_group_metadata *metadata) {
@@ -267,7 +323,11 @@ static void libevent_records_cb(evutil_socket_t fd, short what, void *ctx) {
 static void libevent_tick_cb(evutil_socket_t fd, short what, void *ctx) {
     (void)fd;
     (void)what;
-    turn(ctx);
+    struct berth_consumer *consumer = ctx;
+    if (!consumer->closing) {
+        (void)berth_consumer_is_forgotten(consumer);
+    }
+    turn(consumer);
 }
 
 /* librdkafka writes to the descriptor only when the queue was empty, so it is emptied, or the loop
@@ -284,7 +344,7 @@ static void turn(struct berth_consumer *consumer) {
         event_active(consumer->control, EV_READ, 0);
     }
     berth_assignment_step(consumer);
-    if (consumer->fenced && !consumer->closing &&
+    if (consumer->cast_out && !consumer->closing &&
         consumer->rebalance.state == BERTH_REBALANCE_NONE) {
         join_anew(consumer);
     }
@@ -343,23 +403,21 @@ static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *ev
 }
 
 static void on_fatal_error(struct berth_consumer *consumer) {
-    if (consumer->fenced) {
+    if (consumer->cast_out) {
         return;
     }
     char text[BERTH_ERROR_BYTES_MAX];
     rd_kafka_resp_err_t err = rd_kafka_fatal_error(consumer->member->handle, text, sizeof(text));
     int64_t now_ms = berth_clock_monotonic_ms();
     bool twin = consumer->fenced_ms != 0 && now_ms - consumer->fenced_ms < BERTH_KAFKA_TWIN_MS;
-    consumer->fenced = err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !twin && !consumer->closing &&
-                       berth_member_may_be_destroyed(consumer->member);
-    if (!consumer->fenced) {
+    consumer->cast_out = err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !twin &&
+                         !consumer->closing && berth_member_may_be_destroyed(consumer->member);
+    if (!consumer->cast_out) {
         consumer->callbacks.on_error(consumer->ctx, true, text);
         return;
     }
     consumer->fenced_ms = now_ms;
-    char told[sizeof(text) + 64];
-    (void)snprintf(told, sizeof(told), "turned away by the group, joins it anew: %s", text);
-    consumer->callbacks.on_error(consumer->ctx, false, told);
+    consumer->callbacks.on_error(consumer->ctx, false, text);
 }
 
 /*
@@ -368,9 +426,12 @@ static void on_fatal_error(struct berth_consumer *consumer) {
  * What was revoked before is given up by now.
  */
 static void join_anew(struct berth_consumer *consumer) {
-    consumer->fenced = false;
+    consumer->callbacks.on_error(consumer->ctx, false,
+                                 "the group knows this member no more: it joins anew, and what it "
+                                 "held is lost");
     consumer->joined = false;
     berth_assignment_lose_all(consumer);
+    consumer->cast_out = false;
     if (consumer->closing) {
         return; /* It had waited for what is lost now. */
     }

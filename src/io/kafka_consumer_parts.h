@@ -22,7 +22,7 @@ struct event;
 /*
  * A slot:
  *
- *   FREE --gained--> HELD --revoked--> REVOKED --given up--> FREE
+ *   FREE --gained--> HELD --revoked--> REVOKED --given up, lost--> FREE
  *                    HELD --lost-----> FREE
  */
 enum berth_slot_state {
@@ -51,7 +51,8 @@ struct berth_slot {
  *                    WAITING --retry time--> READING
  *   NONE --revoke--> DRAINING --given up---> NONE       (answered with incremental_unassign)
  *   NONE --revoke of what is lost or has no slot--> NONE (at once)
- *   READING, WAITING --close---------------> NONE       (answered, nothing gained)
+ *   DRAINING --member cast out-------------> NONE       (all of it is lost)
+ *   READING, WAITING --close, cast out-----> NONE       (answered, nothing gained)
  *   NONE --bases told--> READING                        (no event: parked partitions, read anew)
  *   READING, WAITING without an event --event--> NONE   (that goes first; they stay parked)
  *
@@ -109,12 +110,22 @@ struct berth_consumer {
     struct event *tick;
 
     bool joined;
-    bool fenced;       /* The group has turned the member away: it gets another one. */
-    int64_t fenced_ms; /* When it last was; 0: never. */
+    bool cast_out;     /* The group knows the member no more: it gets another one. */
+    int64_t fenced_ms; /* When it last was turned away for another one; 0: never. */
+    char *held_as; /* The member id under which what is ours was gained; NULL: nothing was yet. */
     bool closing;
     bool close_refused; /* librdkafka is broken for good, so nothing more comes from it. */
     bool closed;        /* on_closed was called. */
 };
+
+/* kafka_consumer.c */
+
+/* The group has forgotten the member under which what is ours was gained, whatever librdkafka makes
+ * of it: it may have given that to others. Then the member is cast out. */
+bool berth_consumer_is_forgotten(struct berth_consumer *consumer);
+/* Before anything is gained, when it isn't forgotten. False: it is no member at the moment, and
+ * cast out. */
+bool berth_consumer_hold_as(struct berth_consumer *consumer);
 
 /* kafka_bases.c */
 

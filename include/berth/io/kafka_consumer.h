@@ -13,8 +13,9 @@
  * the place where the last committed transaction ended. The partition waits for the answer; the
  * others, and the group, don't.
  *  - Nothing blocks the loop: what librdkafka can only do blocking is done in a short-lived thread.
- *  - Turned away by its group once, it joins anew, as another process would: it may have been its
- * own late request (BERTH_KAFKA_TWIN_MS). All it held is lost then.
+ *  - Forgotten by its group, it joins anew, as another process would, and all that it held is lost.
+ * The same when it is turned away for another member with its instance id, which may have been a
+ * late request of its own; but only once (BERTH_KAFKA_TWIN_MS).
  *  - Offsets are never committed here but by the publisher, with the group metadata of the
  * consumer.
  *
@@ -80,8 +81,9 @@ struct berth_consumer_callbacks {
      * all are answered librdkafka fetches nothing for the partitions that stay, either. */
     void (*on_revoked)(void *ctx, uint32_t slot);
     /* It belongs to somebody else already: drop what is in flight. The slot is free after this
-     * call; there is nothing to give up. Never for a partition that was revoked: that is answered
-     * in any case, and a group that didn't wait shows in the batches, which are aborted. */
+     * call; there is nothing to give up. A revoked one may be lost, too, instead of being given up,
+     * when the group turns out to have forgotten this member. A group that merely didn't wait shows
+     * in the batches, which are aborted. */
     void (*on_lost)(void *ctx, uint32_t slot);
     /* There may be records in some slot that had none. Take from every slot until BERTH_END, or
      * take again later: there is no second call for records that were left. */
@@ -157,7 +159,9 @@ void berth_consumer_give_up(struct berth_consumer *consumer, uint32_t slot);
 bool berth_consumer_joined(const struct berth_consumer *consumer);
 
 /* The group's metadata now, for the publisher: take it right before a batch is handed over. Owned
- * by the caller. BERTH_FAULT_LIBRARY, BERTH_FAULT_MEMORY. */
+ * by the caller. BERTH_NOT_FOUND: the group has forgotten the member that gained what is held; it
+ * will be lost in a turn, and nothing of it may be published. BERTH_FAULT_LIBRARY,
+ * BERTH_FAULT_MEMORY. */
 BERTH_MUST_USE enum berth_rc
 berth_consumer_group_metadata(struct berth_consumer *consumer,
                               struct berth_group_metadata **ret_metadata);

@@ -329,7 +329,7 @@ static void test_an_instance_turned_away_for_a_ghost_of_its_own_joins_anew(void 
     take_place_and_vanish(world, topic, "worker-1", topic);
 
     run_until(world, lost_its_partition, &member);
-    assert_true(member_was_told(&member, "error: turned away by the group, joins it anew"));
+    assert_true(member_was_told(&member, "error: the group knows this member no more"));
     /* What it had taken before stays readable. */
     assert_memory_equal(berth_record_value(record).data, "command 1", strlen("command 1"));
     berth_record_free(record);

@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "berth/io/clock.h"
+
 /* Keys of the protocol. */
 #define API_FETCH      1
+#define API_JOIN_GROUP 11
 #define API_HEARTBEAT  12
 #define API_SYNC_GROUP 14
 #define API_END_TXN    26
@@ -145,6 +148,44 @@ static void test_a_partition_of_a_member_that_was_thrown_out_is_lost(void **stat
     assert_true(mock->member.slots[member_slot_of(&mock->member, 0)].epoch > epoch);
 }
 
+/*
+ * A worker that is frozen between joining and syncing comes back to a group that has forgotten it.
+ * librdkafka then joins anew under another id and goes on with what it holds, without a word: what
+ * it published would put the group's offsets back to where it was.
+ */
+static void test_what_was_held_under_a_forgotten_member_id_is_lost(void **state) {
+    struct mock *mock = *state;
+    berth_buffer_clear(&mock->member.told);
+    rd_kafka_mock_push_request_errors(mock->cluster, API_JOIN_GROUP, 1,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+    rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
+                                      RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+    run_until(mock->world, was_told_lost, &mock->member);
+    member_wait_held(&mock->member, 2);
+    assert_int_equal(publish(mock, 7, NULL), BERTH_BATCH_COMMITTED);
+}
+
+/* Nothing is published between that and the turn that tells of it. */
+static void test_a_forgotten_member_id_commits_no_offset(void **state) {
+    struct mock *mock = *state;
+    berth_buffer_clear(&mock->member.told);
+    rd_kafka_mock_push_request_errors(mock->cluster, API_JOIN_GROUP, 1,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+    rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
+                                      RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+    enum berth_rc rc = BERTH_OK;
+    int64_t until_ms = berth_clock_monotonic_ms() + WORLD_PATIENCE_MS;
+    while (rc == BERTH_OK && berth_clock_monotonic_ms() < until_ms) { /* Without any turn. */
+        struct berth_group_metadata *metadata = NULL;
+        rc = berth_consumer_group_metadata(mock->member.consumer, &metadata);
+        berth_group_metadata_free(metadata);
+    }
+    assert_int_equal(rc, BERTH_NOT_FOUND);
+    assert_int_equal(mock->member.held_count, 2);
+    run_until(mock->world, was_told_lost, &mock->member);
+    member_wait_held(&mock->member, 2);
+}
+
 static bool waits_for_a_base(void *ctx) {
     const struct member *member = ctx;
     return member->held_count == 1 && berth_consumer_bases_wanted(member->consumer) == 1;
@@ -222,6 +263,8 @@ int main(void) {
         cmocka_unit_test(test_a_commit_whose_producer_broke_is_looked_up_and_was_not_done),
         cmocka_unit_test(test_a_coordinator_that_is_not_there_is_asked_again),
         cmocka_unit_test(test_a_partition_of_a_member_that_was_thrown_out_is_lost),
+        cmocka_unit_test(test_what_was_held_under_a_forgotten_member_id_is_lost),
+        cmocka_unit_test(test_a_forgotten_member_id_commits_no_offset),
         cmocka_unit_test(test_a_partition_that_waits_for_its_base_may_be_lost),
         cmocka_unit_test(test_a_position_that_is_gone_while_reading_stops_the_partition),
         cmocka_unit_test(test_a_member_that_never_got_an_assignment_can_go),

@@ -25,7 +25,8 @@ struct stage {
     struct worker worker; /* First, so that the worker is the stage. */
     struct berth_config_registry registry;
     struct berth_config config;
-    int generation; /* Of the group, at this moment. */
+    int generation; /* Of the group, at this moment; below 0: it has forgotten us. */
+    int aborted;    /* What the engine was told. */
     size_t batches;
     int batch_generation; /* Of the last one ... */
     size_t kinds[RECORDS_MAX];
@@ -41,6 +42,9 @@ static struct stage *stage;
 enum berth_rc berth_consumer_group_metadata(struct berth_consumer *consumer,
                                             struct berth_group_metadata **ret_metadata) {
     (void)consumer;
+    if (stage->generation < 0) {
+        return BERTH_NOT_FOUND;
+    }
     *ret_metadata = malloc(sizeof(**ret_metadata));
     assert_non_null(*ret_metadata);
     (*ret_metadata)->generation = stage->generation;
@@ -104,7 +108,7 @@ struct berth_record *berth_record_free(struct berth_record *record) {
 
 void worker_step(struct worker *worker, struct berth_event *event) {
     (void)worker;
-    (void)event;
+    stage->aborted += event->kind == BERTH_EVENT_TRANSACTION && !event->transaction.committed;
 }
 
 void worker_fail(struct worker *worker, const char *format, ...) {
@@ -234,6 +238,18 @@ static void test_each_batch_bears_the_groups_generation_of_its_moment(void **sta
     assert_int_equal(stage->batches, 2);
 }
 
+/* Else offsets of partitions that are others' by now would be put back to where we were. */
+static void test_nothing_is_published_for_a_group_that_has_forgotten_us(void **state) {
+    (void)state;
+    store();
+    stage->generation = -1;
+    publish(BERTH_PUBLISH_MADE);
+    assert_int_equal(stage->batches, 0);
+    worker_answer_refused_batch(&stage->worker);
+    worker_answer_refused_batch(&stage->worker);
+    assert_int_equal(stage->aborted, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_an_outcome_is_published_whole_with_its_offset, setup,
@@ -243,6 +259,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_another_record_with_a_known_id_gets_the_result_only,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_batch_bears_the_groups_generation_of_its_moment,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_is_published_for_a_group_that_has_forgotten_us,
                                         setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

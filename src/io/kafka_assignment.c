@@ -22,7 +22,6 @@
 
 static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx);
 static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event);
-static bool gains_nothing(const struct berth_consumer *consumer);
 static void begin_assign(struct berth_consumer *consumer);
 static void begin_revoke(struct berth_consumer *consumer);
 static void begin_told(struct berth_consumer *consumer);
@@ -40,7 +39,7 @@ static int claim_slot(struct berth_consumer *consumer, const rd_kafka_topic_part
 static void tell_gained(struct berth_consumer *consumer, int slot_number,
                         const rd_kafka_topic_partition_t *partition,
                         const struct berth_kafka_position *position);
-static void lose_revoked(struct berth_consumer *consumer);
+static void lose(struct berth_consumer *consumer, enum berth_slot_state state);
 static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition);
 static void free_slot(struct berth_slot *slot);
 static void answer(struct berth_consumer *consumer,
@@ -101,12 +100,13 @@ void berth_assignment_step(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     berth_stopped_tell_slots(consumer);
     bool superseded = rebalance->event == NULL && consumer->waiting_count > 0;
-    if (rebalance->state == BERTH_REBALANCE_WAITING && (gains_nothing(consumer) || superseded)) {
+    if (rebalance->state == BERTH_REBALANCE_WAITING &&
+        (berth_consumer_gains_nothing(consumer) || superseded)) {
         (void)event_del(rebalance->retry);
         put_off(consumer);
     }
     if (rebalance->state == BERTH_REBALANCE_DRAINING && consumer->cast_out) {
-        lose_revoked(consumer);
+        lose(consumer, BERTH_SLOT_REVOKED);
     }
     if (rebalance->state == BERTH_REBALANCE_DRAINING && rebalance->draining_count == 0) {
         answer(consumer, rd_kafka_incremental_unassign);
@@ -119,11 +119,11 @@ void berth_assignment_step(struct berth_consumer *consumer) {
         }
         begin(consumer, event);
     }
-    if (rebalance->state == BERTH_REBALANCE_NONE && !gains_nothing(consumer)) {
+    if (rebalance->state == BERTH_REBALANCE_NONE && !berth_consumer_gains_nothing(consumer)) {
         begin_told(consumer);
     }
     if (consumer->close_refused) {
-        berth_assignment_lose_all(consumer);
+        berth_assignment_lose_held(consumer);
     }
 }
 
@@ -153,20 +153,16 @@ static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event)
         return;
     default:
         /* librdkafka's advice for anything else is to start over with nothing. */
-        berth_assignment_lose_all(consumer);
+        berth_assignment_lose_held(consumer);
         (void)rd_kafka_assign(consumer->member->handle, NULL);
         finish(consumer);
     }
 }
 
-static bool gains_nothing(const struct berth_consumer *consumer) {
-    return consumer->closing || consumer->cast_out;
-}
-
 static void begin_assign(struct berth_consumer *consumer) {
-    if (gains_nothing(consumer) || consumer->rebalance.partitions->cnt == 0) {
+    if (berth_consumer_gains_nothing(consumer) || consumer->rebalance.partitions->cnt == 0) {
         /* While closing librdkafka takes any answer as "nothing". */
-        consumer->joined = !gains_nothing(consumer);
+        consumer->joined = !berth_consumer_gains_nothing(consumer);
         answer(consumer, rd_kafka_incremental_assign);
         return;
     }
@@ -191,7 +187,7 @@ static void begin_revoke(struct berth_consumer *consumer) {
     }
     if (lost) {
         consumer->joined = false;
-        lose_revoked(consumer);
+        lose(consumer, BERTH_SLOT_REVOKED);
     }
     for (int i = 0; i < list->cnt; i++) {
         int slot = find_slot(consumer, list->elems[i].topic, list->elems[i].partition);
@@ -255,7 +251,7 @@ static void on_positions(void *ctx) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     BERTH_ASSERT(rebalance->state == BERTH_REBALANCE_READING);
     bool superseded = rebalance->event == NULL && consumer->waiting_count > 0;
-    if (gains_nothing(consumer) || superseded || berth_consumer_is_forgotten(consumer)) {
+    if (berth_consumer_gains_nothing(consumer) || superseded) {
         put_off(consumer);
     } else if (worth_waiting(consumer)) {
         wait_to_read_again(consumer);
@@ -431,25 +427,20 @@ static void tell_gained(struct berth_consumer *consumer, int slot_number,
     free(metadata);
 }
 
-static void lose_revoked(struct berth_consumer *consumer) {
+static void lose(struct berth_consumer *consumer, enum berth_slot_state state) {
     for (uint32_t i = 0; i < consumer->slots_count; i++) {
-        if (consumer->slots[i].state == BERTH_SLOT_REVOKED) {
+        if (consumer->slots[i].state == state) {
             free_slot(&consumer->slots[i]);
-            consumer->rebalance.draining_count--;
+            consumer->rebalance.draining_count -= state == BERTH_SLOT_REVOKED;
             consumer->callbacks.on_lost(consumer->ctx, i);
         }
     }
 }
 
-void berth_assignment_lose_all(struct berth_consumer *consumer) {
+void berth_assignment_lose_held(struct berth_consumer *consumer) {
     berth_bases_forget_all(consumer);
     berth_stopped_forget_all(consumer);
-    for (uint32_t i = 0; i < consumer->slots_count; i++) {
-        if (consumer->slots[i].state == BERTH_SLOT_HELD) {
-            free_slot(&consumer->slots[i]);
-            consumer->callbacks.on_lost(consumer->ctx, i);
-        }
-    }
+    lose(consumer, BERTH_SLOT_HELD);
 }
 
 static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition) {
@@ -479,7 +470,7 @@ static void answer(struct berth_consumer *consumer,
     rd_kafka_error_t *error = call(consumer->member->handle, consumer->rebalance.partitions);
     if (error != NULL) {
         /* While it closes or has lost its assignment the group doesn't need this answer. */
-        if (!gains_nothing(consumer)) {
+        if (!berth_consumer_gains_nothing(consumer)) {
             consumer->callbacks.on_error(consumer->ctx, false, rd_kafka_error_string(error));
         }
         rd_kafka_error_destroy(error);

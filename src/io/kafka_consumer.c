@@ -36,7 +36,8 @@ static void libevent_tick_cb(evutil_socket_t fd, short what, void *ctx);
 static void on_event(struct berth_consumer *consumer, rd_kafka_event_t *event);
 static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *event);
 static void on_fatal_error(struct berth_consumer *consumer);
-static void free_id(const struct berth_consumer *consumer, char *id);
+static bool holds_something(const struct berth_consumer *consumer);
+static char *member_id(const struct berth_consumer *consumer);
 static void cast_out(struct berth_consumer *consumer);
 static void join_anew(struct berth_consumer *consumer);
 static void on_message_error(struct berth_consumer *consumer, struct berth_slot *slot,
@@ -179,38 +180,49 @@ enum berth_rc berth_consumer_group_metadata(struct berth_consumer *consumer,
  * offsets although the partitions were others' meanwhile. An id never comes back.
  */
 bool berth_consumer_is_forgotten(struct berth_consumer *consumer) {
-    bool holds = consumer->parked->cnt > 0;
-    for (uint32_t i = 0; i < consumer->slots_count; i++) {
-        holds = holds || consumer->slots[i].state != BERTH_SLOT_FREE;
+    if (!consumer->cast_out && holds_something(consumer)) {
+        char *id = member_id(consumer);
+        if (id == NULL || strcmp(id, consumer->held_as) != 0) {
+            cast_out(consumer);
+        }
+        free(id);
     }
-    if (consumer->cast_out || !holds) {
-        return consumer->cast_out;
-    }
-    char *id = rd_kafka_memberid(consumer->member->handle);
-    bool same = id != NULL && strcmp(id, consumer->held_as) == 0;
-    free_id(consumer, id);
-    if (!same) {
-        cast_out(consumer);
-    }
-    return !same;
+    return consumer->cast_out;
 }
 
 bool berth_consumer_hold_as(struct berth_consumer *consumer) {
-    char *id = rd_kafka_memberid(consumer->member->handle);
-    bool known = id != NULL && id[0] != '\0';
-    free(consumer->held_as);
-    consumer->held_as = known ? strdup(id) : NULL;
-    free_id(consumer, id);
-    if (consumer->held_as == NULL) {
+    char *id = member_id(consumer);
+    bool another = holds_something(consumer) && id != NULL && strcmp(id, consumer->held_as) != 0;
+    if (id == NULL || another) {
         cast_out(consumer);
+        free(id);
+        return false;
     }
-    return consumer->held_as != NULL;
+    free(consumer->held_as);
+    consumer->held_as = id;
+    return true;
 }
 
-static void free_id(const struct berth_consumer *consumer, char *id) {
+static bool holds_something(const struct berth_consumer *consumer) {
+    bool holds = consumer->parked->cnt > 0;
+    for (uint32_t i = 0; i < consumer->slots_count && !holds; i++) {
+        holds = consumer->slots[i].state != BERTH_SLOT_FREE;
+    }
+    return holds;
+}
+
+/* Owned by the caller. NULL: it is no member at the moment, or there is no memory. */
+static char *member_id(const struct berth_consumer *consumer) {
+    char *id = rd_kafka_memberid(consumer->member->handle);
+    char *copy = id != NULL && id[0] != '\0' ? strdup(id) : NULL;
     if (id != NULL) {
         rd_kafka_mem_free(consumer->member->handle, id);
     }
+    return copy;
+}
+
+bool berth_consumer_gains_nothing(const struct berth_consumer *consumer) {
+    return consumer->closing || consumer->cast_out;
 }
 
 /* It joins anew in a turn of its own. */
@@ -430,7 +442,7 @@ static void join_anew(struct berth_consumer *consumer) {
                                  "the group knows this member no more: it joins anew, and what it "
                                  "held is lost");
     consumer->joined = false;
-    berth_assignment_lose_all(consumer);
+    berth_assignment_lose_held(consumer);
     consumer->cast_out = false;
     if (consumer->closing) {
         return; /* It had waited for what is lost now. */

@@ -123,9 +123,11 @@ struct berth_consumer {
 /* The group has forgotten the member under which what is ours was gained, whatever librdkafka makes
  * of it: it may have given that to others. Then the member is cast out. */
 bool berth_consumer_is_forgotten(struct berth_consumer *consumer);
-/* Before anything is gained, when it isn't forgotten. False: it is no member at the moment, and
- * cast out. */
+/* Before anything is gained: it is, under the id of this moment. False: that isn't the one under
+ * which the rest is held, or there is none; the member is cast out. */
 bool berth_consumer_hold_as(struct berth_consumer *consumer);
+/* It leaves the group, or is cast out. */
+bool berth_consumer_gains_nothing(const struct berth_consumer *consumer);
 
 /* kafka_bases.c */
 
@@ -173,6 +175,6 @@ void berth_assignment_offer(struct berth_consumer *consumer, rd_kafka_event_t *t
 void berth_assignment_step(struct berth_consumer *consumer);
 
 /* The group has another member in our place: everything that is held is lost. */
-void berth_assignment_lose_all(struct berth_consumer *consumer);
+void berth_assignment_lose_held(struct berth_consumer *consumer);
 
 #endif

@@ -56,6 +56,7 @@ enum berth_rc berth_assignment_init(struct berth_consumer *consumer, struct even
         return BERTH_FAULT_MEMORY;
     }
     consumer->slots_count = slots_count;
+    consumer->rebalance.positions.conf = consumer->conf;
     consumer->rebalance.positions.group = consumer->group;
     return berth_kafka_job_init(&consumer->rebalance.job, base, work_on_positions, on_positions,
                                 consumer, reterr);

@@ -38,7 +38,8 @@ enum berth_rc berth_kafka_group_progress(const struct berth_kafka_properties *pr
                                          struct berth_error *reterr) {
     rd_kafka_conf_t *conf = NULL;
     rd_kafka_t *handle = NULL;
-    enum berth_rc rc = berth_kafka_conf_new(BERTH_KAFKA_ADMIN, properties, &conf, reterr);
+    enum berth_rc rc =
+        berth_kafka_group_conf_new(BERTH_KAFKA_ADMIN, properties, group, &conf, reterr);
     if (rc == BERTH_OK) {
         rc = berth_kafka_handle_new(BERTH_KAFKA_ADMIN, conf, &handle, reterr);
     }
@@ -52,7 +53,8 @@ enum berth_rc berth_kafka_group_progress(const struct berth_kafka_properties *pr
     struct berth_group_progress progress = {.behind = 0};
     rd_kafka_resp_err_t err = measure(handle, group, list, timeout_ms, &progress);
     rd_kafka_topic_partition_list_destroy(list);
-    (void)berth_kafka_handle_destroy(handle, 0, DESTROY_TIMEOUT_MS);
+    (void)berth_kafka_handle_destroy(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+                                     DESTROY_TIMEOUT_MS);
     if (will_pass(err)) {
         progress.partitions_unreadable = partitions;
     } else if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {

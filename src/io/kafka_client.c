@@ -17,6 +17,7 @@
 
 #define RETRY_MS 50
 
+static bool writes(enum berth_kafka_kind kind);
 static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                            const char *text);
 static void rdkafka_debug_log_cb(const rd_kafka_t *handle, int level, const char *facility,
@@ -31,14 +32,36 @@ static rd_kafka_resp_err_t read_place(rd_kafka_t *handle, rd_kafka_topic_t *topi
 static rd_kafka_resp_err_t take_committed(rd_kafka_event_t *event,
                                           rd_kafka_topic_partition_list_t **ret_committed);
 
+enum berth_rc berth_kafka_group_conf_new(enum berth_kafka_kind kind,
+                                         const struct berth_kafka_properties *properties,
+                                         const char *group, rd_kafka_conf_t **ret_conf,
+                                         struct berth_error *reterr) {
+    BERTH_ASSERT(!writes(kind));
+    rd_kafka_conf_t *conf = NULL;
+    enum berth_rc rc = berth_kafka_conf_new(kind, properties, &conf, reterr);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    rc = berth_kafka_conf_set(conf, "group.id", group, reterr);
+    if (rc != BERTH_OK) {
+        rd_kafka_conf_destroy(conf);
+        return rc;
+    }
+    *ret_conf = conf;
+    return BERTH_OK;
+}
+
+static bool writes(enum berth_kafka_kind kind) {
+    return kind == BERTH_KAFKA_PUBLISHER || kind == BERTH_KAFKA_PRODUCER;
+}
+
 enum berth_rc berth_kafka_handle_new(enum berth_kafka_kind kind, rd_kafka_conf_t *take_conf,
                                      rd_kafka_t **ret_handle, struct berth_error *reterr) {
     char text[BERTH_ERROR_BYTES_MAX];
-    bool writes = kind == BERTH_KAFKA_PUBLISHER || kind == BERTH_KAFKA_PRODUCER;
     bool hands_on = kind == BERTH_KAFKA_CONSUMER || kind == BERTH_KAFKA_PUBLISHER;
     rd_kafka_conf_set_log_cb(take_conf, hands_on ? rdkafka_debug_log_cb : rdkafka_log_cb);
-    rd_kafka_t *handle =
-        rd_kafka_new(writes ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, take_conf, text, sizeof(text));
+    rd_kafka_t *handle = rd_kafka_new(writes(kind) ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER,
+                                      take_conf, text, sizeof(text));
     if (handle == NULL) {
         bool about_input = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG;
         rd_kafka_conf_destroy(take_conf); /* Taken by librdkafka only on success. */
@@ -93,6 +116,11 @@ rd_kafka_resp_err_t berth_kafka_committed(rd_kafka_t *handle, const char *group,
                                           const rd_kafka_topic_partition_list_t *partitions,
                                           int timeout_ms,
                                           rd_kafka_topic_partition_list_t **ret_committed) {
+    /* A handle without a group has no such queue; it is asked for nothing else. */
+    rd_kafka_queue_t *of_group = rd_kafka_queue_get_consumer(handle);
+    BERTH_ASSERT(of_group != NULL);
+    rd_kafka_queue_destroy(of_group);
+
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);

@@ -48,6 +48,16 @@ BERTH_MUST_USE enum berth_rc berth_kafka_conf_set(rd_kafka_conf_t *conf, const c
                                                   const char *value, struct berth_error *reterr);
 
 /*
+ * The same for a handle that has the group, as berth_kafka_committed() needs it. It joins the group
+ * only if it subscribes to something. Before its destruction it has nothing to say to the group:
+ * RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE. Kinds that read only (asserted): producers have no group.
+ */
+BERTH_MUST_USE enum berth_rc
+berth_kafka_group_conf_new(enum berth_kafka_kind kind,
+                           const struct berth_kafka_properties *properties, const char *group,
+                           rd_kafka_conf_t **ret_conf, struct berth_error *reterr);
+
+/*
  * Makes the handle. Takes conf in any case.
  * BERTH_INVALID: properties that don't go together. BERTH_FAULT_LIBRARY otherwise.
  */
@@ -74,6 +84,11 @@ struct timespec berth_kafka_time_after_ms(int timeout_ms);
  * list (rd_kafka_topic_partition_list_destroy()); a partition's own error is in its err. Blocks for
  * at most timeout_ms. While a transaction with an offset of a partition is undecided, that
  * partition's err is UNSTABLE_OFFSET_COMMIT (KIP-447): ask again.
+ *
+ * Only with a handle that has the group (asserted): when a broker answers that it isn't the group's
+ * coordinator, librdkafka has the handle's own group look for it, and crashes if there is none
+ * (its issue 5040; seen with 2.0.2). And a handle asks the broker that it once knew as the
+ * coordinator for as long as that one is up: after NOT_COORDINATOR only a new handle asks another.
  */
 rd_kafka_resp_err_t berth_kafka_committed(rd_kafka_t *handle, const char *group,
                                           const rd_kafka_topic_partition_list_t *partitions,

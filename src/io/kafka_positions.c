@@ -8,6 +8,7 @@
 /* The longest that one request may take; the loop goes on meanwhile, but a close waits for it. */
 #define REQUEST_TIMEOUT_MS 3000
 
+static rd_kafka_resp_err_t read_committed(struct berth_kafka_positions *positions);
 static void note_errors(struct berth_kafka_positions *positions,
                         const rd_kafka_topic_partition_list_t *list);
 static const rd_kafka_topic_partition_t *find(const rd_kafka_topic_partition_list_t *list,
@@ -17,9 +18,7 @@ static void place(struct berth_kafka_position *position, enum berth_kafka_positi
 
 void berth_kafka_positions_read(struct berth_kafka_positions *positions) {
     positions->partial_err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    positions->err =
-        berth_kafka_committed(positions->handle, positions->group, positions->partitions,
-                              REQUEST_TIMEOUT_MS, &positions->committed);
+    positions->err = read_committed(positions);
     if (positions->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return;
     }
@@ -35,6 +34,25 @@ void berth_kafka_positions_read(struct berth_kafka_positions *positions) {
     berth_kafka_log_ends(positions->handle, RD_KAFKA_OFFSET_END, REQUEST_TIMEOUT_MS,
                          positions->highs);
     note_errors(positions, positions->highs);
+}
+
+/* The consumer's handle would ask the coordinator that it knows for as long as that broker is up.
+ */
+static rd_kafka_resp_err_t read_committed(struct berth_kafka_positions *positions) {
+    rd_kafka_resp_err_t err =
+        berth_kafka_committed(positions->handle, positions->group, positions->partitions,
+                              REQUEST_TIMEOUT_MS, &positions->committed);
+    rd_kafka_t *another = NULL;
+    if (err != RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+        berth_kafka_handle_new(BERTH_KAFKA_CONSUMER, rd_kafka_conf_dup(positions->conf), &another,
+                               NULL) != BERTH_OK) {
+        return err;
+    }
+    err = berth_kafka_committed(another, positions->group, positions->partitions,
+                                REQUEST_TIMEOUT_MS, &positions->committed);
+    (void)berth_kafka_handle_destroy(another, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+                                     REQUEST_TIMEOUT_MS);
+    return err;
 }
 
 void berth_kafka_positions_deinit(struct berth_kafka_positions *positions) {

@@ -17,9 +17,10 @@
 #define BERTH_BASE_NONE    (-1) /* There is none. */
 #define BERTH_BASE_UNKNOWN (-2) /* Whoever keeps the bases hasn't answered. */
 
-/* One reading. Whoever starts it fills the first three; read by nobody else until it is done. */
+/* One reading. Whoever starts it fills the first four; read by nobody else until it is done. */
 struct berth_kafka_positions {
     rd_kafka_t *handle;
+    const rd_kafka_conf_t *conf; /* Borrowed; of another handle of the group. */
     const char *group;
     rd_kafka_topic_partition_list_t *partitions; /* Borrowed; what was assigned. */
     /* Filled; all NULL unless it came to an answer of the group's coordinator. */

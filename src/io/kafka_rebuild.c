@@ -190,8 +190,8 @@ static enum berth_rc ask_ends(struct berth_kafka_rebuild *rebuild, rd_kafka_t *h
 static enum berth_rc do_ends(struct berth_kafka_rebuild *rebuild) {
     rd_kafka_conf_t *conf = NULL;
     rd_kafka_t *handle = NULL;
-    enum berth_rc rc = berth_kafka_conf_new(BERTH_KAFKA_ADMIN, &rebuild->options.properties, &conf,
-                                            &rebuild->error);
+    enum berth_rc rc = berth_kafka_group_conf_new(BERTH_KAFKA_ADMIN, &rebuild->options.properties,
+                                                  rebuild->options.group, &conf, &rebuild->error);
     if (rc != BERTH_OK) {
         return rc;
     }
@@ -199,14 +199,6 @@ static enum berth_rc do_ends(struct berth_kafka_rebuild *rebuild) {
      * behind that one, and counts as one that may have been claimed, which is the safe side. */
     rc = berth_kafka_conf_set(conf, "isolation.level", "read_uncommitted", &rebuild->error);
     BERTH_ASSERT(rc == BERTH_OK);
-    /* It joins nothing. But when a broker says that it isn't the group's coordinator, librdkafka
-     * 2.0.2 asks the handle's own group to look for it, and crashes when there is none (seen on a
-     * broker that was just made). */
-    rc = berth_kafka_conf_set(conf, "group.id", rebuild->options.group, &rebuild->error);
-    if (rc != BERTH_OK) {
-        rd_kafka_conf_destroy(conf);
-        return rc;
-    }
     rc = berth_kafka_handle_new(BERTH_KAFKA_ADMIN, conf, &handle, &rebuild->error);
     if (rc != BERTH_OK) {
         return rc;

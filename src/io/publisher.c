@@ -158,6 +158,12 @@ static enum berth_rc make_conf(struct berth_publisher *publisher,
         rc = berth_kafka_conf_set(publisher->conf, "transactional.id", options->transactional_id,
                                   reterr);
     }
+    if (rc == BERTH_OK) {
+        /* Of the consumer's kind: berthd makes one at the start, so what is wrong with the
+         * properties is said then, and not when a commit has to be looked up. */
+        rc = berth_kafka_group_conf_new(BERTH_KAFKA_CONSUMER, &options->properties, options->group,
+                                        &publisher->group_conf, reterr);
+    }
     return rc;
 }
 
@@ -196,6 +202,9 @@ static void release(struct berth_publisher *publisher) {
     }
     if (publisher->conf != NULL) {
         rd_kafka_conf_destroy(publisher->conf);
+    }
+    if (publisher->group_conf != NULL) {
+        rd_kafka_conf_destroy(publisher->group_conf);
     }
     free(publisher->group);
     (void)pthread_cond_destroy(&publisher->changed);

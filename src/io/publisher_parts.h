@@ -76,7 +76,8 @@ struct berth_publisher_mail {
 
 struct berth_publisher {
     /* Set before the thread starts, then read by both. */
-    rd_kafka_conf_t *conf; /* Every new producer gets a copy. */
+    rd_kafka_conf_t *conf;       /* Every new producer gets a copy. */
+    rd_kafka_conf_t *group_conf; /* And every new group_handle of this one. */
     char *group;
     char *topic_names[BERTH_PUBLISHER_TOPICS_MAX];
     size_t topics_count;
@@ -107,6 +108,7 @@ struct berth_publisher {
     int rebuilds; /* Without a commit in between. */
     rd_kafka_t *handle;
     rd_kafka_topic_t *topics[BERTH_PUBLISHER_TOPICS_MAX];
+    rd_kafka_t *group_handle; /* Asks for committed offsets in RESOLVING; mostly NULL. */
     struct berth_batch batch;
     bool has_batch;
     bool undecided; /* The commit of the batch was asked for and never answered. */
@@ -131,6 +133,18 @@ BERTH_MUST_USE enum berth_rc berth_publisher_make_producer(struct berth_publishe
                                                            struct berth_error *reterr);
 /* Destroys it within a bound. */
 void berth_publisher_drop_producer(struct berth_publisher *publisher);
+
+/*
+ * What the group has committed of the batch's partitions, into a new list, as
+ * berth_kafka_committed(). Blocks for a few seconds at most.
+ * BERTH_FAULT_LIBRARY, BERTH_INVALID: not now; reterr says why.
+ */
+BERTH_MUST_USE enum berth_rc
+berth_publisher_read_committed(struct berth_publisher *publisher,
+                               rd_kafka_topic_partition_list_t **ret_committed,
+                               struct berth_error *reterr);
+/* Destroys what that left for its next call, within a bound. */
+void berth_publisher_drop_group_handle(struct berth_publisher *publisher);
 
 /* Hands one record of the batch to librdkafka. */
 rd_kafka_resp_err_t berth_publisher_produce(struct berth_publisher *publisher, size_t index);

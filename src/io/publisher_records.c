@@ -10,6 +10,7 @@
 #include "publisher_parts.h"
 
 #define DESTROY_TIMEOUT_MS 2000
+#define READ_TIMEOUT_MS    3000
 
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque);
@@ -48,6 +49,39 @@ void berth_publisher_drop_producer(struct berth_publisher *publisher) {
     }
     (void)berth_kafka_handle_destroy(publisher->handle, 0, DESTROY_TIMEOUT_MS);
     publisher->handle = NULL;
+}
+
+enum berth_rc berth_publisher_read_committed(struct berth_publisher *publisher,
+                                             rd_kafka_topic_partition_list_t **ret_committed,
+                                             struct berth_error *reterr) {
+    if (publisher->group_handle == NULL) {
+        enum berth_rc rc =
+            berth_kafka_handle_new(BERTH_KAFKA_CONSUMER, rd_kafka_conf_dup(publisher->group_conf),
+                                   &publisher->group_handle, reterr);
+        if (rc != BERTH_OK) {
+            return rc;
+        }
+    }
+    rd_kafka_topic_partition_list_t *ours = berth_batch_offsets(&publisher->batch);
+    rd_kafka_resp_err_t err = berth_kafka_committed(publisher->group_handle, publisher->group, ours,
+                                                    READ_TIMEOUT_MS, ret_committed);
+    rd_kafka_topic_partition_list_destroy(ours);
+    /* After a time-out the next try may need the connections that this one began. After any other
+     * answer the handle may be one that would ask the wrong broker for ever. */
+    if (err != RD_KAFKA_RESP_ERR__TIMED_OUT) {
+        berth_publisher_drop_group_handle(publisher);
+    }
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        berth_error_set(reterr, "%s", rd_kafka_err2str(err));
+        return BERTH_FAULT_LIBRARY;
+    }
+    return BERTH_OK;
+}
+
+void berth_publisher_drop_group_handle(struct berth_publisher *publisher) {
+    (void)berth_kafka_handle_destroy(publisher->group_handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+                                     DESTROY_TIMEOUT_MS);
+    publisher->group_handle = NULL;
 }
 
 /* librdkafka copies the bytes (RD_KAFKA_MSG_F_COPY): a producer that has to be left behind may

@@ -11,7 +11,6 @@
 /* How long one call may take before the thread looks whether it is to stop; the calls of a
  * transaction go on where they were. */
 #define CALL_TIMEOUT_MS     1000
-#define READ_TIMEOUT_MS     3000
 #define RETRY_MS            50
 #define REBUILD_WAIT_MS     100
 #define REBUILD_WAIT_MAX_MS 5000
@@ -87,6 +86,7 @@ void *berth_publisher_thread(void *ctx) {
         (void)atomic_fetch_add(&publisher->steps, 1);
         atomic_store(&publisher->ready, (READY_STATES & (1U << to)) != 0);
     }
+    berth_publisher_drop_group_handle(publisher);
     berth_publisher_drop_producer(publisher);
     if (publisher->has_batch) {
         (void)berth_group_metadata_free(publisher->batch.take_group_metadata);
@@ -126,19 +126,19 @@ static enum berth_publisher_state run_init(struct berth_publisher *publisher) {
 /* Claiming the transactional id has decided whatever the broken producer had left: the committed
  * offsets tell which way. */
 static enum berth_publisher_state run_resolving(struct berth_publisher *publisher) {
-    rd_kafka_topic_partition_list_t *ours = berth_batch_offsets(&publisher->batch);
     rd_kafka_topic_partition_list_t *committed = NULL;
-    rd_kafka_resp_err_t err = berth_kafka_committed(publisher->handle, publisher->group, ours,
-                                                    READ_TIMEOUT_MS, &committed);
-    bool readable = err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    struct berth_error error = {.text = "not all can be read"};
+    bool readable = berth_publisher_read_committed(publisher, &committed, &error) == BERTH_OK;
     bool done = readable && berth_batch_was_committed(&publisher->batch, committed, &readable);
-    rd_kafka_topic_partition_list_destroy(ours);
     if (committed != NULL) {
         rd_kafka_topic_partition_list_destroy(committed);
     }
     if (!readable) {
-        berth_publisher_trouble(
-            publisher, "the committed offsets can't be read to see what became of a commit");
+        char text[BERTH_ERROR_BYTES_MAX + 80];
+        (void)snprintf(text, sizeof(text),
+                       "the committed offsets can't be read to see what became of a commit: %s",
+                       error.text);
+        berth_publisher_trouble(publisher, text);
         pause_ms(publisher, RETRY_MS);
         return BERTH_PUBLISHER_RESOLVING;
     }

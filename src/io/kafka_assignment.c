@@ -252,11 +252,10 @@ static void on_positions(void *ctx) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
     BERTH_ASSERT(rebalance->state == BERTH_REBALANCE_READING);
     bool superseded = rebalance->event == NULL && consumer->waiting_count > 0;
-    if (berth_consumer_gains_nothing(consumer) || superseded) {
-        put_off(consumer);
-    } else if (worth_waiting(consumer)) {
+    bool void_now = berth_consumer_gains_nothing(consumer) || superseded;
+    if (!void_now && worth_waiting(consumer)) {
         wait_to_read_again(consumer);
-    } else if (!berth_consumer_hold_as(consumer)) {
+    } else if (void_now || !berth_consumer_hold_as(consumer)) {
         put_off(consumer);
     } else {
         gain(consumer);

@@ -56,6 +56,14 @@ static void refuse_at_first_broker(struct mock *mock, int16_t api, int count,
     }
 }
 
+/* How many of them weren't answered yet. */
+static size_t left_at_first_broker(struct mock *mock, int16_t api) {
+    size_t left = 0;
+    assert_int_equal(rd_kafka_mock_broker_error_stack_cnt(mock->cluster, 1, api, &left),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    return left;
+}
+
 /* Before the group has members: then the mock cluster takes it. */
 static void commit_offset(struct world *world, int64_t offset, const char *metadata) {
     char text[256];
@@ -237,17 +245,22 @@ static void test_a_partition_of_a_member_that_was_thrown_out_is_lost(void **stat
 }
 
 /*
- * A worker that is frozen between joining and syncing comes back to a group that has forgotten it.
- * librdkafka then joins anew under another id and goes on with what it holds, without a word: what
- * it published would put the group's offsets back to where it was.
+ * A worker that was frozen for longer than its session, and then hears of a rebalance first, asks
+ * to join under an id that the group has forgotten. librdkafka then joins under another one and
+ * goes on with what it holds, without a word: what it published would put the group's offsets back
+ * to where it was.
  */
-static void test_what_was_held_under_a_forgotten_member_id_is_lost(void **state) {
-    struct mock *mock = *state;
+static void forget_member(struct mock *mock) {
     berth_buffer_clear(&mock->member.told);
     rd_kafka_mock_push_request_errors(mock->cluster, API_JOIN_GROUP, 1,
                                       RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
     rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
                                       RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+}
+
+static void test_what_was_held_under_a_forgotten_member_id_is_lost(void **state) {
+    struct mock *mock = *state;
+    forget_member(mock);
     run_until(mock->world, was_told_lost, &mock->member);
     member_wait_held(&mock->member, 2);
     assert_int_equal(publish(mock, 7, NULL), BERTH_BATCH_COMMITTED);
@@ -257,11 +270,7 @@ static void test_what_was_held_under_a_forgotten_member_id_is_lost(void **state)
  * member has its other id by then, with which brokers would take the offsets. */
 static void test_a_forgotten_member_id_commits_no_offset(void **state) {
     struct mock *mock = *state;
-    berth_buffer_clear(&mock->member.told);
-    rd_kafka_mock_push_request_errors(mock->cluster, API_JOIN_GROUP, 1,
-                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
-    rd_kafka_mock_push_request_errors(mock->cluster, API_HEARTBEAT, 1,
-                                      RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+    forget_member(mock);
     (void)sleep(REJOINED_S);
     struct berth_group_metadata *metadata = NULL;
     assert_int_equal(berth_consumer_group_metadata(mock->member.consumer, &metadata),
@@ -272,12 +281,7 @@ static void test_a_forgotten_member_id_commits_no_offset(void **state) {
 }
 
 static bool was_refused_offsets(void *ctx) {
-    struct mock *mock = ctx;
-    size_t left = COORDINATOR_ERRORS;
-    assert_int_equal(
-        rd_kafka_mock_broker_error_stack_cnt(mock->cluster, 1, API_OFFSET_FETCH, &left),
-        RD_KAFKA_RESP_ERR_NO_ERROR);
-    return left < COORDINATOR_ERRORS;
+    return left_at_first_broker(ctx, API_OFFSET_FETCH) < COORDINATOR_ERRORS;
 }
 
 /* The same for where a partition starts, which is asked with the consumer's own handle: again and
@@ -342,11 +346,7 @@ static void test_a_position_that_is_gone_while_reading_stops_the_partition(void 
 }
 
 static bool was_refused_a_sync(void *ctx) {
-    struct mock *mock = ctx;
-    size_t left = SYNC_ERRORS;
-    assert_int_equal(rd_kafka_mock_broker_error_stack_cnt(mock->cluster, 1, API_SYNC_GROUP, &left),
-                     RD_KAFKA_RESP_ERR_NO_ERROR);
-    return left < SYNC_ERRORS;
+    return left_at_first_broker(ctx, API_SYNC_GROUP) < SYNC_ERRORS;
 }
 
 /* While a group rebalances for long, a member is in it and has no assignment yet. librdkafka 2.0.2

@@ -87,8 +87,9 @@ struct timespec berth_kafka_time_after_ms(int timeout_ms);
  *
  * Only with a handle that has the group (asserted): when a broker answers that it isn't the group's
  * coordinator, librdkafka has the handle's own group look for it, and crashes if there is none
- * (its issue 5040; seen with 2.0.2). And a handle asks the broker that it once knew as the
- * coordinator for as long as that one is up: after NOT_COORDINATOR only a new handle asks another.
+ * (its issue 5040; seen with 2.0.2). And a handle that asks again and again asks the broker that it
+ * once knew as the coordinator for as long as that one is up: after NOT_COORDINATOR only a new
+ * handle asks another.
  */
 rd_kafka_resp_err_t berth_kafka_committed(rd_kafka_t *handle, const char *group,
                                           const rd_kafka_topic_partition_list_t *partitions,

@@ -274,11 +274,8 @@ static enum berth_rc copy_options(struct berth_consumer *consumer,
 static enum berth_rc make_conf(struct berth_consumer *consumer,
                                const struct berth_consumer_options *options,
                                struct berth_error *reterr) {
-    enum berth_rc rc =
-        berth_kafka_conf_new(BERTH_KAFKA_CONSUMER, &options->properties, &consumer->conf, reterr);
-    if (rc == BERTH_OK) {
-        rc = berth_kafka_conf_set(consumer->conf, "group.id", options->group, reterr);
-    }
+    enum berth_rc rc = berth_kafka_group_conf_new(BERTH_KAFKA_CONSUMER, &options->properties,
+                                                  options->group, &consumer->conf, reterr);
     if (rc == BERTH_OK && options->instance != NULL) {
         rc = berth_kafka_conf_set(consumer->conf, "group.instance.id", options->instance, reterr);
     }

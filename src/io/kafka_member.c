@@ -14,7 +14,7 @@
 static struct left_behind {
     rd_kafka_t *handle;
     struct left_behind *next;
-} * left_behind;
+} *left_behind;
 
 static void drop_queue(struct berth_member *member);
 static void leave_behind(rd_kafka_t *handle);

@@ -349,8 +349,8 @@ static bool was_refused_a_sync(void *ctx) {
     return left_at_first_broker(ctx, API_SYNC_GROUP) < SYNC_ERRORS;
 }
 
-/* While a group rebalances for long, a member is in it and has no assignment yet. librdkafka 2.0.2
- * aborts the process that destroys such a member. */
+/* While a group rebalances for long, a member is in it and has no assignment yet. librdkafka before
+ * 2.3 aborts the process that destroys such a member. */
 static void test_a_member_that_never_got_an_assignment_can_go(void **state) {
     struct mock *mock = *state;
     refuse_at_first_broker(mock, API_SYNC_GROUP, SYNC_ERRORS,

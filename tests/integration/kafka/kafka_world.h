@@ -137,4 +137,8 @@ enum berth_batch_outcome outlet_wait(struct outlet *outlet);
 /* How many committed records of the topic have exactly this value. */
 int count_committed(struct world *world, const char *topic, const char *value);
 
+/* Committed exactly once. A commit is done before its markers are in every log, and readers see
+ * what it committed only behind them: so it is asked again until something is there. */
+void assert_committed_once(struct world *world, const char *topic, const char *value);
+
 #endif

@@ -173,7 +173,7 @@ enum berth_rc berth_consumer_group_metadata(struct berth_consumer *consumer,
 }
 
 /*
- * librdkafka (2.0.2, and 2.12 still) doesn't say that what it holds is lost when the group answers
+ * librdkafka (2.8.0, and 2.12 still) doesn't say that what it holds is lost when the group answers
  * a request to join with UNKNOWN_MEMBER_ID: it joins under another id and goes on. A static member
  * meets that when it was frozen for longer than its session while the group rebalanced; one without
  * an id of its own is asked to join twice, and that is told. With the new id brokers take its

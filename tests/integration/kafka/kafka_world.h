@@ -22,8 +22,8 @@
 struct event_base;
 
 /* Anything that a test waits for comes within this, or the test fails. A group of the mock cluster
- * may need several rounds of 5 s: librdkafka 2.0.2 joins once more when any metadata comes while
- * the leader waits for its own. */
+ * may need several rounds of 5 s: librdkafka joins once more when any metadata comes while the
+ * leader waits for its own. */
 #define WORLD_PATIENCE_MS 60000
 
 #define NAME_BYTES 96

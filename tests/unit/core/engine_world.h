@@ -7,8 +7,9 @@
  * The world performs effects as the daemon would and answers with events. While it runs it watches
  * what design.md promises, and fails the test at the first breach:
  *   - one item of a lane at a time, from its claim until it is settled;
- *   - Harbor is written to only by whoever holds the lane, within its lease, and after a take-over
- *     not before something was read;
+ *   - Harbor is written to only by whoever holds the lane, within its lease, after a long sleep not
+ *     before that was renewed, and after a take-over not before something was read;
+ *   - what was written with unknown outcome isn't read back sooner than it may arrive;
  *   - each record is answered exactly once in what is committed; what the committed offset and the
  *     map in its metadata say to be settled is what was answered; and a repetition is the same
  *     answer, byte for byte;
@@ -53,6 +54,10 @@
 #define WORLD_WALL_MS INT64_C(1800000000000)
 /* No reply at all from the ledger for so long is "unavailable". */
 #define WORLD_LEDGER_TIMEOUT_MS 2000
+/* Design 4.4: what was written with unknown outcome isn't read back sooner. */
+#define WORLD_READ_BACK_MS 2000
+/* How late a timer may be without having slept. */
+#define WORLD_TIMER_SLACK_MS 250
 
 /* ---- Faults ---- */
 
@@ -216,6 +221,8 @@ struct world_slot {
     int64_t claim_asked_ms;
     int64_t token;
     int64_t lease_end_ms;
+    int64_t lease_asked_ms; /* When the claim or renewal was asked that it counts from. */
+    int64_t read_from_ms;   /* What it wrote with unknown outcome isn't read before. */
     bool publication_known;
     struct world_publication publication;
 };
@@ -238,6 +245,8 @@ struct world_worker {
     struct berth_pool pool;
     struct berth_engine *engine; /* NULL: not running. */
     int64_t frozen_until_ms;
+    int64_t stepped_ms; /* Its last turn, ... */
+    int64_t woke_ms;    /* ... and the last one after a long sleep. */
     struct world_slot slots[WORLD_SLOTS_MAX];
     struct world_assignment assignments[WORLD_NUMBERS];
     struct world_record *stepping; /* The record under way into the engine. */

@@ -35,6 +35,12 @@ void worker_stop(struct world *world) {
 static enum berth_rc step(struct world *world, struct world_worker *worker,
                           struct berth_event *event) {
     world->steps++;
+    int64_t patience_ms = worker->config.lease_ms / 3;
+    patience_ms = patience_ms < worker->config.renew_ms ? worker->config.renew_ms : patience_ms;
+    if (world->now_ms - worker->stepped_ms > patience_ms + WORLD_TIMER_SLACK_MS) {
+        worker->woke_ms = world->now_ms;
+    }
+    worker->stepped_ms = world->now_ms;
     event->now_ms = world->now_ms;
     event->wall_ms = WORLD_WALL_MS + world->now_ms + world->wall_jump_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
@@ -349,10 +355,12 @@ static void ask_harbor(struct world *world, struct world_worker *worker,
         WORLD_CHECK(world,
                     call->not_after_ms <= slot->lease_end_ms - worker->config.request_timeout_ms);
         WORLD_CHECK(world, world->now_ms < call->not_after_ms);
+        WORLD_CHECK(world, slot->lease_asked_ms >= worker->woke_ms);
         /* Creating asks by itself whether the project is there. */
         WORLD_CHECK(world, !slot->must_read || call->kind == BERTH_HARBOR_CREATE_PROJECT);
         world->harbor_writes++;
     } else {
+        WORLD_CHECK(world, world->now_ms >= slot->read_from_ms);
         slot->must_read = false;
     }
     world->harbor_calls++;
@@ -462,6 +470,7 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
             struct world_slot *lane = &worker->slots[event->lanes[i].slot];
             if (lane->token == event->lanes[i].token && event->lanes_held[i]) {
                 lane->lease_end_ms = event->asked_ms + worker->config.lease_ms;
+                lane->lease_asked_ms = event->asked_ms;
             }
         }
     } else if (!answer->unavailable && answer->kind != BERTH_LEDGER_SETTLED) {
@@ -472,6 +481,7 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
         if (answer->kind == BERTH_LEDGER_CLAIM && answer->claim.verdict == BERTH_CLAIM_TAKEN) {
             slot->token = answer->claim.token;
             slot->lease_end_ms = event->asked_ms + worker->config.lease_ms;
+            slot->lease_asked_ms = event->asked_ms;
             slot->must_read |= event->ledger_call.claim.take_over;
         }
     }
@@ -480,11 +490,22 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
     worker_step(world, worker, &told);
 }
 
+/* A secret can't be read back: it is set again. */
+static void note_unknown(struct world *world, const struct world_event *event) {
+    if (event->harbor_answer.verdict == BERTH_HARBOR_UNKNOWN &&
+        event->harbor_call.kind != BERTH_HARBOR_SET_SECRET &&
+        berth_harbor_call_is_write(event->harbor_call.kind)) {
+        world->workers[event->worker].slots[event->slot].read_from_ms =
+            world->now_ms + WORLD_READ_BACK_MS;
+    }
+}
+
 void worker_harbor_answers(struct world *world, struct world_event *event) {
     struct world_worker *worker = &world->workers[event->worker];
     event->harbor_answer.robots = event->robots;
     if (event->harbor_call.kind != BERTH_HARBOR_PROBE) {
         worker->calls_under_way[event->harbor_call.registry]--;
+        note_unknown(world, event);
     }
     struct berth_event told = {.kind = BERTH_EVENT_HARBOR,
                                .harbor = {.call_id = event->call_id,

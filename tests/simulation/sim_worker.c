@@ -67,6 +67,7 @@ static enum berth_rc step(struct sim *sim, struct sim_worker *worker, struct ber
     event->now_ms = sim->now_ms + worker->boot_ms;
     event->wall_ms = SIM_WALL_MS + sim->now_ms + worker->wall_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
+    berth_engine_check(worker->engine);
     struct berth_effect effect;
     while (!worker->stop_asked && berth_engine_next_effect(worker->engine, &effect)) {
         perform(sim, worker, &effect);

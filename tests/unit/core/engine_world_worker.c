@@ -44,6 +44,7 @@ static enum berth_rc step(struct world *world, struct world_worker *worker,
     event->now_ms = world->now_ms;
     event->wall_ms = WORLD_WALL_MS + world->now_ms + world->wall_jump_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
+    berth_engine_check(worker->engine);
     struct berth_effect effect;
     while (worker->engine != NULL && berth_engine_next_effect(worker->engine, &effect)) {
         perform(world, worker, &effect);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A registry that doesn't accept our login (design 5): no command of any space can be done there. */
+/* A registry that doesn't accept our login (design 5): no command of any space can be done there.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -255,6 +255,9 @@ static const char *origin_name(enum berth_partition_origin origin) {
 static void gained(void *ctx, const struct berth_partition_info *info) {
     struct worker *worker = ctx;
     worker->partitions[info->slot] = true;
+    if (worker->partitions_end <= info->slot) {
+        worker->partitions_end = info->slot + 1;
+    }
     worker->records_waiting = true;
     worker->topics_why[0] = '\0';
     berth_log(BERTH_LOG_INFO, "partition.gained",

@@ -13,6 +13,7 @@
 #include "berth/base/pool.h"
 #include "berth/codec/codec.h"
 #include "berth/core/engine.h"
+#include "berth/core/turns.h"
 #include "berth/io/admin_http.h"
 #include "berth/io/config.h"
 #include "berth/io/harbor_client.h"
@@ -80,6 +81,8 @@ struct worker {
     struct lookups lookups;
 
     bool partitions[BERTH_ENGINE_PARTITIONS_MAX]; /* Gained and not given up or lost. */
+    uint32_t partitions_end;                      /* One past the highest that ever was. */
+    struct berth_turns turns;                     /* Which of them is read next. */
     bool records_waiting;        /* Some partition may have records: take them next turn. */
     bool records_held_back;      /* ... but the engine has no room: look after each turn. */
     struct berth_record *taking; /* The record that is being stepped, until it is taken in. */

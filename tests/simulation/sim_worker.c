@@ -124,22 +124,32 @@ static void offer(struct sim *sim, struct sim_worker *worker, uint32_t number,
     }
 }
 
-void sim_worker_take_in(struct sim *sim, struct sim_worker *worker) {
-    for (uint32_t number = 0; number < SIM_NUMBERS; number++) {
-        struct sim_assignment *assignment = &worker->assignments[number];
-        while (worker->engine != NULL && assignment->in_use && assignment->told &&
-               berth_engine_can_take(worker->engine, number)) {
-            const struct sim_partition *partition = &sim->partitions[assignment->partition];
-            while (assignment->position < partition->end &&
-                   partition->entries[assignment->position] == NULL) {
-                assignment->position++;
-            }
-            if (assignment->position >= partition->end) {
-                break;
-            }
-            offer(sim, worker, number, partition->entries[assignment->position]);
-        }
+static enum berth_rc take_one(void *ctx, uint32_t number) {
+    struct sim_worker *worker = ctx;
+    struct sim *sim = worker->sim;
+    struct sim_assignment *assignment = &worker->assignments[number];
+    if (worker->engine == NULL || !assignment->in_use || !assignment->told) {
+        return BERTH_END;
     }
+    if (!berth_engine_can_take(worker->engine, number)) {
+        return BERTH_BUSY;
+    }
+    const struct sim_partition *partition = &sim->partitions[assignment->partition];
+    while (assignment->position < partition->end &&
+           partition->entries[assignment->position] == NULL) {
+        assignment->position++;
+    }
+    if (assignment->position >= partition->end) {
+        return BERTH_END;
+    }
+    offer(sim, worker, number, partition->entries[assignment->position]);
+    return BERTH_OK;
+}
+
+void sim_worker_take_in(struct sim *sim, struct sim_worker *worker) {
+    (void)sim;
+    bool held_back;
+    (void)berth_turns_take(&worker->turns, SIM_NUMBERS, UINT32_MAX, take_one, worker, &held_back);
 }
 
 /* ---- What it is told ---- */

@@ -11,6 +11,7 @@
 #include "berth/base/random.h"
 #include "berth/core/codes.h"
 #include "berth/core/engine.h"
+#include "berth/core/turns.h"
 #include "harbor_model.h"
 #include "sim_redis_link.h"
 
@@ -306,6 +307,7 @@ struct sim_worker {
     int64_t frozen_until_ms;
     struct sim_slot slots[SIM_SLOTS];
     struct sim_assignment assignments[SIM_NUMBERS];
+    struct berth_turns turns;
     struct sim_record *stepping;
     bool stop_asked; /* It is killed when the effects of this turn are performed so far. */
     bool drained;

@@ -13,7 +13,7 @@
  *   - each record is answered exactly once in what is committed; what the committed offset and the
  *     map in its metadata say to be settled is what was answered; and a repetition is the same
  *     answer, byte for byte;
- *   - what was settled is not taken in again;
+ *   - what was settled is not taken in again, and no partition starves beside others;
  *   - no older state of a space is published after a newer one;
  *   - the ledger forgets nothing of an outcome before it was committed, and keeps no base beyond
  *     what was committed;
@@ -37,6 +37,7 @@
 #include "berth/base/random.h"
 #include "berth/core/engine.h"
 #include "berth/core/settled_map.h"
+#include "berth/core/turns.h"
 
 #define WORLD_WORKERS        2
 #define WORLD_PARTITIONS     4
@@ -234,6 +235,7 @@ struct world_assignment {
     int partition;
     uint32_t epoch;
     int64_t position;
+    uint32_t passed_over; /* Others were taken from, so often, while it could have been. */
 };
 
 struct world_worker {
@@ -249,6 +251,7 @@ struct world_worker {
     int64_t woke_ms;    /* ... and the last one after a long sleep. */
     struct world_slot slots[WORLD_SLOTS_MAX];
     struct world_assignment assignments[WORLD_NUMBERS];
+    struct berth_turns turns;
     struct world_record *stepping; /* The record under way into the engine. */
     bool reads_nothing;            /* Records stay where they are. */
     bool drained;

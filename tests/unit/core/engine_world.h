@@ -40,11 +40,11 @@
 #include "berth/core/turns.h"
 
 #define WORLD_WORKERS        2
-#define WORLD_PARTITIONS     4
+#define WORLD_PARTITIONS     12
 #define WORLD_RECORDS_MAX    64 /* Of one partition. */
 #define WORLD_SLOTS_MAX      64
-#define WORLD_NUMBERS        16 /* Names for assignments of partitions, at once. */
-#define WORLD_SPACES_MAX     12
+#define WORLD_NUMBERS        48 /* Names for assignments of partitions, at once. */
+#define WORLD_SPACES_MAX     64
 #define WORLD_COMMANDS_MAX   64
 #define WORLD_PROJECTS_MAX   128
 #define WORLD_WORKSPACES_MAX 4 /* In one command. */

@@ -26,7 +26,7 @@
 static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
                                 enum berth_ledger_call_kind kind);
 static enum berth_issued issued_from_here(const struct berth_engine *engine,
-                                          const struct berth_command *command);
+                                          const struct item *item);
 static void on_unavailable(struct berth_engine *engine, struct item *item);
 static void on_claim(struct berth_engine *engine, struct item *item,
                      const struct berth_claim_answer *claim);
@@ -71,7 +71,7 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
     ask(engine, item, BERTH_LEDGER_CLAIM)->ledger.call.claim = (struct berth_claim_call){
         .command = command,
         .source = &item->source,
-        .issued = issued_from_here(engine, command),
+        .issued = issued_from_here(engine, item),
         .before_is_absent =
             command->type == BERTH_CREATE_SPACE && command->if_exists == BERTH_IF_EXISTS_FAIL,
         .warm_since_ms = engine->wall_ms - engine->config->cold_after_ms,
@@ -86,7 +86,11 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
 }
 
 static enum berth_issued issued_from_here(const struct berth_engine *engine,
-                                          const struct berth_command *command) {
+                                          const struct item *item) {
+    const struct berth_command *command = &item->command;
+    if (item->claimed_ms > 0) {
+        return BERTH_ISSUED_FINE; /* It is known here, also if Redis has lost it since. */
+    }
     if (command->issued_at_ms < engine->wall_ms - engine->config->ledger_memory_ms) {
         return BERTH_ISSUED_TOO_OLD;
     }

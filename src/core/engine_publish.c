@@ -37,6 +37,7 @@ static void tell_crowded(struct berth_engine *engine, struct partition *partitio
 void publish_ready(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(!item->holds_lane);
     work_end(engine, item);
+    item_drop_before(engine, item);
     struct partition *partition = item->partition;
     if (partition == NULL) {
         item_release(engine, item);

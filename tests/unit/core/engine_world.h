@@ -140,6 +140,7 @@ struct world_partition {
     bool map_was_lost;
     int64_t log_start; /* What is below was removed by retention. */
     int64_t base;      /* What the ledger keeps of it; -1: nothing. */
+    int64_t lost_below; /* Records that were there when the ledger lost its data. */
     int owner;         /* Worker, or -1. */
     int next_owner;    /* Who gets it when it is given up, or -1. */
     uint32_t epoch;    /* Of the assignment. */

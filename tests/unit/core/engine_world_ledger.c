@@ -184,7 +184,9 @@ static void take(struct world *world, struct world_event *event, struct world_le
         take_lane(world, event, space);
     }
     if (!command->known || command->stored) {
-        bool earlier = command->stored;
+        /* Or it may have been claimed in what was lost. */
+        bool lost = record->offset < world->partitions[record->partition].lost_below;
+        bool earlier = command->stored || lost;
         berth_space_state_deinit(&command->before, &world->pool);
         *command = (struct world_ledger_command){
             .known = true, .earlier = earlier, .received_at_ms = call->now_wall_ms, .attempts = 1};
@@ -362,6 +364,7 @@ void world_ledger_lose(struct world *world) {
     }
     for (size_t i = 0; i < WORLD_PARTITIONS; i++) {
         world->partitions[i].base = -1;
+        world->partitions[i].lost_below = world->partitions[i].end;
     }
     world->ledger_was_lost = true;
 }

@@ -22,6 +22,7 @@ struct soak {
     int partitions;
     bool both_registries;
     bool clock_steps;
+    bool ledger_loses;
     int next_number;
     bool draining[WORLD_WORKERS];
 };
@@ -86,6 +87,7 @@ static void configure(struct soak *soak) {
     soak->partitions = (int)spread(world, 1, WORLD_PARTITIONS);
     soak->both_registries = chance(world, 50);
     soak->clock_steps = chance(world, 30);
+    soak->ledger_loses = chance(world, 15);
     world->intake_ms = chance(world, 30) ? below(world, 400) : 0;
     world->chances_until_ms = world->now_ms + CALM_AFTER_MS;
     for (int fault = WORLD_SLOW; fault <= WORLD_ABORT; fault++) {
@@ -238,11 +240,20 @@ static void fall_sick(struct soak *soak) {
 
 /* Of all machines, which have their time from one place. */
 static void step_clock(struct soak *soak) {
-    static const int64_t steps_ms[] = {1, 1000, 60000, 600000, 4200000, 7200000};
     struct world *world = soak->world;
-    int64_t by_ms = steps_ms[below(world, 6)];
+    int64_t by_ms = spread(world, 1, 7200000);
     if (soak->clock_steps) {
         world->wall_jump_ms += chance(world, 50) ? by_ms : -by_ms;
+    }
+}
+
+/* Nobody asks it before whoever held a lane has given that up. */
+static void lose_ledger(struct soak *soak) {
+    struct world *world = soak->world;
+    if (soak->ledger_loses) {
+        world_ledger_lose(world);
+        int64_t away_ms = world->config.lease_ms + below(world, 5000);
+        world->ledger_down_until_ms = world->now_ms + away_ms;
     }
 }
 
@@ -295,6 +306,9 @@ static void something_happens(struct soak *soak) {
     case 8:
     case 9:
         fall_sick(soak);
+        break;
+    case 10:
+        lose_ledger(soak);
         break;
     default:
         break;

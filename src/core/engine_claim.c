@@ -68,6 +68,9 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
         return;
     }
     const struct berth_command *command = &item->command;
+    if (item->claim_number == 0) {
+        item->claim_number = ++engine->claims;
+    }
     ask(engine, item, BERTH_LEDGER_CLAIM)->ledger.call.claim = (struct berth_claim_call){
         .command = command,
         .source = &item->source,
@@ -76,9 +79,7 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
             command->type == BERTH_CREATE_SPACE && command->if_exists == BERTH_IF_EXISTS_FAIL,
         .warm_since_ms = engine->wall_ms - engine->config->cold_after_ms,
         .now_wall_ms = engine->wall_ms,
-        /* If the first try never ran, this one may find a claim of an orphan of the same command,
-         * under which Harbor was asked: that is not the claim it repeats. */
-        .repeated = item->claim_unanswered && !engine->abandoned,
+        .number = item->claim_number,
         .take_over = item->take_over,
         .mark = item->mark,
     };
@@ -162,7 +163,7 @@ void claim_answered(struct berth_engine *engine, struct item *item,
         return;
     }
     item->ledger_failures = 0;
-    item->claim_unanswered = false;
+    item->claim_number = 0;
     switch (answer->kind) {
     case BERTH_LEDGER_CLAIM:
         on_claim(engine, item, &answer->claim);
@@ -186,7 +187,6 @@ static void on_unavailable(struct berth_engine *engine, struct item *item) {
         claim_lost(engine, item);
         return;
     }
-    item->claim_unanswered = item->state == ITEM_CLAIMING;
     int64_t pause_ms = engine_backoff_ms(engine, LEDGER_PAUSE_FIRST_MS, LEDGER_PAUSE_MAX_MS,
                                          item->ledger_failures);
     item->ledger_failures++;

@@ -110,7 +110,7 @@ struct item {
     bool holds_lane; /* CLAIM answered TAKEN and nothing since took it away. */
     bool lost;       /* It was taken away while calls were under way: claim again after them. */
     bool waits_for_lease;  /* Nothing is asked of Harbor before the renewal. */
-    bool claim_unanswered; /* The CLAIM before got no reply: the next one repeats it. */
+    uint64_t claim_number; /* Of a CLAIM that wasn't answered: the next one repeats it; 0: none. */
     bool take_over;
     bool mark_seen;
     struct berth_lane_mark mark; /* What the lane bore when last seen held by another ... */
@@ -278,7 +278,7 @@ struct berth_engine {
     int64_t *renew_tokens;
     uint32_t renew_count;
     uint32_t lanes_held;
-    bool abandoned; /* An orphan that had asked Harbor was let go: its lane still bears our name. */
+    uint64_t claims; /* Asked for so far, each once however often it was repeated. */
 
     /* Publishing. */
     struct partition_list publishable;

@@ -330,7 +330,6 @@ void work_consider_stepping_aside(struct berth_engine *engine, struct item *item
         breaker_blocks(registry)) {
         return;
     }
-    engine->abandoned = true; /* Its lane bears our name, and nobody renews it. */
     work_put_down(engine, item);
     lane_leave_room(engine, item);
     item_move(engine, item, ITEM_WAITING);
@@ -377,7 +376,6 @@ void work_abandon(struct berth_engine *engine, struct item *item) {
         }
         return;
     }
-    engine->abandoned = true;
     claim_let_go(engine, item);
     work_end(engine, item);
     item_release(engine, item);

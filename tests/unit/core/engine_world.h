@@ -138,12 +138,12 @@ struct world_partition {
     /* Committed with it. A test may change it; then what it said may be done again. */
     char metadata[BERTH_SETTLED_TEXT_BYTES];
     bool map_was_lost;
-    int64_t log_start; /* What is below was removed by retention. */
-    int64_t base;      /* What the ledger keeps of it; -1: nothing. */
+    int64_t log_start;  /* What is below was removed by retention. */
+    int64_t base;       /* What the ledger keeps of it; -1: nothing. */
     int64_t lost_below; /* Records that were there when the ledger lost its data. */
-    int owner;         /* Worker, or -1. */
-    int next_owner;    /* Who gets it when it is given up, or -1. */
-    uint32_t epoch;    /* Of the assignment. */
+    int owner;          /* Worker, or -1. */
+    int next_owner;     /* Who gets it when it is given up, or -1. */
+    uint32_t epoch;     /* Of the assignment. */
 };
 
 /* ---- Ledger ---- */
@@ -165,6 +165,7 @@ struct world_ledger_command {
     int source_partition;
     int64_t source_offset;
     int attempts;
+    uint64_t claim_number;
     uint32_t burned;
     int64_t paused_ms;
     bool earlier; /* A claim that ended FAILED came before. */
@@ -217,8 +218,9 @@ struct world_expected {
 struct world_slot {
     bool taken;
     struct world_record *record;
-    bool claimed;    /* A claim was asked. */
-    bool publishing; /* The transaction under way borrows what is published for it. */
+    bool claimed;          /* A claim was asked, ... */
+    uint64_t claim_number; /* ... the last one with this number. */
+    bool publishing;       /* The transaction under way borrows what is published for it. */
     bool must_read;
     int64_t claim_asked_ms;
     int64_t token;

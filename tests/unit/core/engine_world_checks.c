@@ -6,7 +6,7 @@
 
 /* The engine names command and source by pointers into itself: they must be those of the slot. */
 void checks_names(struct world *world, const struct world_slot *slot,
-                        const struct berth_command *command, const struct berth_source *source) {
+                  const struct berth_command *command, const struct berth_source *source) {
     WORLD_CHECK(world, slot->taken);
     WORLD_CHECK(world, strcmp(command->id, slot->record->command.id) == 0);
     WORLD_CHECK(
@@ -19,7 +19,7 @@ void checks_names(struct world *world, const struct world_slot *slot,
 
 /* From its claim until it is released an item is the only one of its space. */
 void checks_lane(struct world *world, const struct world_worker *worker,
-                       const struct world_slot *slot) {
+                 const struct world_slot *slot) {
     for (size_t i = 0; i < WORLD_SLOTS_MAX; i++) {
         const struct world_slot *other = &worker->slots[i];
         bool same_space =

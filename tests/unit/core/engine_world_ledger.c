@@ -172,7 +172,7 @@ static void take(struct world *world, struct world_event *event, struct world_le
     const struct world_record *record = event->record;
     const struct berth_claim_call *call = &event->ledger_call.claim;
     bool own = from_holder(world, event, space) && !command->stored;
-    bool repetition = own && call->repeated && command->known;
+    bool repetition = own && command->known && command->claim_number == call->number;
 
     /* Whoever held the lane before may have changed Harbor since the space was last seen. */
     if (space->held && !repetition) {
@@ -194,6 +194,7 @@ static void take(struct world *world, struct world_event *event, struct world_le
     } else if (!repetition) {
         command->attempts++;
     }
+    command->claim_number = call->number;
     command->source_partition = record->partition;
     command->source_offset = record->offset;
     bool warm = space->state.knowledge == BERTH_SPACE_PRESENT &&

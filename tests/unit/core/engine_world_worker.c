@@ -131,7 +131,8 @@ static bool may_take(const struct world_worker *worker, uint32_t number) {
            berth_engine_can_take(worker->engine, number);
 }
 
-/* Whoever has records and could be taken from isn't passed over more often than there are others. */
+/* Whoever has records and could be taken from isn't passed over more often than there are others.
+ */
 static void check_fair(struct world *world, struct world_worker *worker, uint32_t taken_from) {
     for (uint32_t number = 0; number < WORLD_NUMBERS; number++) {
         struct world_assignment *assignment = &worker->assignments[number];
@@ -228,10 +229,12 @@ static void copy_item_call(struct world *world, struct world_worker *worker,
     case BERTH_LEDGER_CLAIM:
         checks_names(world, slot, call->claim.command, call->claim.source);
         checks_lane(world, worker, slot);
-        slot->claimed = true;
         slot->claim_asked_ms = world->now_ms;
-        trace(world, "claim #%d%s%s", slot->record->number, call->claim.repeated ? " again" : "",
+        trace(world, "claim #%d%s%s", slot->record->number,
+              slot->claimed && slot->claim_number == call->claim.number ? " again" : "",
               call->claim.take_over ? " take-over" : "");
+        slot->claimed = true;
+        slot->claim_number = call->claim.number;
         break;
     case BERTH_LEDGER_REMEMBER:
         checks_names(world, slot, call->remember.command, NULL);

@@ -20,11 +20,11 @@
 
 #include "soak_world.h"
 
-#define JOBS_MAX         64
-#define TELL_EVERY_S     60
-#define SEED_BASE_MIN    UINT64_C(1000000)
-#define SEED_BASE_MAX    UINT64_C(1000000000)
-#define MINUTES_MAX      100000
+#define JOBS_MAX          64
+#define TELL_EVERY_S      60
+#define SEED_BASE_MIN     UINT64_C(1000000)
+#define SEED_BASE_MAX     UINT64_C(1000000000)
+#define MINUTES_MAX       100000
 #define MINUTES_IF_UNSAID 1
 
 /* Shared by all processes of the run. */

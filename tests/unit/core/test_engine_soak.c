@@ -72,8 +72,7 @@ static void test_worlds_that_nobody_has_run_before_end_so_too(void **state) {
     uint64_t base = 0;
     assert_int_equal(getrandom(&base, sizeof(base), 0), sizeof(base));
     base = FRESH_BASE_MIN + base % (FRESH_BASE_MAX - FRESH_BASE_MIN);
-    print_message("soak: %d fresh worlds from seed %llu\n", FRESH_WORLDS,
-                  (unsigned long long)base);
+    print_message("soak: %d fresh worlds from seed %llu\n", FRESH_WORLDS, (unsigned long long)base);
     run_worlds(base, FRESH_WORLDS);
 }
 

@@ -219,10 +219,12 @@ static enum berth_rc make_timers(struct worker *worker, struct berth_error *rete
 
 void worker_fail(struct worker *worker, const char *format, ...) {
     if (!worker->failed) {
+        struct berth_error error; /* What was written before may be among the arguments. */
         va_list arguments;
         va_start(arguments, format);
-        (void)vsnprintf(worker->error.text, sizeof(worker->error.text), format, arguments);
+        (void)vsnprintf(error.text, sizeof(error.text), format, arguments);
         va_end(arguments);
+        worker->error = error;
     }
     worker->failed = true;
     worker->done = true;

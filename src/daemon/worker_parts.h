@@ -196,6 +196,11 @@ struct berth_harbor_registry_config worker_harbor_registry(const struct worker *
  * Redis is there. Later a Redis that goes away holds up claims only. */
 void worker_consume_when_ready(struct worker *worker);
 
+/* ---- topics.c ---- */
+
+/* A command topic was there and isn't any more: not ready until a check finds all of them. */
+void worker_topic_missing(void *ctx, const char *topic);
+
 /* ---- metrics.c ---- */
 
 /* What /metrics says. */

@@ -7,7 +7,7 @@
 #include "berth/base/assert.h"
 #include "sim.h"
 
-#define POOL_BYTES(config) (berth_engine_pool_bytes_min(config) + 24 * BERTH_ENGINE_WORK_BYTES)
+#define TIMER_SLACK_MS 250
 
 static void perform(struct sim *sim, struct sim_worker *worker, const struct berth_effect *effect);
 
@@ -35,10 +35,12 @@ void sim_worker_start(struct sim *sim, struct sim_worker *worker) {
     worker->drained = false;
     worker->draining = false;
     worker->frozen_until_ms = 0;
+    worker->stepped_ms = sim->now_ms;
+    worker->woke_ms = 0;
     worker->waits_to_join = false;
     worker->known_member_id = 0;
     worker->known_generation = 0;
-    berth_pool_init(&worker->pool, POOL_BYTES(&worker->config));
+    berth_pool_init(&worker->pool, sim->pool_bytes);
     worker->engine =
         berth_engine_new(&worker->config, &worker->pool, sim->now_ms + worker->boot_ms);
     sim_trace(sim, "w%d starts, life %u", worker->number, worker->life);
@@ -63,7 +65,18 @@ void sim_worker_kill(struct sim *sim, struct sim_worker *worker, int64_t again_a
 
 /* ---- Stepping ---- */
 
+/* Whether this turn follows a long sleep: so long that no timer of who holds a lane is so late. */
+static void note_sleep(const struct sim *sim, struct sim_worker *worker) {
+    int64_t patience_ms = worker->config.lease_ms / 3;
+    patience_ms = patience_ms < worker->config.renew_ms ? worker->config.renew_ms : patience_ms;
+    if (sim->now_ms - worker->stepped_ms > patience_ms + TIMER_SLACK_MS) {
+        worker->woke_ms = sim->now_ms;
+    }
+    worker->stepped_ms = sim->now_ms;
+}
+
 static enum berth_rc step(struct sim *sim, struct sim_worker *worker, struct berth_event *event) {
+    note_sleep(sim, worker);
     event->now_ms = sim->now_ms + worker->boot_ms;
     event->wall_ms = SIM_WALL_MS + sim->now_ms + worker->wall_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);

@@ -14,6 +14,10 @@ void berth_error_set(struct berth_error *reterr, const char *format, ...) {
     va_end(arguments);
 }
 
+const char *berth_error_why(const struct berth_error *error, enum berth_rc rc) {
+    return error->text[0] != '\0' ? error->text : berth_rc_name(rc);
+}
+
 const char *berth_rc_name(enum berth_rc rc) {
     switch (rc) {
     case BERTH_OK:

@@ -267,7 +267,7 @@ static void pass_time(struct berth_engine *engine, int64_t slept_ms) {
     if (patience_ms < engine->config->renew_ms) {
         patience_ms = engine->config->renew_ms;
     }
-    if (engine->lanes_held > 0 && slept_ms > patience_ms + TIMER_SLACK_MS) {
+    if (slept_ms > patience_ms + TIMER_SLACK_MS) {
         claim_distrust_leases(engine);
     }
     struct berth_deadline *due;
@@ -361,94 +361,6 @@ int64_t engine_backoff_ms(struct berth_engine *engine, int64_t first_ms, int64_t
 
 int64_t berth_engine_wake_at_ms(const struct berth_engine *engine) {
     return berth_deadlines_next_ms(&engine->deadlines);
-}
-
-/* ---- Items ---- */
-
-#define TO(state) (1u << (state))
-
-void item_move(struct berth_engine *engine, struct item *item, enum item_state to) {
-    static const unsigned moves[ITEM_STATES] = {
-        [ITEM_QUEUED] = TO(ITEM_CLAIMING) | TO(ITEM_READY),
-        [ITEM_CLAIMING] = TO(ITEM_CLAIMING) | TO(ITEM_WAITING) | TO(ITEM_REMEMBERING) |
-                          TO(ITEM_RUNNING) | TO(ITEM_STORING) | TO(ITEM_READY),
-        [ITEM_WAITING] = TO(ITEM_CLAIMING),
-        [ITEM_REMEMBERING] = TO(ITEM_RUNNING) | TO(ITEM_CLAIMING),
-        [ITEM_RUNNING] = TO(ITEM_REMEMBERING) | TO(ITEM_BACKING_OFF) | TO(ITEM_READING_BACK) |
-                         TO(ITEM_STORING) | TO(ITEM_CLAIMING),
-        [ITEM_BACKING_OFF] =
-            TO(ITEM_RUNNING) | TO(ITEM_READING_BACK) | TO(ITEM_CLAIMING) | TO(ITEM_WAITING),
-        [ITEM_READING_BACK] = TO(ITEM_STORING) | TO(ITEM_CLAIMING),
-        [ITEM_STORING] = TO(ITEM_READY) | TO(ITEM_CLAIMING),
-        [ITEM_READY] = TO(ITEM_PUBLISHING),
-        [ITEM_PUBLISHING] = TO(ITEM_READY),
-    };
-    BERTH_ASSERT((moves[item->state] & TO(to)) != 0);
-    BERTH_ASSERT(to == ITEM_READY || to == ITEM_PUBLISHING || item->lane != NULL);
-
-    if (item->state == ITEM_READY) {
-        engine->ready--;
-    }
-    if (to == ITEM_READY) {
-        engine->ready++;
-    }
-    item->state = to;
-}
-
-size_t record_bytes(const struct item *item) {
-    return sizeof(*item) + item->command.workspaces_count * sizeof(struct berth_workspace);
-}
-
-void item_release(struct berth_engine *engine, struct item *item) {
-    BERTH_ASSERT(item->calls_outstanding == 0);
-    BERTH_ASSERT(!item->holds_lane);
-    BERTH_ASSERT(item->work == NULL);
-
-    engine_effect(engine, BERTH_EFFECT_RELEASE)->slot = item->slot;
-    if (item->state == ITEM_READY) {
-        engine->ready--;
-    }
-    engine_disarm(engine, &item->timer);
-    item_drop_outcome(engine, item);
-    item_drop_before(engine, item);
-    struct partition *partition = item->partition;
-    if (partition != NULL) {
-        TAILQ_REMOVE(&partition->window, item, in_window);
-        partition->window_count--;
-        if (item->state == ITEM_READY) {
-            TAILQ_REMOVE(&partition->ready, item, in_queue);
-        }
-    }
-    if (item->lane != NULL) {
-        lane_leave(engine, item);
-    }
-    struct share *share = &engine->shares[item->share];
-    share->commands--;
-    share->bytes -= record_bytes(item);
-    engine->slots[item->slot] = NULL;
-    engine->free_slots[engine->free_slots_count++] = item->slot;
-    berth_pool_free(engine->pool, item->command.workspaces);
-    berth_pool_free(engine->pool, item);
-}
-
-struct berth_outcome *item_outcome(struct berth_engine *engine, struct item *item) {
-    item_drop_outcome(engine, item);
-    item->outcome = berth_pool_alloc(engine->pool, sizeof(*item->outcome));
-    berth_space_state_init(&item->outcome->before);
-    berth_space_state_init(&item->outcome->after);
-    return item->outcome;
-}
-
-void item_drop_outcome(struct berth_engine *engine, struct item *item) {
-    if (item->outcome != NULL) {
-        berth_outcome_deinit(item->outcome, engine->pool);
-        berth_pool_free(engine->pool, item->outcome);
-        item->outcome = NULL;
-    }
-}
-
-void item_drop_before(struct berth_engine *engine, struct item *item) {
-    berth_space_state_deinit(&item->before, engine->pool);
 }
 
 void berth_engine_notice_left(struct berth_engine *engine) {

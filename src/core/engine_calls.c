@@ -37,6 +37,7 @@ void calls_take_back(struct berth_engine *engine, struct item *item) {
     }
     calls_unqueue(engine, item);
     item->has_unsent = false;
+    item->waits_for_lease = false;
     struct berth_harbor_answer answer = {.verdict = BERTH_HARBOR_NOT_SENT};
     /* It says nothing that the caller doesn't know. */
     (void)berth_work_observe(item->work, &item->unsent, &answer);
@@ -62,6 +63,7 @@ void calls_serve(struct berth_engine *engine, struct registry *registry) {
 }
 
 static void send_call(struct berth_engine *engine, struct registry *registry, struct item *item) {
+    BERTH_ASSERT(engine->now_ms >= item->read_from_ms);
     struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_HARBOR);
     effect->slot = item->slot;
     effect->harbor.call_id = item->slot;

@@ -26,7 +26,7 @@
 static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
                                 enum berth_ledger_call_kind kind);
 static enum berth_issued issued_from_here(const struct berth_engine *engine,
-                                          const struct berth_command *command);
+                                          const struct item *item);
 static void on_unavailable(struct berth_engine *engine, struct item *item);
 static void on_claim(struct berth_engine *engine, struct item *item,
                      const struct berth_claim_answer *claim);
@@ -40,6 +40,7 @@ static void on_remembered(struct berth_engine *engine, struct item *item, bool l
 static void on_store(struct berth_engine *engine, struct item *item,
                      const struct berth_ledger_answer *answer);
 static enum berth_publish_form stored_form(bool same_source, bool state_current);
+static int64_t lease_end_ms(const struct berth_engine *engine, int64_t asked_ms);
 static void take_renewals_in(struct berth_engine *engine, const struct berth_ledger_answer *answer);
 static bool somebody_waits_for_lease(const struct berth_engine *engine);
 
@@ -66,27 +67,31 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
         work_abandon(engine, item);
         return;
     }
-    item_move(engine, item, ITEM_CLAIMING);
-
     const struct berth_command *command = &item->command;
+    if (item->claim_number == 0) {
+        item->claim_number = ++engine->claims;
+    }
     ask(engine, item, BERTH_LEDGER_CLAIM)->ledger.call.claim = (struct berth_claim_call){
         .command = command,
         .source = &item->source,
-        .issued = issued_from_here(engine, command),
+        .issued = issued_from_here(engine, item),
         .before_is_absent =
             command->type == BERTH_CREATE_SPACE && command->if_exists == BERTH_IF_EXISTS_FAIL,
         .warm_since_ms = engine->wall_ms - engine->config->cold_after_ms,
         .now_wall_ms = engine->wall_ms,
-        /* If the first try never ran, this one may find a claim of an orphan of the same command,
-         * under which Harbor was asked: that is not the claim it repeats. */
-        .repeated = item->claim_unanswered && !engine->abandoned,
+        .number = item->claim_number,
         .take_over = item->take_over,
         .mark = item->mark,
     };
+    item_move(engine, item, ITEM_CLAIMING);
 }
 
 static enum berth_issued issued_from_here(const struct berth_engine *engine,
-                                          const struct berth_command *command) {
+                                          const struct item *item) {
+    const struct berth_command *command = &item->command;
+    if (item->claimed_ms > 0) {
+        return BERTH_ISSUED_FINE; /* It is known here, also if Redis has lost it since. */
+    }
     if (command->issued_at_ms < engine->wall_ms - engine->config->ledger_memory_ms) {
         return BERTH_ISSUED_TOO_OLD;
     }
@@ -97,21 +102,18 @@ static enum berth_issued issued_from_here(const struct berth_engine *engine,
 }
 
 void claim_remember(struct berth_engine *engine, struct item *item) {
-    if (item->state != ITEM_REMEMBERING) {
-        item_move(engine, item, ITEM_REMEMBERING);
-    }
     ask(engine, item, BERTH_LEDGER_REMEMBER)->ledger.call.remember = (struct berth_remember_call){
         .command = &item->command,
         .token = item->token,
         .before = &item->work->before,
     };
+    if (item->state != ITEM_REMEMBERING) {
+        item_move(engine, item, ITEM_REMEMBERING);
+    }
 }
 
 void claim_store(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(item->outcome != NULL);
-    if (item->state != ITEM_STORING) {
-        item_move(engine, item, ITEM_STORING);
-    }
     bool told = item->outcome->after.knowledge != BERTH_SPACE_UNKNOWN;
     item->outcome->after.version = told ? item->token : 0;
     ask(engine, item, BERTH_LEDGER_STORE)->ledger.call.store = (struct berth_store_call){
@@ -123,6 +125,9 @@ void claim_store(struct berth_engine *engine, struct item *item) {
         .still_warm = item->outcome->kind == BERTH_REJECTED && !item->outcome->wrote,
         .free_lane = item->free_lane,
     };
+    if (item->state != ITEM_STORING) {
+        item_move(engine, item, ITEM_STORING);
+    }
 }
 
 void claim_timer(struct berth_engine *engine, struct item *item) {
@@ -158,7 +163,7 @@ void claim_answered(struct berth_engine *engine, struct item *item,
         return;
     }
     item->ledger_failures = 0;
-    item->claim_unanswered = false;
+    item->claim_number = 0;
     switch (answer->kind) {
     case BERTH_LEDGER_CLAIM:
         on_claim(engine, item, &answer->claim);
@@ -182,7 +187,6 @@ static void on_unavailable(struct berth_engine *engine, struct item *item) {
         claim_lost(engine, item);
         return;
     }
-    item->claim_unanswered = item->state == ITEM_CLAIMING;
     int64_t pause_ms = engine_backoff_ms(engine, LEDGER_PAUSE_FIRST_MS, LEDGER_PAUSE_MAX_MS,
                                          item->ledger_failures);
     item->ledger_failures++;
@@ -231,7 +235,7 @@ static void on_taken(struct berth_engine *engine, struct item *item,
     item->attempts = claim->attempts;
     item->received_wall_ms = claim->received_at_ms;
     take_budget(engine, item, claim);
-    item->lease_end_ms = item->asked_ms + engine->config->lease_ms;
+    item->lease_end_ms = lease_end_ms(engine, item->asked_ms);
     if (engine->lanes_held++ == 0) {
         engine_arm(engine, &engine->renew_timer, engine->config->renew_ms);
     }
@@ -284,7 +288,6 @@ static void on_held(struct berth_engine *engine, struct item *item,
     int64_t patience_ms = own_past ? engine->config->restart_grace_ms : engine->config->lease_ms;
     int64_t left_ms = item->mark_since_ms + patience_ms - engine->now_ms;
     item->take_over = left_ms <= 0;
-    item_move(engine, item, ITEM_WAITING);
     if (!intake_may_wait(engine, item)) {
         return;
     }
@@ -295,6 +298,7 @@ static void on_held(struct berth_engine *engine, struct item *item,
     /* Meanwhile its place is for others: else one dead worker's lanes would stop every space. */
     engine_arm(engine, &item->timer, left_ms < HELD_LOOK_MS ? left_ms : HELD_LOOK_MS);
     lane_leave_room(engine, item);
+    item_move(engine, item, ITEM_WAITING);
 }
 
 static void on_remembered(struct berth_engine *engine, struct item *item, bool lost) {
@@ -303,8 +307,7 @@ static void on_remembered(struct berth_engine *engine, struct item *item, bool l
         return;
     }
     item->work->before_known = true;
-    item_move(engine, item, ITEM_RUNNING);
-    work_go_on(engine, item);
+    work_resume(engine, item);
 }
 
 static void on_store(struct berth_engine *engine, struct item *item,
@@ -358,15 +361,8 @@ void claim_lost(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(item->calls_outstanding == 0);
     char token[TEXT_NUMBER_BYTES];
     engine_notice(engine, item, "lane.lost", "token=", text_number(item->token, token), NULL);
-    claim_let_go(engine, item);
     engine_disarm(engine, &item->timer);
-    if (item->work != NULL && item->work->before_known) {
-        berth_space_state_copy(&item->before, &item->work->before, engine->pool);
-    }
-    work_end(engine, item);
-    item_drop_outcome(engine, item);
-    item->mark_seen = false;
-    item->take_over = false;
+    work_put_down(engine, item);
     claim_ask(engine, item);
 }
 
@@ -383,7 +379,13 @@ int64_t claim_not_after_ms(const struct berth_engine *engine, const struct item 
     return item->lease_end_ms - engine->config->request_timeout_ms;
 }
 
+/* From when it was asked; what was asked before a long sleep says nothing of the time after it. */
+static int64_t lease_end_ms(const struct berth_engine *engine, int64_t asked_ms) {
+    return asked_ms < engine->woke_ms ? engine->now_ms : asked_ms + engine->config->lease_ms;
+}
+
 void claim_distrust_leases(struct berth_engine *engine) {
+    engine->woke_ms = engine->now_ms;
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         struct item *item = engine->slots[slot];
         if (item != NULL && item->holds_lane) {
@@ -453,7 +455,7 @@ void claim_renewed(struct berth_engine *engine, const struct berth_ledger_answer
     }
     if (answer->unavailable) {
         engine_arm(engine, &engine->renew_timer, RENEW_AGAIN_MS);
-    } else if (somebody_waits_for_lease(engine)) {
+    } else if (somebody_waits_for_lease(engine) || engine->renew_asked_ms < engine->woke_ms) {
         claim_renew(engine);
     } else if (!berth_deadline_armed(&engine->renew_timer.deadline)) {
         /* It fired while this answer was under way. */
@@ -482,7 +484,7 @@ static void take_renewals_in(struct berth_engine *engine,
             continue; /* It ended meanwhile. */
         }
         if (answer->renew.held[i]) {
-            item->lease_end_ms = engine->renew_asked_ms + engine->config->lease_ms;
+            item->lease_end_ms = lease_end_ms(engine, engine->renew_asked_ms);
         } else {
             item->lost = true;
         }

@@ -262,7 +262,6 @@ void intake_drop(struct berth_engine *engine, struct item *item) {
 }
 
 bool intake_may_wait(struct berth_engine *engine, struct item *item) {
-    BERTH_ASSERT(item->state == ITEM_WAITING);
     struct partition *partition = item->partition;
     if (partition == NULL) {
         item_release(engine, item);

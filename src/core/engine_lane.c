@@ -69,8 +69,9 @@ void lane_leave_room(struct berth_engine *engine, struct item *item) {
     engine->worked_on--;
     berth_pool_unreserve(engine->pool, BERTH_ENGINE_WORK_BYTES);
 
-    /* The memory may be what a lane of another registry waits for, so each is offered it. */
-    for (size_t i = 0; i < engine->config->registries_count; i++) {
+    /* The memory may be what a lane of another registry waits for, so each is offered it, this one
+     * last: else one with a backlog would keep what there is for itself. */
+    for (size_t i = 1; i <= engine->config->registries_count; i++) {
         size_t registry = (item->registry + i) % engine->config->registries_count;
         (void)offer_room(engine, &engine->registries[registry]);
     }

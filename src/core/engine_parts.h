@@ -3,6 +3,7 @@
  * The engine's insides, shared by its files:
  *
  *   engine.c          life, dispatch of events, effects, timers
+ *   engine_item.c     an item's moves, and what is true of it in each state
  *   engine_intake.c   partitions and their windows, records taken in, winding down
  *   engine_lane.c     lanes: whose turn it is
  *   engine_claim.c    CLAIM, waiting for a held lane, REMEMBER, STORE, renewal
@@ -18,9 +19,9 @@
  * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
  * Redis, as far as we know:
  *
- *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> WAITING)
- *     |           |  ^  |             |             |              |
- *     |           v  |  |             |             |              v
+ *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> WAITING, STORING)
+ *     |           |  ^  |             |             |             | ^
+ *     |           v  |  |             |             |             v | (an orphan)
  *     |         WAITING |             |             |         READING_BACK*
  *     |                 |             v             v              |
  *     |                 |          (claim lost: CLAIMING)          |
@@ -30,12 +31,15 @@
  *                     v  | (aborted)
  *                 PUBLISHING ----> settled: the slot is released
  *
+ * Whatever leads to RUNNING leads to BACKING_OFF while it is too early to read what was written.
+ *
  * An item whose partition was lost is an *orphan*: it has no window any more, its lane goes on
  * waiting for it until its calls have come back, and it is released at READY without being
  * published (design 5: a lane's lock outlives the assignment's epoch), or instead of a pause.
  *
  * Invariants: an item is in a partition's window or an orphan; the first item of a lane is the only
- * one beyond QUEUED; calls_outstanding counts the effects of the item that were not answered.
+ * one beyond QUEUED; calls_outstanding counts the effects of the item that were not answered. Those
+ * of each state are in item_check().
  */
 #ifndef BERTH_CORE_ENGINE_PARTS_H
 #define BERTH_CORE_ENGINE_PARTS_H
@@ -106,7 +110,7 @@ struct item {
     bool holds_lane; /* CLAIM answered TAKEN and nothing since took it away. */
     bool lost;       /* It was taken away while calls were under way: claim again after them. */
     bool waits_for_lease;  /* Nothing is asked of Harbor before the renewal. */
-    bool claim_unanswered; /* The CLAIM before got no reply: the next one repeats it. */
+    uint64_t claim_number; /* Of a CLAIM that wasn't answered: the next one repeats it; 0: none. */
     bool take_over;
     bool mark_seen;
     struct berth_lane_mark mark; /* What the lane bore when last seen held by another ... */
@@ -269,11 +273,12 @@ struct berth_engine {
     struct timer renew_timer;
     bool renewing;
     int64_t renew_asked_ms;
+    int64_t woke_ms; /* After the last long sleep: a lease that was asked for before is none. */
     uint32_t *renew_slots; /* commands_max: what the renewal under way asked, in its order. */
     int64_t *renew_tokens;
     uint32_t renew_count;
     uint32_t lanes_held;
-    bool abandoned; /* An orphan that had asked Harbor was let go: its lane still bears our name. */
+    uint64_t claims; /* Asked for so far, each once however often it was repeated. */
 
     /* Publishing. */
     struct partition_list publishable;
@@ -330,8 +335,12 @@ void engine_disarm(struct berth_engine *engine, struct timer *timer);
 /* Exponential back-off with full jitter: uniform in [1, min(cap, first * 2^failures)]. */
 int64_t engine_backoff_ms(struct berth_engine *engine, int64_t first_ms, int64_t cap_ms,
                           uint32_t failures);
-/* Moves an item; a move that the table doesn't have is asserted. */
+/* ---- engine_item.c ---- */
+
+/* Moves an item; a move that the table doesn't have is asserted, and what must be true of an item
+ * in its new state. */
 void item_move(struct berth_engine *engine, struct item *item, enum item_state to);
+void item_check(const struct berth_engine *engine, const struct item *item);
 /* What a record takes of the pool while it is here. */
 size_t record_bytes(const struct item *item);
 /* Ends an item: out of its lane, its window and every queue; its slot is free. */
@@ -411,6 +420,11 @@ void work_start(struct berth_engine *engine, struct item *item,
 void work_consider_stepping_aside(struct berth_engine *engine, struct item *item);
 /* Frees the plan's work. */
 void work_end(struct berth_engine *engine, struct item *item);
+/* The lane isn't held any more, and the work is to begin anew with another claim: what the command
+ * met is kept for it. */
+void work_put_down(struct berth_engine *engine, struct item *item);
+/* RUNNING, as soon as what was written with unknown outcome may be read. */
+void work_resume(struct berth_engine *engine, struct item *item);
 void work_go_on(struct berth_engine *engine, struct item *item);
 /* Steps the plan until its next call waits for its turn, or it is done. */
 void work_prepare(struct berth_engine *engine, struct item *item);

@@ -37,17 +37,16 @@ static void tell_crowded(struct berth_engine *engine, struct partition *partitio
 void publish_ready(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(!item->holds_lane);
     work_end(engine, item);
-    item_move(engine, item, ITEM_READY);
+    item_drop_before(engine, item);
     struct partition *partition = item->partition;
     if (partition == NULL) {
         item_release(engine, item);
         intake_check_finished(engine, NULL);
         return;
     }
+    lane_leave_room(engine, item);
+    item_move(engine, item, ITEM_READY);
     TAILQ_INSERT_TAIL(&partition->ready, item, in_queue);
-    if (item->lane != NULL) {
-        lane_leave_room(engine, item);
-    }
     publish_consider(engine, partition);
 }
 
@@ -238,12 +237,12 @@ static void settle(struct berth_engine *engine, struct item *item) {
 
 /* Nothing of it is visible: it is published again, unless its partition has gone meanwhile. */
 static void take_back(struct berth_engine *engine, struct item *item) {
-    item_move(engine, item, ITEM_READY);
     struct partition *partition = item->partition;
     if (partition == NULL) {
         item_release(engine, item);
         return;
     }
+    item_move(engine, item, ITEM_READY);
     berth_settled_map_unsettle(&partition->settled, item->first_offset, item->source.offset + 1);
     TAILQ_INSERT_HEAD(&partition->ready, item, in_queue);
 }

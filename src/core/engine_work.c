@@ -27,6 +27,8 @@ static void burn(struct berth_engine *engine, struct item *item);
 static bool budget_spent(const struct berth_engine *engine, const struct item *item);
 static void spent(struct berth_engine *engine, struct item *item);
 static void back_off(struct berth_engine *engine, struct item *item);
+static int64_t pause_for(struct berth_engine *engine, struct item *item, int64_t pause_ms);
+static int64_t arm_pause(struct berth_engine *engine, struct item *item, int64_t pause_ms);
 static void read_back(struct berth_engine *engine, struct item *item);
 static void give_up(struct berth_engine *engine, struct item *item, bool state_unknown);
 static void decided(struct berth_engine *engine, struct item *item, bool free_lane);
@@ -62,8 +64,18 @@ void work_start(struct berth_engine *engine, struct item *item,
         claim_remember(engine, item);
         return;
     }
-    item_move(engine, item, ITEM_RUNNING);
-    work_go_on(engine, item);
+    work_resume(engine, item);
+}
+
+void work_put_down(struct berth_engine *engine, struct item *item) {
+    claim_let_go(engine, item);
+    if (item->work != NULL && item->work->before_known) {
+        berth_space_state_copy(&item->before, &item->work->before, engine->pool);
+    }
+    work_end(engine, item);
+    item_drop_outcome(engine, item);
+    item->mark_seen = false;
+    item->take_over = false;
 }
 
 void work_end(struct berth_engine *engine, struct item *item) {
@@ -75,6 +87,16 @@ void work_end(struct berth_engine *engine, struct item *item) {
         berth_pool_free(engine->pool, item->work);
         item->work = NULL;
     }
+}
+
+void work_resume(struct berth_engine *engine, struct item *item) {
+    BERTH_ASSERT(item->calls_outstanding == 0);
+    if (engine->now_ms < item->read_from_ms) {
+        pause_for(engine, item, 0);
+        return;
+    }
+    item_move(engine, item, ITEM_RUNNING);
+    work_go_on(engine, item);
 }
 
 void work_go_on(struct berth_engine *engine, struct item *item) {
@@ -180,8 +202,8 @@ static void back_off_or_give_up(struct berth_engine *engine, struct item *item) 
         burn(engine, item);
     }
     if (budget_spent(engine, item)) {
-        item_move(engine, item, ITEM_BACKING_OFF);
         item->awaits_verdict = true;
+        item_move(engine, item, ITEM_BACKING_OFF);
         breaker_doubt(engine, &engine->registries[item->registry]);
     } else {
         back_off(engine, item);
@@ -234,13 +256,13 @@ int64_t work_paused_ms(const struct berth_engine *engine, const struct item *ite
 }
 
 static void spent(struct berth_engine *engine, struct item *item) {
-    item_move(engine, item, ITEM_READING_BACK);
     item->failed_once = false;
-    if (item->work->write_unknown) {
-        engine_arm(engine, &item->timer, READ_BACK_PAUSE_MS);
-    } else {
+    if (!item->work->write_unknown) {
         give_up(engine, item, false);
+        return;
     }
+    engine_arm(engine, &item->timer, READ_BACK_PAUSE_MS);
+    item_move(engine, item, ITEM_READING_BACK);
 }
 
 void work_verdict(struct berth_engine *engine, const struct registry *registry) {
@@ -253,33 +275,44 @@ void work_verdict(struct berth_engine *engine, const struct registry *registry) 
         if (budget_spent(engine, item)) {
             spent(engine, item);
         } else {
-            engine_arm(engine, &item->timer, 1);
+            arm_pause(engine, item, 0);
         }
     }
 }
 
 static void back_off(struct berth_engine *engine, struct item *item) {
-    item_move(engine, item, ITEM_BACKING_OFF);
-    engine->let_go_due |= item->partition->give_up;
-    int64_t read_back_ms = item->read_from_ms - engine->now_ms;
     if (breaker_blocks(&engine->registries[item->registry])) {
         /* It waits for the registry, not for itself. */
         engine->let_go_due = true;
-        engine_arm(engine, &item->timer, read_back_ms > 0 ? read_back_ms : 1);
+        pause_for(engine, item, 0);
         return;
     }
     int64_t pause_ms = engine_backoff_ms(engine, engine->config->backoff_ms,
                                          engine->config->backoff_max_ms, item->failures);
-    if (pause_ms < read_back_ms) {
-        pause_ms = read_back_ms;
-    }
+    pause_ms = pause_for(engine, item, pause_ms);
     item->failures++;
     char burned[TEXT_NUMBER_BYTES];
-    char pause[TEXT_NUMBER_BYTES];
+    char number[TEXT_NUMBER_BYTES];
     engine_notice(engine, item, "command.retried", "burned=", text_number(item->burned, burned),
-                  " pause_ms=", text_number(pause_ms, pause), " reason=\"", item->last_error, "\"",
+                  " pause_ms=", text_number(pause_ms, number), " reason=\"", item->last_error, "\"",
                   NULL);
+}
+
+/* BACKING_OFF for so long, or longer; returns for how long. */
+static int64_t pause_for(struct berth_engine *engine, struct item *item, int64_t pause_ms) {
+    pause_ms = arm_pause(engine, item, pause_ms);
+    item_move(engine, item, ITEM_BACKING_OFF);
+    engine->let_go_due |= item->partition != NULL && item->partition->give_up;
+    return pause_ms;
+}
+
+/* No pause ends before what was written with unknown outcome may be read back. */
+static int64_t arm_pause(struct berth_engine *engine, struct item *item, int64_t pause_ms) {
+    int64_t read_back_ms = item->read_from_ms - engine->now_ms;
+    pause_ms = pause_ms > read_back_ms ? pause_ms : read_back_ms;
+    pause_ms = pause_ms > 1 ? pause_ms : 1;
     engine_arm(engine, &item->timer, pause_ms);
+    return pause_ms;
 }
 
 /*
@@ -297,14 +330,9 @@ void work_consider_stepping_aside(struct berth_engine *engine, struct item *item
         breaker_blocks(registry)) {
         return;
     }
-    engine->abandoned = true; /* Its lane bears our name, and nobody renews it. */
-    claim_let_go(engine, item);
-    work_end(engine, item);
-    item_drop_before(engine, item);
-    item->mark_seen = false;
-    item->take_over = false;
-    item_move(engine, item, ITEM_WAITING);
+    work_put_down(engine, item);
     lane_leave_room(engine, item);
+    item_move(engine, item, ITEM_WAITING);
 }
 
 void work_wake(struct berth_engine *engine, const struct registry *registry) {
@@ -315,11 +343,8 @@ void work_wake(struct berth_engine *engine, const struct registry *registry) {
             continue;
         }
         int64_t pause_ms = 1 + berth_random_below(&engine->random, WAKE_MS);
-        if (pause_ms < item->read_from_ms - engine->now_ms) {
-            pause_ms = item->read_from_ms - engine->now_ms;
-        }
         if (engine->now_ms + pause_ms < item->timer.deadline.at_ms) {
-            engine_arm(engine, &item->timer, pause_ms);
+            arm_pause(engine, item, pause_ms);
         }
     }
 }
@@ -335,8 +360,7 @@ void work_timer(struct berth_engine *engine, struct item *item) {
         read_back(engine, item);
         return;
     }
-    item_move(engine, item, ITEM_RUNNING);
-    work_go_on(engine, item);
+    work_resume(engine, item);
 }
 
 void work_abandon(struct berth_engine *engine, struct item *item) {
@@ -344,13 +368,14 @@ void work_abandon(struct berth_engine *engine, struct item *item) {
     if (item->holds_lane && item->read_from_ms > engine->now_ms) {
         /* Its last write may yet arrive. Whoever has the record now may be ourselves, who don't
          * wait for a lease: so the lane stays taken until what is there can be believed. */
+        calls_take_back(engine, item);
+        item->awaits_verdict = false;
+        arm_pause(engine, item, 0);
         if (item->state != ITEM_BACKING_OFF) {
             item_move(engine, item, ITEM_BACKING_OFF);
         }
-        engine_arm(engine, &item->timer, item->read_from_ms - engine->now_ms);
         return;
     }
-    engine->abandoned = true;
     claim_let_go(engine, item);
     work_end(engine, item);
     item_release(engine, item);

@@ -15,7 +15,8 @@ static void log_notice(const struct berth_effect *effect);
 
 void worker_perform_effects(struct worker *worker) {
     struct berth_effect effect;
-    while (berth_engine_next_effect(worker->engine, &effect)) {
+    /* A worker that has failed does no more: what comes next may rest on what couldn't be done. */
+    while (!worker->failed && berth_engine_next_effect(worker->engine, &effect)) {
         perform(worker, &effect);
     }
 }
@@ -65,6 +66,9 @@ static void ask_ledger(struct worker *worker, const struct berth_effect *effect)
         const struct berth_store_call *store = &call->store;
         worker_make_publication(worker, effect->slot, store->command, store->source,
                                 effect->ledger.registry, store->token, store->outcome);
+        if (worker->failed) {
+            return; /* There is nothing to be stored. */
+        }
         publication = &berth_slot_at(&worker->slots, effect->slot)->publication;
         log_outcome(store);
     }

@@ -104,7 +104,7 @@ int main(int argc, char **argv) {
     struct berth_error error = {{0}};
     rc = berth_worker_run(config, &error);
     if (rc != BERTH_OK) {
-        berth_log(BERTH_LOG_ERROR, "worker.stopped", "reason=\"%s\"", error.text);
+        berth_log(BERTH_LOG_ERROR, "worker.stopped", "reason=\"%s\"", berth_error_why(&error, rc));
     }
     curl_global_cleanup();
     berth_config_free(config);

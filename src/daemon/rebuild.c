@@ -126,7 +126,6 @@ static void fail(struct worker *worker, const char *why) {
 
 static void begin(struct worker *worker) {
     struct rebuild *rebuild = worker->rebuild;
-    struct berth_error error;
     if (!berth_kafka_rebuild_idle(rebuild->kafka)) {
         /* An attempt before is still winding down. */
         berth_ledger_rebuild_drop(worker->ledger, "an earlier attempt to rebuild it still ends");
@@ -137,8 +136,10 @@ static void begin(struct worker *worker) {
     rebuild->skipped = 0;
     berth_log(BERTH_LOG_INFO, "rebuild.begun", "from=%s", worker->config->topics.spaces);
     move_to(rebuild, MEASURING);
-    if (berth_kafka_rebuild_ends(rebuild->kafka, &error) != BERTH_OK) {
-        fail(worker, error.text);
+    struct berth_error error = {{0}};
+    enum berth_rc rc = berth_kafka_rebuild_ends(rebuild->kafka, &error);
+    if (rc != BERTH_OK) {
+        fail(worker, berth_error_why(&error, rc));
     }
 }
 
@@ -200,9 +201,10 @@ static void waited_cb(evutil_socket_t fd, short what, void *ctx) {
 /* ---- Reading, putting, opening ---- */
 
 static void read_on(struct worker *worker) {
-    struct berth_error error;
-    if (berth_kafka_rebuild_read(worker->rebuild->kafka, &error) != BERTH_OK) {
-        fail(worker, error.text);
+    struct berth_error error = {{0}};
+    enum berth_rc rc = berth_kafka_rebuild_read(worker->rebuild->kafka, &error);
+    if (rc != BERTH_OK) {
+        fail(worker, berth_error_why(&error, rc));
     }
 }
 

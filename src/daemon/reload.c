@@ -95,8 +95,7 @@ static void take_over(struct worker *worker) {
     }
     if (rc != BERTH_OK) {
         berth_log(BERTH_LOG_ERROR, "configuration.not_taken_over",
-                  "reason=\"%s\" remedy=\"restart\"",
-                  error.text[0] != 0 ? error.text : berth_rc_name(rc));
+                  "reason=\"%s\" remedy=\"restart\"", berth_error_why(&error, rc));
     }
 }
 

@@ -24,6 +24,8 @@ static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status
                     size_t count, const char *error_text);
 static bool complain(struct worker *worker, const struct berth_topic_status *statuses,
                      size_t count);
+static void say_missing(const struct worker *worker, const char *topic, char *ret_why,
+                        size_t bytes);
 static void not_ready(struct worker *worker, const char *why);
 static void check_now(struct worker *worker);
 
@@ -73,10 +75,23 @@ void unwire_topics_check(struct worker *worker) {
 }
 
 static void check_now(struct worker *worker) {
-    struct berth_error error;
-    if (berth_topics_check_start(worker->topics_check, CHECK_TIMEOUT_MS, &error) != BERTH_OK) {
-        worker_fail(worker, "the topics can't be checked: %s", error.text);
+    struct berth_error error = {{0}};
+    enum berth_rc rc = berth_topics_check_start(worker->topics_check, CHECK_TIMEOUT_MS, &error);
+    if (rc != BERTH_OK && rc != BERTH_BUSY) {
+        worker_fail(worker, "the topics can't be checked: %s", berth_error_why(&error, rc));
     }
+}
+
+/* Nobody says when it is there again: a partition that is gained may be of any other topic, and
+ * this one's may be gained by another worker. So it is looked for, as at the start. */
+void worker_topic_missing(void *ctx, const char *topic) {
+    struct worker *worker = ctx;
+    say_missing(worker, topic, worker->topics_why, sizeof(worker->topics_why));
+    berth_log(BERTH_LOG_ERROR, "topic.missing",
+              "topic=%s remedy=\"make it: berth -c %s topics --create\"", topic,
+              worker->config->path);
+    const struct timeval pause = {.tv_sec = CHECK_AGAIN_S};
+    (void)event_add(worker->topics_event, &pause);
 }
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
@@ -98,16 +113,19 @@ static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status
     (void)event_add(worker->topics_event, &pause);
 }
 
+static void say_missing(const struct worker *worker, const char *topic, char *ret_why,
+                        size_t bytes) {
+    (void)snprintf(ret_why, bytes, "topic %s is missing; make it: berth -c %s topics --create",
+                   topic, worker->config->path);
+}
+
 /* True when something is wrong, which is then the reason for not being ready. */
 static bool complain(struct worker *worker, const struct berth_topic_status *statuses,
                      size_t count) {
     char why[sizeof(worker->topics_why)];
     for (size_t i = 0; i < count; i++) {
         if (!statuses[i].exists) {
-            (void)snprintf(why, sizeof(why),
-                           "topic %s is missing; make it: berth -c %s topics "
-                           "--create",
-                           worker->topics[i], worker->config->path);
+            say_missing(worker, worker->topics[i], why, sizeof(why));
             not_ready(worker, why);
             return true;
         }

@@ -255,8 +255,10 @@ static const char *origin_name(enum berth_partition_origin origin) {
 static void gained(void *ctx, const struct berth_partition_info *info) {
     struct worker *worker = ctx;
     worker->partitions[info->slot] = true;
+    if (worker->partitions_end <= info->slot) {
+        worker->partitions_end = info->slot + 1;
+    }
     worker->records_waiting = true;
-    worker->topics_why[0] = '\0';
     berth_log(BERTH_LOG_INFO, "partition.gained",
               "topic=%s partition=%d offset=%lld from=%s epoch=%llu", info->topic, info->partition,
               (long long)info->start_offset, origin_name(info->origin),
@@ -304,14 +306,6 @@ static void stopped(void *ctx, const char *topic, int32_t partition, const char 
               partition, text);
 }
 
-static void topic_missing(void *ctx, const char *topic) {
-    struct worker *worker = ctx;
-    (void)snprintf(worker->topics_why, sizeof(worker->topics_why), "topic %s is missing", topic);
-    berth_log(BERTH_LOG_ERROR, "topic.missing",
-              "topic=%s remedy=\"make it: berth -c %s topics --create\"", topic,
-              worker->config->path);
-}
-
 static void consumer_error(void *ctx, bool fatal, const char *text) {
     if (fatal) {
         worker_fail(ctx, "Kafka consumer: %s", text);
@@ -330,9 +324,10 @@ void worker_consume_when_ready(struct worker *worker) {
         !worker->redis_available) {
         return;
     }
-    struct berth_error error;
-    if (wire_consumer(worker, &error) != BERTH_OK) {
-        worker_fail(worker, "%s", error.text);
+    struct berth_error error = {{0}};
+    enum berth_rc rc = wire_consumer(worker, &error);
+    if (rc != BERTH_OK) {
+        worker_fail(worker, "the Kafka consumer can't be made: %s", berth_error_why(&error, rc));
     }
 }
 
@@ -355,7 +350,7 @@ enum berth_rc wire_consumer(struct worker *worker, struct berth_error *reterr) {
                       .on_lost = lost,
                       .on_records = records,
                       .on_stopped = stopped,
-                      .on_topic_missing = topic_missing,
+                      .on_topic_missing = worker_topic_missing,
                       .on_error = consumer_error,
                       .on_closed = closed},
         .ctx = worker,

@@ -31,7 +31,7 @@ static void stop(struct worker *worker);
 static void arm_next_deadline(struct worker *worker);
 static void answer_refused_calls(struct worker *worker);
 static void take_records(struct worker *worker);
-static bool take_from(struct worker *worker, uint32_t partition, int *left);
+static enum berth_rc take_from(void *ctx, uint32_t partition);
 static void step_record(struct worker *worker, uint32_t partition,
                         struct berth_record *take_record);
 
@@ -219,10 +219,12 @@ static enum berth_rc make_timers(struct worker *worker, struct berth_error *rete
 
 void worker_fail(struct worker *worker, const char *format, ...) {
     if (!worker->failed) {
+        struct berth_error error; /* What was written before may be among the arguments. */
         va_list arguments;
         va_start(arguments, format);
-        (void)vsnprintf(worker->error.text, sizeof(worker->error.text), format, arguments);
+        (void)vsnprintf(error.text, sizeof(error.text), format, arguments);
         va_end(arguments);
+        worker->error = error;
     }
     worker->failed = true;
     worker->done = true;
@@ -245,6 +247,9 @@ void worker_close(struct worker *worker) {
 /* ---- Turns ---- */
 
 void worker_step(struct worker *worker, struct berth_event *event) {
+    if (worker->failed) {
+        return; /* Not everything that the engine asked for was performed. */
+    }
     event->now_ms = berth_clock_monotonic_ms();
     event->wall_ms = berth_clock_wall_ms();
     enum berth_rc rc = berth_engine_step(worker->engine, event);
@@ -280,40 +285,33 @@ static void answer_refused_calls(struct worker *worker) {
     }
 }
 
-/* Takes from each partition in turn while the engine has room; what is left is taken next turn. */
+/* Takes records from the partitions in turn while the engine has room; what is left is taken next
+ * turn. */
 static void take_records(struct worker *worker) {
     if (!worker->records_waiting && !worker->records_held_back) {
         return;
     }
-    bool more = false;
-    int left = TAKE_PER_TURN_MAX;
-    for (uint32_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
-        if (worker->partitions[i] && take_from(worker, i, &left)) {
-            more = true;
-        }
-    }
-    worker->records_waiting = more && left == 0;
-    worker->records_held_back = more && left > 0;
+    bool held_back;
+    uint32_t taken = berth_turns_take(&worker->turns, worker->partitions_end, TAKE_PER_TURN_MAX,
+                                      take_from, worker, &held_back);
+    worker->records_waiting = taken == TAKE_PER_TURN_MAX;
+    worker->records_held_back = held_back && taken < TAKE_PER_TURN_MAX;
 }
 
-/* True when there may be more. */
-static bool take_from(struct worker *worker, uint32_t partition, int *left) {
-    while (worker->partitions[partition] && berth_engine_can_take(worker->engine, partition)) {
-        if (*left == 0) {
-            return true;
-        }
-        struct berth_record *record;
-        enum berth_rc rc = berth_consumer_take(worker->consumer, partition, &record);
-        if (rc == BERTH_END) {
-            return false;
-        }
-        if (rc != BERTH_OK) {
-            return true;
-        }
-        (*left)--;
+static enum berth_rc take_from(void *ctx, uint32_t partition) {
+    struct worker *worker = ctx;
+    if (!worker->partitions[partition]) {
+        return BERTH_END;
+    }
+    if (!berth_engine_can_take(worker->engine, partition)) {
+        return BERTH_BUSY;
+    }
+    struct berth_record *record;
+    enum berth_rc rc = berth_consumer_take(worker->consumer, partition, &record);
+    if (rc == BERTH_OK) {
         step_record(worker, partition, record);
     }
-    return worker->partitions[partition];
+    return rc;
 }
 
 static void step_record(struct worker *worker, uint32_t partition,

@@ -13,6 +13,7 @@
 #include "berth/base/pool.h"
 #include "berth/codec/codec.h"
 #include "berth/core/engine.h"
+#include "berth/core/turns.h"
 #include "berth/io/admin_http.h"
 #include "berth/io/config.h"
 #include "berth/io/harbor_client.h"
@@ -80,6 +81,8 @@ struct worker {
     struct lookups lookups;
 
     bool partitions[BERTH_ENGINE_PARTITIONS_MAX]; /* Gained and not given up or lost. */
+    uint32_t partitions_end;                      /* One past the highest that ever was. */
+    struct berth_turns turns;                     /* Which of them is read next. */
     bool records_waiting;        /* Some partition may have records: take them next turn. */
     bool records_held_back;      /* ... but the engine has no room: look after each turn. */
     struct berth_record *taking; /* The record that is being stepped, until it is taken in. */
@@ -192,6 +195,11 @@ struct berth_harbor_registry_config worker_harbor_registry(const struct worker *
 /* Makes the consumer as soon as nothing stands in its way: the topics are fine, and the data set in
  * Redis is there. Later a Redis that goes away holds up claims only. */
 void worker_consume_when_ready(struct worker *worker);
+
+/* ---- topics.c ---- */
+
+/* A command topic was there and isn't any more: not ready until a check finds all of them. */
+void worker_topic_missing(void *ctx, const char *topic);
 
 /* ---- metrics.c ---- */
 

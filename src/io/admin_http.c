@@ -21,12 +21,15 @@
 
 #include "admin_http_parts.h"
 #include "berth/base/assert.h"
+#include "berth/base/log.h"
 #include "berth/codec/lookup_json.h"
 
 /* Those that wait for room; the kernel drops what is beyond, and it comes again a second later. */
 #define BACKLOG (2 * BERTH_ADMIN_CONNECTIONS_MAX)
 /* Where everything that is owed is late already, a client that comes back at once helps nobody. */
 #define OVERLOADED_RETRY_S 1
+/* After a connection that couldn't be accepted. */
+#define ACCEPT_REST_MS 200
 /* "code" and "message" with what is around them. */
 #define ERROR_BYTES_MAX 4096
 
@@ -37,6 +40,8 @@ static bool split_address(const char *address, char *host, size_t host_size, cha
 static uint16_t port_of(struct evconnlistener *listener);
 static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int address_len, void *arg);
+static void accept_failed_cb(struct evconnlistener *listener, void *arg);
+static void rested_cb(evutil_socket_t fd, short what, void *arg);
 static bool is_path(const struct berth_http_request *request, const char *segment);
 static bool matches(const char *pattern, const struct berth_http_request *request);
 static void handle(struct connection *connection, const struct berth_http_request *request,
@@ -61,11 +66,18 @@ enum berth_rc berth_admin_http_new(struct event_base *base, const char *address,
     LIST_INIT(&server->connections);
     TAILQ_INIT(&server->idle);
     LIST_INIT(&server->owed);
+    server->rest = evtimer_new(base, rested_cb, server);
+    if (server->rest == NULL) {
+        free(server);
+        return BERTH_FAULT_MEMORY;
+    }
     server->listener = make_listener(server, address, reterr);
     if (server->listener == NULL) {
+        event_free(server->rest);
         free(server);
         return BERTH_INVALID;
     }
+    evconnlistener_set_error_cb(server->listener, accept_failed_cb);
     server->listening = true;
     server->port = port_of(server->listener);
     *ret_server = server;
@@ -93,6 +105,7 @@ struct berth_admin_http *berth_admin_http_free(struct berth_admin_http *server) 
         reply = next;
     }
     evconnlistener_free(server->listener);
+    event_free(server->rest);
     free(server);
     return NULL;
 }
@@ -177,6 +190,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
     (void)address;
     (void)address_len;
     struct berth_admin_http *server = arg;
+    server->accept_failed = false;
     if (server->connections_count >= BERTH_ADMIN_CONNECTIONS_MAX) {
         connection_close_idle(server);
     }
@@ -188,9 +202,34 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
     admin_listen_if_room(server);
 }
 
+/* The table of descriptors is full, most often: whoever waits goes on waiting, so without a rest
+ * the loop would do nothing else any more. */
+static void accept_failed_cb(struct evconnlistener *listener, void *arg) {
+    (void)listener;
+    struct berth_admin_http *server = arg;
+    if (!server->accept_failed) {
+        berth_log(BERTH_LOG_WARNING, "admin.accept_failed",
+                  "reason=\"%s\" again_after_ms=%d remedy=\"raise the limit of open files\"",
+                  evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()), ACCEPT_REST_MS);
+    }
+    server->accept_failed = true;
+    server->resting = true;
+    const struct timeval rest = {.tv_usec = ACCEPT_REST_MS * 1000L};
+    (void)event_add(server->rest, &rest);
+    admin_listen_if_room(server);
+}
+
+static void rested_cb(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct berth_admin_http *server = arg;
+    server->resting = false;
+    admin_listen_if_room(server);
+}
+
 void admin_listen_if_room(struct berth_admin_http *server) {
-    bool room =
-        server->connections_count < BERTH_ADMIN_CONNECTIONS_MAX || !TAILQ_EMPTY(&server->idle);
+    bool room = !server->resting && (server->connections_count < BERTH_ADMIN_CONNECTIONS_MAX ||
+                                     !TAILQ_EMPTY(&server->idle));
     if (room != server->listening) {
         server->listening = room;
         (void)(room ? evconnlistener_enable(server->listener)

@@ -78,6 +78,9 @@ struct berth_admin_http {
     struct event_base *base;
     struct evconnlistener *listener;
     bool listening;
+    bool accept_failed; /* The last time. */
+    bool resting;       /* ... until this: */
+    struct event *rest;
     struct berth_admin_checks checks;
     const struct berth_admin_route *routes;
     size_t routes_count;

@@ -233,10 +233,11 @@ static void read_positions(struct berth_consumer *consumer) {
     berth_kafka_positions_deinit(&rebalance->positions);
     rebalance->positions.handle = consumer->member->handle;
     rebalance->positions.partitions = rebalance->partitions;
-    struct berth_error error;
+    struct berth_error error = {{0}};
     rebalance->state = BERTH_REBALANCE_READING;
-    if (berth_kafka_job_start(&rebalance->job, &error) != BERTH_OK) {
-        consumer->callbacks.on_error(consumer->ctx, false, error.text);
+    enum berth_rc rc = berth_kafka_job_start(&rebalance->job, &error);
+    if (rc != BERTH_OK) {
+        consumer->callbacks.on_error(consumer->ctx, false, berth_error_why(&error, rc));
         wait_to_read_again(consumer);
     }
 }

@@ -82,8 +82,7 @@ bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_
     if (take_handle == NULL || !start_destruction(take_handle, flags, &thread)) {
         return true;
     }
-    struct timespec until = berth_kafka_time_after_ms(timeout_ms);
-    if (pthread_timedjoin_np(thread, NULL, &until) == 0) {
+    if (berth_kafka_thread_join(thread, timeout_ms)) {
         return true;
     }
     (void)pthread_detach(thread);
@@ -294,9 +293,33 @@ static void *destroy_handle(void *ctx) {
     return NULL;
 }
 
+bool berth_kafka_thread_join(pthread_t thread, int timeout_ms) {
+    struct timespec until = berth_kafka_time_after_ms(timeout_ms);
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
+void berth_kafka_condition_init(pthread_cond_t *condition) {
+    pthread_condattr_t attributes;
+    int failed = pthread_condattr_init(&attributes);
+    BERTH_ASSERT(failed == 0);
+    failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    BERTH_ASSERT(failed == 0);
+    failed = pthread_cond_init(condition, &attributes);
+    BERTH_ASSERT(failed == 0);
+    (void)pthread_condattr_destroy(&attributes);
+}
+
 struct timespec berth_kafka_time_after_ms(int timeout_ms) {
-    int64_t at_ms = berth_clock_wall_ms() + timeout_ms;
-    return (struct timespec){.tv_sec = at_ms / 1000, .tv_nsec = (long)(at_ms % 1000) * 1000000};
+    struct timespec at;
+    int failed = clock_gettime(CLOCK_MONOTONIC, &at);
+    BERTH_ASSERT(failed == 0);
+    at.tv_sec += timeout_ms / 1000;
+    at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
 }
 
 static rd_kafka_resp_err_t take_committed(rd_kafka_event_t *event,

@@ -7,6 +7,7 @@
 #define BERTH_IO_KAFKA_CLIENT_H
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -76,7 +77,12 @@ bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_
 /* The same, waiting for nothing. */
 void berth_kafka_handle_destroy_later(rd_kafka_t *take_handle, int flags);
 
-/* The wall clock's time then, as pthread_timedjoin_np(3) wants it. */
+/* Waits for the thread's end, at most so long; false: it still runs. */
+bool berth_kafka_thread_join(pthread_t thread, int timeout_ms);
+
+/* A condition whose time-outs are those of the next function: a wall clock that is set back would
+ * make each of them longer by as much. */
+void berth_kafka_condition_init(pthread_cond_t *condition);
 struct timespec berth_kafka_time_after_ms(int timeout_ms);
 
 /*

@@ -39,8 +39,7 @@ bool berth_kafka_job_deinit(struct berth_kafka_job *job, int timeout_ms) {
         job->event = NULL;
     }
     if (job->running) {
-        struct timespec until = berth_kafka_time_after_ms(timeout_ms);
-        if (pthread_timedjoin_np(job->thread, NULL, &until) != 0) {
+        if (!berth_kafka_thread_join(job->thread, timeout_ms)) {
             (void)pthread_detach(job->thread);
             return false;
         }

@@ -121,7 +121,7 @@ static enum berth_rc claim(struct berth_ledger *ledger, const struct berth_claim
     berth_redis_args_flag(args, call->before_is_absent);
     berth_redis_args_number(args, call->warm_since_ms);
     berth_redis_args_number(args, call->now_wall_ms);
-    berth_redis_args_flag(args, call->repeated);
+    berth_redis_args_number(args, (int64_t)call->number);
     berth_redis_args_flag(args, call->take_over);
     berth_redis_args_number(args, call->mark.token);
     berth_redis_args_number(args, call->mark.renewals);

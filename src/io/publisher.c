@@ -51,8 +51,7 @@ enum berth_rc berth_publisher_new(struct event_base *base,
     publisher->mail_fd = -1;
     int failed = pthread_mutex_init(&publisher->mutex, NULL);
     BERTH_ASSERT(failed == 0);
-    failed = pthread_cond_init(&publisher->changed, NULL);
-    BERTH_ASSERT(failed == 0);
+    berth_kafka_condition_init(&publisher->changed);
 
     enum berth_rc rc = copy_options(publisher, options);
     if (rc == BERTH_OK) {
@@ -85,8 +84,7 @@ bool berth_publisher_free(struct berth_publisher *publisher, int timeout_ms) {
     publisher->stopping = true;
     (void)pthread_cond_signal(&publisher->changed);
     (void)pthread_mutex_unlock(&publisher->mutex);
-    struct timespec until = berth_kafka_time_after_ms(timeout_ms);
-    if (pthread_timedjoin_np(publisher->thread, NULL, &until) != 0) {
+    if (!berth_kafka_thread_join(publisher->thread, timeout_ms)) {
         (void)pthread_detach(publisher->thread);
         return false;
     }

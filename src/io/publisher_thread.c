@@ -95,9 +95,10 @@ void *berth_publisher_thread(void *ctx) {
 }
 
 static enum berth_publisher_state run_new(struct berth_publisher *publisher) {
-    struct berth_error error;
-    if (berth_publisher_make_producer(publisher, &error) != BERTH_OK) {
-        berth_publisher_trouble(publisher, error.text);
+    struct berth_error error = {{0}};
+    enum berth_rc rc = berth_publisher_make_producer(publisher, &error);
+    if (rc != BERTH_OK) {
+        berth_publisher_trouble(publisher, berth_error_why(&error, rc));
         pause_ms(publisher, REBUILD_WAIT_MAX_MS);
         return BERTH_PUBLISHER_NEW;
     }

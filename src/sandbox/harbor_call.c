@@ -160,7 +160,7 @@ bool berth_sandbox_call_bind_query(struct berth_sandbox_call *call,
         berth_sandbox_call_invalid(call, "page_size in query should be less than or equal to 100");
         return false;
     }
-    struct berth_error error;
+    struct berth_error error = {{0}};
     if (berth_model_query_parse(ret_query, berth_sandbox_url_params_get(&call->query, "q"),
                                 &error) != BERTH_OK) {
         berth_sandbox_reply_error(call->reply, 400, "BAD_REQUEST", error.text);

@@ -6,6 +6,7 @@
  *   sim_world.h      what a world consists of
  *   sim_main.c       options, seeds side by side, the table of faults and steps
  *   sim_world.c      life, the queue of what happens, the end, the trace
+ *   sim_config.c     what kind of world it is, and the workers' configuration
  *   sim_worker.c     one process berthd: what its loop does with events and effects
  *   sim_calls.c      calls of Harbor, there and back
  *   sim_kafka.c      logs, transactions, committed offsets
@@ -58,6 +59,10 @@ void sim_print_last(void);
 _Noreturn void sim_fail(struct sim *sim, const char *sentence, const char *file, int line);
 #define SIM_CHECK(sim, condition, sentence)                                                        \
     ((condition) ? (void)0 : sim_fail((sim), (sentence), __FILE__, __LINE__))
+
+/* ---- sim_config.c ---- */
+
+void sim_configure(struct sim *sim);
 
 /* ---- sim_worker.c ---- */
 

@@ -7,8 +7,6 @@
 #include "berth/base/assert.h"
 #include "sim.h"
 
-#define ARRIVES_MAX_MS 1500 /* A request that has left arrives within the grace of a restart. */
-
 /* ---- There ---- */
 
 /* Of the command that it is for; 0: a probe. */
@@ -40,11 +38,15 @@ void sim_ask_harbor(struct sim *sim, struct sim_worker *worker, const struct ber
     SIM_CHECK(sim, strncmp(call->request_id, slot->record->command.id, BERTH_UUID_BYTES - 1) == 0,
               "a request bears its command's id");
     if (write) {
-        SIM_CHECK(sim, not_after_ms <= slot->lease_end_ms - SIM_REQUEST_TIMEOUT_MS,
+        SIM_CHECK(sim, not_after_ms <= slot->lease_end_ms - sim->config.request_timeout_ms,
                   "a write may be handed over only while its lease covers the whole request");
+        SIM_CHECK(sim, slot->lease_asked_ms >= worker->woke_ms,
+                  "after a long sleep a lease is renewed before anything is written under it");
         SIM_CHECK(sim, !slot->must_read || call->kind == BERTH_HARBOR_CREATE_PROJECT,
                   "whoever took a lane over reads Harbor before it writes");
     } else {
+        SIM_CHECK(sim, sim->now_ms >= slot->read_from_ms,
+                  "what was written with unknown outcome is read back some time later");
         slot->must_read = false;
     }
     sim_trace(sim, "w%d #%d %s", worker->number, slot->record->number,
@@ -130,7 +132,8 @@ void sim_harbor_handed(struct sim *sim, struct sim_event *event) {
     }
     struct sim_event *runs = next_of(sim, event, SIM_EVENT_HARBOR_RUNS);
     runs->asked_ms = sim->now_ms;
-    sim_post(sim, runs, sim_chance(sim, 3) ? sim_below(sim, ARRIVES_MAX_MS) : sim_below(sim, 30));
+    sim_post(sim, runs,
+             sim_chance(sim, 3) ? sim_below(sim, SIM_ARRIVES_MAX_MS) : sim_below(sim, 30));
 }
 
 /* ---- At Harbor ---- */
@@ -138,7 +141,7 @@ void sim_harbor_handed(struct sim *sim, struct sim_event *event) {
 /* Its sender gives up, or loses the connection before that. */
 static int64_t unknown_after_ms(struct sim *sim, const struct sim_event *event) {
     return sim_chance(sim, 40) ? sim_below(sim, 200)
-                               : event->asked_ms + SIM_REQUEST_TIMEOUT_MS - sim->now_ms;
+                               : event->asked_ms + sim->config.request_timeout_ms - sim->now_ms;
 }
 
 /* Carried out after its sender gave up, but within what the lease covers. */
@@ -146,10 +149,10 @@ static void delay(struct sim *sim, struct sim_event *event) {
     const struct sim_worker *worker = &sim->workers[event->worker];
     int64_t told_ms = unknown_after_ms(sim, event);
     int64_t applied_ms = told_ms + sim_below(sim, SIM_DELAY_MAX_MS);
-    int64_t covered_ms =
-        event->call.not_after_ms == INT64_MAX
-            ? told_ms
-            : event->call.not_after_ms - worker->boot_ms + SIM_REQUEST_TIMEOUT_MS - 1 - sim->now_ms;
+    int64_t covered_ms = event->call.not_after_ms == INT64_MAX
+                             ? told_ms
+                             : event->call.not_after_ms - worker->boot_ms +
+                                   sim->config.request_timeout_ms - 1 - sim->now_ms;
     struct sim_event *later = next_of(sim, event, SIM_EVENT_HARBOR_RUNS);
     later->told = true;
     sim_post(sim, later, applied_ms < covered_ms ? applied_ms : covered_ms);
@@ -161,11 +164,12 @@ static void apply_and_answer(struct sim *sim, struct sim_event *event) {
         event->record != NULL ? sim->spaces[event->record->space].slow_until_ms : 0;
     if (sim->now_ms < slow_until_ms) {
         answer(sim, event, BERTH_HARBOR_UNKNOWN,
-               event->asked_ms + SIM_REQUEST_TIMEOUT_MS - sim->now_ms);
+               event->asked_ms + sim->config.request_timeout_ms - sim->now_ms);
         return;
     }
     sim_harbor_apply(sim, event);
-    int64_t delay_ms = sim_chance(sim, 3) ? sim_below(sim, 3000) : sim_below(sim, 30);
+    int64_t patience_ms = sim->config.request_timeout_ms - SIM_ARRIVES_MAX_MS;
+    int64_t delay_ms = sim_chance(sim, 3) ? sim_below(sim, patience_ms) : sim_below(sim, 30);
     answer(sim, event, event->answer.verdict, delay_ms);
 }
 
@@ -229,7 +233,7 @@ void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
         refuse_deletion(sim, event);
         return;
     case SIM_HARBOR_429:
-        event->answer.retry_after_ms = 1000 * (1 + sim_below(sim, 4));
+        event->answer.retry_after_ms = 1000 * (1 + sim_below(sim, sim->rest_max_ms / 1000));
         answer(sim, event, BERTH_HARBOR_BUSY, 5);
         return;
     case SIM_HARBOR_5XX:
@@ -260,8 +264,18 @@ void sim_harbor_arrives(struct sim *sim, struct sim_event *event) {
 
 /* ---- Back ---- */
 
+/* A secret can't be read back: it is set again. */
+static void note_unknown(struct sim *sim, struct sim_slot *slot, const struct sim_event *event) {
+    if (event->answer.verdict == BERTH_HARBOR_UNKNOWN &&
+        event->call.kind != BERTH_HARBOR_SET_SECRET &&
+        berth_harbor_call_is_write(event->call.kind)) {
+        slot->read_from_ms = sim->now_ms + SIM_READ_BACK_MS;
+    }
+}
+
 void sim_harbor_answers(struct sim *sim, struct sim_event *event) {
     struct sim_worker *worker = &sim->workers[event->worker];
+    note_unknown(sim, &worker->slots[event->slot], event);
     event->answer.robots = event->robots;
     sim_trace(sim, "w%d #%d %s: %s", worker->number, number(event),
               berth_harbor_call_name(event->call.kind),

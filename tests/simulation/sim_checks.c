@@ -356,7 +356,7 @@ void sim_check_end(struct sim *sim) {
         SIM_CHECK(sim, record->sent_ms == 0 || record->answers == 1,
                   "each record is answered exactly once");
     }
-    for (int i = 0; i < SIM_PARTITIONS; i++) {
+    for (int i = 0; i < sim->partitions_count; i++) {
         const struct sim_partition *partition = &sim->partitions[i];
         int64_t end = partition->end;
         while (end > 0 && partition->entries[end - 1] == NULL) {

@@ -22,7 +22,7 @@ static int members_count(const struct sim *sim) {
 
 static int owned_by(const struct sim *sim, int member) {
     int count = 0;
-    for (int i = 0; i < SIM_PARTITIONS; i++) {
+    for (int i = 0; i < sim->partitions_count; i++) {
         count += sim->partitions[i].target == member;
     }
     return count;
@@ -31,17 +31,17 @@ static int owned_by(const struct sim *sim, int member) {
 /* Everybody keeps what he has, up to his share; the rest goes to whoever has least. */
 static void choose_targets(struct sim *sim) {
     int members = members_count(sim);
-    int share = members == 0 ? 0 : (SIM_PARTITIONS + members - 1) / members;
-    for (int i = 0; i < SIM_PARTITIONS; i++) {
+    int share = members == 0 ? 0 : (sim->partitions_count + members - 1) / members;
+    for (int i = 0; i < sim->partitions_count; i++) {
         sim->partitions[i].target = -1;
     }
-    for (int i = 0; i < SIM_PARTITIONS && members > 0; i++) {
+    for (int i = 0; i < sim->partitions_count && members > 0; i++) {
         int owner = sim->partitions[i].owner;
         if (owner >= 0 && sim->workers[owner].member && owned_by(sim, owner) < share) {
             sim->partitions[i].target = owner;
         }
     }
-    for (int i = 0; i < SIM_PARTITIONS && members > 0; i++) {
+    for (int i = 0; i < sim->partitions_count && members > 0; i++) {
         if (sim->partitions[i].target >= 0) {
             continue;
         }
@@ -144,7 +144,7 @@ void sim_group_joins(struct sim *sim, struct sim_event *event) {
     worker->known_member_id = worker->member_id;
     worker->known_generation = sim->generation;
     revoke_what_moves(sim, worker);
-    for (int i = 0; i < SIM_PARTITIONS && !worker->draining; i++) {
+    for (int i = 0; i < sim->partitions_count && !worker->draining; i++) {
         if (sim->partitions[i].target == worker->number && sim->partitions[i].owner < 0) {
             gain(sim, worker, i);
         }
@@ -203,7 +203,7 @@ void sim_group_join(struct sim *sim, struct sim_worker *worker) {
         return;
     }
     /* A static member is back: it has what it had, and no rebalance. */
-    for (int i = 0; i < SIM_PARTITIONS; i++) {
+    for (int i = 0; i < sim->partitions_count; i++) {
         if (sim->partitions[i].owner == worker->number) {
             sim->partitions[i].owner = -1;
             sim->partitions[i].target = worker->number;
@@ -218,7 +218,7 @@ void sim_group_expel(struct sim *sim, struct sim_worker *worker) {
     }
     sim_trace(sim, "w%d is no member any more", worker->number);
     worker->member = false;
-    for (int i = 0; i < SIM_PARTITIONS; i++) {
+    for (int i = 0; i < sim->partitions_count; i++) {
         if (sim->partitions[i].owner == worker->number) {
             sim->partitions[i].owner = -1;
         }

@@ -24,7 +24,7 @@ struct sim_line {
     bool dead;
     struct sim_line *next;
     /* What a rebuild is shown. */
-    struct berth_source ends[SIM_PARTITIONS];
+    struct berth_source ends[SIM_PARTITIONS_MAX];
     struct berth_space_state state;
     struct berth_binding bindings[SIM_WORKSPACES];
 };
@@ -104,7 +104,8 @@ static void note_renewed(struct sim_worker *worker, const struct berth_ledger_an
     for (size_t i = 0; i < worker->renew_count && !answer->unavailable; i++) {
         struct sim_slot *slot = &worker->slots[worker->renew_slots[i]];
         if (slot->taken && slot->token == worker->renew_tokens[i] && answer->renew.held[i]) {
-            slot->lease_end_ms = worker->renew_asked_ms + SIM_LEASE_MS;
+            slot->lease_end_ms = worker->renew_asked_ms + worker->config.lease_ms;
+            slot->lease_asked_ms = worker->renew_asked_ms;
         }
     }
 }
@@ -118,7 +119,8 @@ static void note_answer(struct sim *sim, struct sim_slot *slot,
     if (answer->kind == BERTH_LEDGER_CLAIM && answer->claim.verdict == BERTH_CLAIM_TAKEN) {
         slot->token = answer->claim.token;
         (void)sim_redis_data_set(sim->redis, slot->data_set);
-        slot->lease_end_ms = slot->asked_ms + SIM_LEASE_MS;
+        slot->lease_end_ms = slot->asked_ms + sim->config.lease_ms;
+        slot->lease_asked_ms = slot->asked_ms;
         if (slot->work_from_ms == 0 || !slot->publication.made) {
             slot->work_from_ms = slot->asked_ms;
         }
@@ -184,7 +186,7 @@ static bool show_ends(void *ctx, const struct berth_source **ret_ends, size_t *r
     struct sim_line *line = ctx;
     struct sim *sim = line->sim;
     *ret_committed = false;
-    for (int i = 0; i < SIM_PARTITIONS; i++) {
+    for (int i = 0; i < sim->partitions_count; i++) {
         const struct sim_partition *partition = &sim->partitions[i];
         struct berth_source *end = &line->ends[i];
         (void)snprintf(end->topic, sizeof(end->topic), "%s",
@@ -194,7 +196,7 @@ static bool show_ends(void *ctx, const struct berth_source **ret_ends, size_t *r
         *ret_committed |= partition->committed >= 0;
     }
     *ret_ends = line->ends;
-    *ret_count = (size_t)SIM_PARTITIONS;
+    *ret_count = (size_t)sim->partitions_count;
     *ret_written = sim->states_count > 0;
     return true;
 }
@@ -231,7 +233,7 @@ void sim_link_start(struct sim *sim, struct sim_worker *worker) {
         .incarnation = worker->incarnation,
         .memory_ms = MEMORY_MS,
         .tombstone_ms = MEMORY_MS,
-        .lease_ms = SIM_LEASE_MS,
+        .lease_ms = sim->config.lease_ms,
         .pending_max = (size_t)4 * SIM_SLOTS,
         .seed = worker->config.seed,
         .on_request = on_request,

@@ -12,7 +12,7 @@ static void make_spaces(struct sim *sim) {
         struct sim_space *space = &sim->spaces[i];
         space->registry = sim_chance(sim, 60) ? 0 : 1;
         space->partition =
-            space->registry * SIM_PARTITIONS_EACH + (int)sim_below(sim, SIM_PARTITIONS_EACH);
+            space->registry * sim->partitions_each + (int)sim_below(sim, sim->partitions_each);
         space->touched_ms = -1;
         space->foreign_made_ms = -1;
         (void)snprintf(space->name, sizeof(space->name), i == 1 ? "%d" : "space-%d",

@@ -7,7 +7,7 @@
 #include "berth/base/assert.h"
 #include "sim.h"
 
-#define POOL_BYTES(config) (berth_engine_pool_bytes_min(config) + 24 * BERTH_ENGINE_WORK_BYTES)
+#define TIMER_SLACK_MS 250
 
 static void perform(struct sim *sim, struct sim_worker *worker, const struct berth_effect *effect);
 
@@ -35,10 +35,12 @@ void sim_worker_start(struct sim *sim, struct sim_worker *worker) {
     worker->drained = false;
     worker->draining = false;
     worker->frozen_until_ms = 0;
+    worker->stepped_ms = sim->now_ms;
+    worker->woke_ms = 0;
     worker->waits_to_join = false;
     worker->known_member_id = 0;
     worker->known_generation = 0;
-    berth_pool_init(&worker->pool, POOL_BYTES(&worker->config));
+    berth_pool_init(&worker->pool, sim->pool_bytes);
     worker->engine =
         berth_engine_new(&worker->config, &worker->pool, sim->now_ms + worker->boot_ms);
     sim_trace(sim, "w%d starts, life %u", worker->number, worker->life);
@@ -63,10 +65,22 @@ void sim_worker_kill(struct sim *sim, struct sim_worker *worker, int64_t again_a
 
 /* ---- Stepping ---- */
 
+/* Whether this turn follows a long sleep: so long that no timer of who holds a lane is so late. */
+static void note_sleep(const struct sim *sim, struct sim_worker *worker) {
+    int64_t patience_ms = worker->config.lease_ms / 3;
+    patience_ms = patience_ms < worker->config.renew_ms ? worker->config.renew_ms : patience_ms;
+    if (sim->now_ms - worker->stepped_ms > patience_ms + TIMER_SLACK_MS) {
+        worker->woke_ms = sim->now_ms;
+    }
+    worker->stepped_ms = sim->now_ms;
+}
+
 static enum berth_rc step(struct sim *sim, struct sim_worker *worker, struct berth_event *event) {
+    note_sleep(sim, worker);
     event->now_ms = sim->now_ms + worker->boot_ms;
     event->wall_ms = SIM_WALL_MS + sim->now_ms + worker->wall_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
+    berth_engine_check(worker->engine);
     struct berth_effect effect;
     while (!worker->stop_asked && berth_engine_next_effect(worker->engine, &effect)) {
         perform(sim, worker, &effect);
@@ -123,22 +137,32 @@ static void offer(struct sim *sim, struct sim_worker *worker, uint32_t number,
     }
 }
 
-void sim_worker_take_in(struct sim *sim, struct sim_worker *worker) {
-    for (uint32_t number = 0; number < SIM_NUMBERS; number++) {
-        struct sim_assignment *assignment = &worker->assignments[number];
-        while (worker->engine != NULL && assignment->in_use && assignment->told &&
-               berth_engine_can_take(worker->engine, number)) {
-            const struct sim_partition *partition = &sim->partitions[assignment->partition];
-            while (assignment->position < partition->end &&
-                   partition->entries[assignment->position] == NULL) {
-                assignment->position++;
-            }
-            if (assignment->position >= partition->end) {
-                break;
-            }
-            offer(sim, worker, number, partition->entries[assignment->position]);
-        }
+static enum berth_rc take_one(void *ctx, uint32_t number) {
+    struct sim_worker *worker = ctx;
+    struct sim *sim = worker->sim;
+    struct sim_assignment *assignment = &worker->assignments[number];
+    if (worker->engine == NULL || !assignment->in_use || !assignment->told) {
+        return BERTH_END;
     }
+    if (!berth_engine_can_take(worker->engine, number)) {
+        return BERTH_BUSY;
+    }
+    const struct sim_partition *partition = &sim->partitions[assignment->partition];
+    while (assignment->position < partition->end &&
+           partition->entries[assignment->position] == NULL) {
+        assignment->position++;
+    }
+    if (assignment->position >= partition->end) {
+        return BERTH_END;
+    }
+    offer(sim, worker, number, partition->entries[assignment->position]);
+    return BERTH_OK;
+}
+
+void sim_worker_take_in(struct sim *sim, struct sim_worker *worker) {
+    (void)sim;
+    bool held_back;
+    (void)berth_turns_take(&worker->turns, SIM_NUMBERS, UINT32_MAX, take_one, worker, &held_back);
 }
 
 /* ---- What it is told ---- */

@@ -11,37 +11,39 @@
 #include "berth/base/random.h"
 #include "berth/core/codes.h"
 #include "berth/core/engine.h"
+#include "berth/core/turns.h"
 #include "harbor_model.h"
 #include "sim_redis_link.h"
 
 /* Raised with every change that makes a seed another world; a scenario names the version it is of.
  */
-#define SIM_VERSION 1
+#define SIM_VERSION 2
 
 #define SIM_WORKERS_MAX     4
 #define SIM_REGISTRIES      2
-#define SIM_PARTITIONS_EACH 3 /* Of one registry's topic. */
-#define SIM_PARTITIONS      (SIM_REGISTRIES * SIM_PARTITIONS_EACH)
+#define SIM_PARTITIONS_EACH 8 /* Of one registry's topic, at most. */
+#define SIM_PARTITIONS_MAX  (SIM_REGISTRIES * SIM_PARTITIONS_EACH)
 #define SIM_SPACES_MAX      64
 #define SIM_WORKSPACES      6
 #define SIM_COMMANDS        200
 #define SIM_RECORDS_MAX     512
 #define SIM_FAULTS          20
 #define SIM_SLOTS           48
-#define SIM_NUMBERS         16 /* Names of a worker for assignments of partitions, at once. */
+#define SIM_NUMBERS         48 /* Names of a worker for assignments of partitions, at once. */
 #define SIM_BATCH_MAX       16
 #define SIM_METADATA_BYTES  4097
 
-#define SIM_WALL_MS            INT64_C(1800000000000) /* Wall clock minus the world's time. */
-#define SIM_LEASE_MS           15000
-#define SIM_REQUEST_TIMEOUT_MS 5000
-#define SIM_LEDGER_TIMEOUT_MS  2000
-#define SIM_SESSION_MS         10000 /* A member that isn't heard of for so long is dead. */
-#define SIM_TRANSACTION_MS     20000 /* The broker aborts an older one. */
-#define SIM_REVOKE_BOUND_MS    30000
+#define SIM_WALL_MS           INT64_C(1800000000000) /* Wall clock minus the world's time. */
+#define SIM_LEDGER_TIMEOUT_MS 2000
+#define SIM_SESSION_MS        10000 /* A member that isn't heard of for so long is dead. */
+#define SIM_TRANSACTION_MS    20000 /* The broker aborts an older one. */
 /* A request that Harbor got is carried out within so long after its sender gave up (design 4.7:
  * longer isn't promised). */
 #define SIM_DELAY_MAX_MS 1900
+/* So nobody reads back sooner than this (design 4.4). */
+#define SIM_READ_BACK_MS 2000
+/* A request that has left arrives within the grace of a restart. */
+#define SIM_ARRIVES_MAX_MS 1500
 /* After the last fault everything is settled within: the age budget of a command, some lanes that
  * are waited for, one transaction and one session that time out. */
 #define SIM_CALM_BOUND_MS INT64_C(900000)
@@ -260,6 +262,8 @@ struct sim_slot {
     bool must_read;
     int64_t token;
     int64_t lease_end_ms; /* World's time. */
+    int64_t lease_asked_ms;
+    int64_t read_from_ms; /* What was written with unknown outcome isn't read before. */
     int64_t work_from_ms;
     int64_t asked_ms;                /* The ledger. */
     int32_t losses;                  /* Of Redis, when its claim was asked. */
@@ -306,6 +310,9 @@ struct sim_worker {
     int64_t frozen_until_ms;
     struct sim_slot slots[SIM_SLOTS];
     struct sim_assignment assignments[SIM_NUMBERS];
+    struct berth_turns turns;
+    int64_t stepped_ms; /* Its last turn, ... */
+    int64_t woke_ms;    /* ... and the last one after a long sleep. */
     struct sim_record *stepping;
     bool stop_asked; /* It is killed when the effects of this turn are performed so far. */
     bool drained;
@@ -434,8 +441,12 @@ struct sim {
 
     struct berth_engine_registry registries[SIM_REGISTRIES];
     struct berth_engine_config config;
+    size_t pool_bytes;
+    int64_t rest_max_ms; /* What Retry-After asks for. */
     struct sim_worker workers[SIM_WORKERS_MAX];
-    struct sim_partition partitions[SIM_PARTITIONS];
+    struct sim_partition partitions[SIM_PARTITIONS_MAX];
+    int partitions_each; /* Of one registry's topic. */
+    int partitions_count;
     struct sim_record *records;
     size_t records_count;
     struct sim_command *commands; /* By number, SIM_RECORDS_MAX + 1. */

@@ -43,4 +43,8 @@ void berth_error_set(struct berth_error *reterr, const char *format, ...) BERTH_
 /* The name of a value ("BERTH_BUSY"), for logs and tests. Never NULL. */
 const char *berth_rc_name(enum berth_rc rc);
 
+/* What is told of a failure: the text, or the name where none was written (there was no memory).
+ * An error that is looked at was zeroed before the call that may fill it. */
+const char *berth_error_why(const struct berth_error *error, enum berth_rc rc);
+
 #endif

@@ -259,6 +259,10 @@ int64_t berth_engine_wake_at_ms(const struct berth_engine *engine);
  * time to drain has run out. */
 void berth_engine_notice_left(struct berth_engine *engine);
 
+/* Between two steps: asserts what must be true of each record that is here, above all that there is
+ * something that it waits for. For tests; a part of it is asserted at each move anyway. */
+void berth_engine_check(const struct berth_engine *engine);
+
 /* Figures for logs and metrics. */
 struct berth_engine_figures {
     uint32_t partitions;

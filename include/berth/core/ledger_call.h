@@ -65,9 +65,9 @@ struct berth_claim_call {
      * clock); only then is `before` taken from Redis within the script. */
     int64_t warm_since_ms;
     int64_t now_wall_ms; /* Becomes received_at when this is the first claim. */
-    /* The same call again, because no reply came: then it doesn't count as another claim. False is
-     * always safe; true only if nothing was sent to Harbor for this command since the first try. */
-    bool repeated;
+    /* Which claim of this incarnation it is, from 1 on. The same call again, because no reply came,
+     * has the same number and doesn't count as another claim; no other has. */
+    uint64_t number;
     bool take_over;              /* Take the lane although somebody holds it ... */
     struct berth_lane_mark mark; /* ... if it still bears this mark. */
 };

@@ -8,7 +8,7 @@
 --       7 "1": the claim's `before` is "absent" whatever is known here
 --       8 a present space is warm when it was verified at or after this (ms)
 --       9 now (ms): received_at of a first claim
---       10 "1": the same call again, because no reply came
+--       10 which claim of this incarnation it is: the same call again has the same number
 --       11 "1": take the lane from another holder if it bears this mark: 12 token, 13 renewals
 --       14 "1": the record is older than the data set: it may have been claimed in one that was lost
 --
@@ -27,11 +27,11 @@
 local space, command = KEYS[1], KEYS[2]
 local instance, incarnation, id, digest, source, issued = unpack(ARGV, 1, 6)
 local before_is_absent, warm_since, now = ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9]
-local asked_again, take_over = ARGV[10] == '1', ARGV[11] == '1'
+local number, take_over = ARGV[10], ARGV[11] == '1'
 
 local known_digest, known_source, kind, version, attempts, received_at, earlier, before, burned,
-    paused_ms = unpack(redis.call('HMGET', command, 'digest', 'source', 'kind', 'version', 'attempts',
-        'received_at', 'earlier', 'before', 'burned', 'paused_ms'))
+    paused_ms, known_number = unpack(redis.call('HMGET', command, 'digest', 'source', 'kind', 'version',
+        'attempts', 'received_at', 'earlier', 'before', 'burned', 'paused_ms', 'claim'))
 
 if known_digest and known_digest ~= digest then
     return {'reused'}
@@ -62,9 +62,9 @@ if lane_id and not own
     return {'held', lane_instance, lane_incarnation, lane_id, token, renewals}
 end
 
--- Only a call that is known to be a repetition counts as the claim that it repeats: any other claim
--- under the same holder may follow one under which Harbor was asked.
-local repetition = own and asked_again and known_digest
+-- A repetition counts as the claim that it repeats: any other claim under the same holder may follow
+-- one under which Harbor was asked.
+local repetition = own and known_number == number
 
 -- Whoever held the lane before may have changed Harbor since the space was last seen.
 if lane_id and not repetition then
@@ -96,7 +96,7 @@ local fields = {}
 if failed_elsewhere or not known_digest then
     -- A replayed dead letter is a new claim, but not the first one of its id.
     attempts, received_at, before, burned, paused_ms = 1, now, false, false, false
-    fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now}
+    fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now, 'claim', number}
     if failed_elsewhere then
         redis.call('DEL', command)
     end
@@ -107,7 +107,7 @@ if failed_elsewhere or not known_digest then
     end
 elseif not repetition then
     attempts = attempts + 1
-    fields = {'source', source, 'attempts', attempts}
+    fields = {'source', source, 'attempts', attempts, 'claim', number}
 end
 if not before then
     if before_is_absent then

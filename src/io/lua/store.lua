@@ -155,7 +155,7 @@ redis.call('HSET', command, 'source', source, 'kind', kind, 'version', token, 'r
 if rest ~= '' then
     redis.call('HSET', command, 'rest', rest)
 end
-redis.call('HDEL', command, 'before', 'burned', 'paused_ms')
+redis.call('HDEL', command, 'before', 'burned', 'paused_ms', 'claim')
 redis.call('PEXPIRE', command, memory)
 local raised = raise()
 let_go()

@@ -374,15 +374,24 @@ struct berth_source a_source(int64_t offset) {
     return (struct berth_source){.topic = "berth.commands.alpha", .partition = 3, .offset = offset};
 }
 
+static uint64_t claims;
+
 struct berth_ledger_call a_claim(const struct berth_command *command,
                                  const struct berth_source *source) {
     return (struct berth_ledger_call){
         .kind = BERTH_LEDGER_CLAIM,
         .claim = {.command = command,
                   .source = source,
+                  .number = ++claims,
                   .warm_since_ms = WALL_MS - HOUR_MS,
                   .now_wall_ms = WALL_MS},
     };
+}
+
+struct berth_ledger_call the_last_claim_again(const struct berth_command *command,
+                                              const struct berth_source *source) {
+    claims--;
+    return a_claim(command, source);
 }
 
 const struct berth_claim_answer *take(struct worker *worker, const struct berth_command *command,

@@ -111,6 +111,9 @@ const struct kept_answer *worker_ask(struct worker *worker, const struct berth_l
 
 struct berth_command a_command(int number, const char *space);
 struct berth_source a_source(int64_t offset);
+/* Each is another claim; or the last one again, whose reply was lost. */
+struct berth_ledger_call the_last_claim_again(const struct berth_command *command,
+                                              const struct berth_source *source);
 struct berth_ledger_call a_claim(const struct berth_command *command,
                                  const struct berth_source *source);
 

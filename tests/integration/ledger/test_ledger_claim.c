@@ -151,8 +151,7 @@ static void test_a_claim_repeated_after_a_lost_reply_is_the_same_claim(void **st
     int64_t token = take(&worker, &command, &source)->token;
     char *before = redis_snapshot(world);
 
-    struct berth_ledger_call call = a_claim(&command, &source);
-    call.claim.repeated = true;
+    struct berth_ledger_call call = the_last_claim_again(&command, &source);
     call.claim.now_wall_ms = WALL_MS + 2500;
     const struct kept_answer *kept = worker_ask(&worker, &call, NULL);
     assert_int_equal(kept->answer.claim.verdict, BERTH_CLAIM_TAKEN);
@@ -315,7 +314,6 @@ static void test_a_repetition_counts_when_the_lane_was_anothers_meanwhile(void *
     int64_t token = take(&two, &second, &source)->token;
 
     struct berth_ledger_call call = a_claim(&second, &source);
-    call.claim.repeated = true;
     call.claim.take_over = true;
     call.claim.mark = (struct berth_lane_mark){token, 0};
     const struct berth_claim_answer *claim = &worker_ask(&one, &call, NULL)->answer.claim;

@@ -227,16 +227,14 @@ static void test_a_later_claim_of_such_a_record_is_not_a_first_one_either(void *
     struct berth_command command = a_command(1, "team-a");
     struct berth_source source = a_source(49);
     assert_false(take(&worker, &command, &source)->first);
-    struct berth_ledger_call call = a_claim(&command, &source);
-    call.claim.repeated = true;
+    struct berth_ledger_call call = the_last_claim_again(&command, &source);
     const struct kept_answer *kept = worker_ask(&worker, &call, NULL);
     assert_int_equal(kept->answer.claim.attempts, 1);
     assert_false(kept->answer.claim.first);
 
     /* The same command in another record, which is above: it was claimed before. */
     struct berth_source resent = a_source(60);
-    call = a_claim(&command, &resent);
-    call.claim.repeated = true;
+    call = the_last_claim_again(&command, &resent);
     assert_false(worker_ask(&worker, &call, NULL)->answer.claim.first);
     worker_deinit(&worker);
 }

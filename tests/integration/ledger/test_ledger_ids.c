@@ -44,7 +44,6 @@ static void test_the_age_matters_only_for_an_id_that_is_not_known(void **state) 
 
     take(&worker, &command, &source);
     call.claim.issued = BERTH_ISSUED_TOO_OLD;
-    call.claim.repeated = true;
     assert_int_equal(worker_ask(&worker, &call, NULL)->answer.claim.verdict, BERTH_CLAIM_TAKEN);
     worker_deinit(&worker);
 }

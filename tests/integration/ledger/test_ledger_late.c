@@ -43,7 +43,6 @@ static void test_a_late_claim_of_a_settled_command_takes_no_lane(void **state) {
     settle(&worker, &command, &source, &space, "one");
     struct berth_ledger_call call = a_claim(&command, &source);
     assert_int_equal(late(&worker, &call, NULL)->answer.claim.verdict, BERTH_CLAIM_STORED);
-    call.claim.repeated = true;
     assert_int_equal(late(&worker, &call, NULL)->answer.claim.verdict, BERTH_CLAIM_STORED);
     worker_deinit(&worker);
 }
@@ -270,7 +269,6 @@ static void test_a_refused_age_leaves_no_trace(void **state) {
     call.claim.issued = BERTH_ISSUED_TOO_OLD;
     assert_int_equal(late(&worker, &call, NULL)->answer.claim.verdict, BERTH_CLAIM_TOO_OLD);
     call.claim.issued = BERTH_ISSUED_IN_FUTURE;
-    call.claim.repeated = true;
     assert_int_equal(late(&worker, &call, NULL)->answer.claim.verdict, BERTH_CLAIM_IN_FUTURE);
     worker_deinit(&worker);
 }
@@ -290,7 +288,6 @@ static void test_a_take_over_repeated_is_the_same_claim(void **state) {
     call.claim.mark = (struct berth_lane_mark){take(&dead, &command, &source)->token, 0};
     int64_t token = worker_ask(&heir, &call, NULL)->answer.claim.token;
 
-    call.claim.repeated = true;
     const struct kept_answer *kept = worker_ask(&heir, &call, NULL);
     assert_int_equal(kept->answer.claim.verdict, BERTH_CLAIM_TAKEN);
     assert_true(kept->answer.claim.token == token);

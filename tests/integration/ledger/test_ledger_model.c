@@ -55,9 +55,9 @@ static void claim(struct fighter *fighter, size_t index) {
     struct duel *duel = fighter->duel;
     struct berth_command command = command_of(duel, index);
     struct berth_source source = source_of(duel, index);
-    struct berth_ledger_call call = a_claim(&command, &source);
+    struct berth_ledger_call call =
+        one_in(duel, 3) ? the_last_claim_again(&command, &source) : a_claim(&command, &source);
     call.claim.before_is_absent = one_in(duel, 3);
-    call.claim.repeated = one_in(duel, 3);
     call.claim.warm_since_ms = WALL_MS - (one_in(duel, 4) ? -HOUR_MS : HOUR_MS);
     call.claim.issued = one_in(duel, 20) ? BERTH_ISSUED_TOO_OLD : BERTH_ISSUED_FINE;
     call.claim.take_over = one_in(duel, 3);

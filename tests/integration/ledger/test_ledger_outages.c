@@ -50,7 +50,6 @@ static void test_a_frozen_redis_is_noticed_and_found_again(void **state) {
     own_redis_thaw(&outage.redis);
     worker_wait_available(&worker);
     /* The first claim was in the ended connection's buffer: it ran, now or later, and is ours. */
-    call.claim.repeated = true;
     kept = worker_ask(&worker, &call, NULL);
     assert_int_equal(kept->answer.claim.verdict, BERTH_CLAIM_TAKEN);
     assert_int_equal(kept->answer.claim.received_at_ms, WALL_MS);

@@ -330,7 +330,10 @@ static bool faults_of(enum world_channel channel, enum world_fault fault) {
 static int64_t some_delay_ms(struct world *world, enum world_channel channel,
                              enum world_fault fault) {
     bool soon = channel == WORLD_LEDGER || fault == WORLD_UNKNOWN_LATE;
-    return berth_random_below(&world->random, soon ? 1900 : 4000);
+    int64_t patience_ms = fault == WORLD_SLOW && channel == WORLD_HARBOR
+                              ? world->config.request_timeout_ms - 20
+                              : 4000;
+    return berth_random_below(&world->random, soon ? 1900 : patience_ms);
 }
 
 enum world_fault world_pick_fault(struct world *world, enum world_channel channel, int kind,

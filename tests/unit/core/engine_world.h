@@ -7,12 +7,13 @@
  * The world performs effects as the daemon would and answers with events. While it runs it watches
  * what design.md promises, and fails the test at the first breach:
  *   - one item of a lane at a time, from its claim until it is settled;
- *   - Harbor is written to only by whoever holds the lane, within its lease, and after a take-over
- *     not before something was read;
+ *   - Harbor is written to only by whoever holds the lane, within its lease, after a long sleep not
+ *     before that was renewed, and after a take-over not before something was read;
+ *   - what was written with unknown outcome isn't read back sooner than it may arrive;
  *   - each record is answered exactly once in what is committed; what the committed offset and the
  *     map in its metadata say to be settled is what was answered; and a repetition is the same
  *     answer, byte for byte;
- *   - what was settled is not taken in again;
+ *   - what was settled is not taken in again, and no partition starves beside others;
  *   - no older state of a space is published after a newer one;
  *   - the ledger forgets nothing of an outcome before it was committed, and keeps no base beyond
  *     what was committed;
@@ -36,13 +37,14 @@
 #include "berth/base/random.h"
 #include "berth/core/engine.h"
 #include "berth/core/settled_map.h"
+#include "berth/core/turns.h"
 
 #define WORLD_WORKERS        2
-#define WORLD_PARTITIONS     4
+#define WORLD_PARTITIONS     12
 #define WORLD_RECORDS_MAX    64 /* Of one partition. */
 #define WORLD_SLOTS_MAX      64
-#define WORLD_NUMBERS        16 /* Names for assignments of partitions, at once. */
-#define WORLD_SPACES_MAX     12
+#define WORLD_NUMBERS        48 /* Names for assignments of partitions, at once. */
+#define WORLD_SPACES_MAX     64
 #define WORLD_COMMANDS_MAX   64
 #define WORLD_PROJECTS_MAX   128
 #define WORLD_WORKSPACES_MAX 4 /* In one command. */
@@ -53,6 +55,10 @@
 #define WORLD_WALL_MS INT64_C(1800000000000)
 /* No reply at all from the ledger for so long is "unavailable". */
 #define WORLD_LEDGER_TIMEOUT_MS 2000
+/* Design 4.4: what was written with unknown outcome isn't read back sooner. */
+#define WORLD_READ_BACK_MS 2000
+/* How late a timer may be without having slept. */
+#define WORLD_TIMER_SLACK_MS 250
 
 /* ---- Faults ---- */
 
@@ -132,11 +138,12 @@ struct world_partition {
     /* Committed with it. A test may change it; then what it said may be done again. */
     char metadata[BERTH_SETTLED_TEXT_BYTES];
     bool map_was_lost;
-    int64_t log_start; /* What is below was removed by retention. */
-    int64_t base;      /* What the ledger keeps of it; -1: nothing. */
-    int owner;         /* Worker, or -1. */
-    int next_owner;    /* Who gets it when it is given up, or -1. */
-    uint32_t epoch;    /* Of the assignment. */
+    int64_t log_start;  /* What is below was removed by retention. */
+    int64_t base;       /* What the ledger keeps of it; -1: nothing. */
+    int64_t lost_below; /* Records that were there when the ledger lost its data. */
+    int owner;          /* Worker, or -1. */
+    int next_owner;     /* Who gets it when it is given up, or -1. */
+    uint32_t epoch;     /* Of the assignment. */
 };
 
 /* ---- Ledger ---- */
@@ -158,6 +165,7 @@ struct world_ledger_command {
     int source_partition;
     int64_t source_offset;
     int attempts;
+    uint64_t claim_number;
     uint32_t burned;
     int64_t paused_ms;
     bool earlier; /* A claim that ended FAILED came before. */
@@ -210,12 +218,15 @@ struct world_expected {
 struct world_slot {
     bool taken;
     struct world_record *record;
-    bool claimed;    /* A claim was asked. */
-    bool publishing; /* The transaction under way borrows what is published for it. */
+    bool claimed;          /* A claim was asked, ... */
+    uint64_t claim_number; /* ... the last one with this number. */
+    bool publishing;       /* The transaction under way borrows what is published for it. */
     bool must_read;
     int64_t claim_asked_ms;
     int64_t token;
     int64_t lease_end_ms;
+    int64_t lease_asked_ms; /* When the claim or renewal was asked that it counts from. */
+    int64_t read_from_ms;   /* What it wrote with unknown outcome isn't read before. */
     bool publication_known;
     struct world_publication publication;
 };
@@ -227,6 +238,7 @@ struct world_assignment {
     int partition;
     uint32_t epoch;
     int64_t position;
+    uint32_t passed_over; /* Others were taken from, so often, while it could have been. */
 };
 
 struct world_worker {
@@ -238,8 +250,11 @@ struct world_worker {
     struct berth_pool pool;
     struct berth_engine *engine; /* NULL: not running. */
     int64_t frozen_until_ms;
+    int64_t stepped_ms; /* Its last turn, ... */
+    int64_t woke_ms;    /* ... and the last one after a long sleep. */
     struct world_slot slots[WORLD_SLOTS_MAX];
     struct world_assignment assignments[WORLD_NUMBERS];
+    struct berth_turns turns;
     struct world_record *stepping; /* The record under way into the engine. */
     bool reads_nothing;            /* Records stay where they are. */
     bool drained;

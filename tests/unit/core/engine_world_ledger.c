@@ -172,7 +172,7 @@ static void take(struct world *world, struct world_event *event, struct world_le
     const struct world_record *record = event->record;
     const struct berth_claim_call *call = &event->ledger_call.claim;
     bool own = from_holder(world, event, space) && !command->stored;
-    bool repetition = own && call->repeated && command->known;
+    bool repetition = own && command->known && command->claim_number == call->number;
 
     /* Whoever held the lane before may have changed Harbor since the space was last seen. */
     if (space->held && !repetition) {
@@ -184,7 +184,9 @@ static void take(struct world *world, struct world_event *event, struct world_le
         take_lane(world, event, space);
     }
     if (!command->known || command->stored) {
-        bool earlier = command->stored;
+        /* Or it may have been claimed in what was lost. */
+        bool lost = record->offset < world->partitions[record->partition].lost_below;
+        bool earlier = command->stored || lost;
         berth_space_state_deinit(&command->before, &world->pool);
         *command = (struct world_ledger_command){
             .known = true, .earlier = earlier, .received_at_ms = call->now_wall_ms, .attempts = 1};
@@ -192,6 +194,7 @@ static void take(struct world *world, struct world_event *event, struct world_le
     } else if (!repetition) {
         command->attempts++;
     }
+    command->claim_number = call->number;
     command->source_partition = record->partition;
     command->source_offset = record->offset;
     bool warm = space->state.knowledge == BERTH_SPACE_PRESENT &&
@@ -362,6 +365,7 @@ void world_ledger_lose(struct world *world) {
     }
     for (size_t i = 0; i < WORLD_PARTITIONS; i++) {
         world->partitions[i].base = -1;
+        world->partitions[i].lost_below = world->partitions[i].end;
     }
     world->ledger_was_lost = true;
 }

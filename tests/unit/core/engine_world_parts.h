@@ -5,6 +5,7 @@
  *   engine_world.c          life, time, faults, what the end of a run must look like
  *   engine_world_scene.c    what a test makes happen: workers, partitions, commands
  *   engine_world_worker.c   performing effects: what the daemon's loop would do
+ *   engine_world_checks.c   what is checked of a worker at each effect that it asks for
  *   engine_world_ledger.c   the scripts of the ledger, with the meaning of core/ledger_call.h
  *   engine_world_harbor.c   projects and robots
  *   engine_world_kafka.c    logs, transactions, and what follows from what was answered
@@ -101,6 +102,21 @@ void worker_tell(struct world *world, struct world_worker *worker, const struct 
 void worker_harbor_handed(struct world *world, struct world_event *event);
 void worker_ledger_answers(struct world *world, struct world_event *event);
 void worker_harbor_answers(struct world *world, struct world_event *event);
+
+/* ---- engine_world_checks.c ---- */
+
+/* The engine names command and source by pointers into itself: they must be those of the slot. */
+void checks_names(struct world *world, const struct world_slot *slot,
+                  const struct berth_command *command, const struct berth_source *source);
+/* From its claim until it is released an item is the only one of its space. */
+void checks_lane(struct world *world, const struct world_worker *worker,
+                 const struct world_slot *slot);
+/* Whether this turn follows a long sleep. */
+void checks_slept(const struct world *world, struct world_worker *worker);
+/* A request to Harbor, and what was answered: what may be written and read, and when. */
+void checks_asked(struct world *world, const struct world_worker *worker, struct world_slot *slot,
+                  const struct berth_harbor_call *call);
+void checks_answered(struct world *world, const struct world_event *event);
 
 /* ---- engine_world_ledger.c ---- */
 

@@ -18,6 +18,8 @@ void world_start(struct world *world, int number) {
     worker->config.incarnation = worker->incarnation;
     worker->config.seed = world->seed + worker->life;
     worker->frozen_until_ms = 0;
+    worker->stepped_ms = world->now_ms;
+    worker->woke_ms = 0;
     worker->drained = false;
     memset(worker->calls_under_way, 0, sizeof(worker->calls_under_way));
     memset(worker->slots, 0, sizeof(worker->slots));

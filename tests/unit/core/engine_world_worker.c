@@ -35,9 +35,11 @@ void worker_stop(struct world *world) {
 static enum berth_rc step(struct world *world, struct world_worker *worker,
                           struct berth_event *event) {
     world->steps++;
+    checks_slept(world, worker);
     event->now_ms = world->now_ms;
     event->wall_ms = WORLD_WALL_MS + world->now_ms + world->wall_jump_ms;
     enum berth_rc rc = berth_engine_step(worker->engine, event);
+    berth_engine_check(worker->engine);
     struct berth_effect effect;
     while (worker->engine != NULL && berth_engine_next_effect(worker->engine, &effect)) {
         perform(world, worker, &effect);
@@ -118,16 +120,51 @@ static bool has_more(const struct world *world, struct world_assignment *assignm
     return assignment->position < partition->end;
 }
 
-void worker_take_in(struct world *world, struct world_worker *worker) {
-    if (worker->reads_nothing) {
-        return;
-    }
+struct taking {
+    struct world *world;
+    struct world_worker *worker;
+};
+
+static bool may_take(const struct world_worker *worker, uint32_t number) {
+    const struct world_assignment *assignment = &worker->assignments[number];
+    return assignment->in_use && assignment->told && worker->engine != NULL &&
+           berth_engine_can_take(worker->engine, number);
+}
+
+/* Whoever has records and could be taken from isn't passed over more often than there are others.
+ */
+static void check_fair(struct world *world, struct world_worker *worker, uint32_t taken_from) {
     for (uint32_t number = 0; number < WORLD_NUMBERS; number++) {
         struct world_assignment *assignment = &worker->assignments[number];
-        while (assignment->in_use && assignment->told && worker->engine != NULL &&
-               berth_engine_can_take(worker->engine, number) && has_more(world, assignment)) {
-            offer(world, worker, number);
-        }
+        bool waits =
+            number != taken_from && may_take(worker, number) && has_more(world, assignment);
+        assignment->passed_over = waits ? assignment->passed_over + 1 : 0;
+        WORLD_CHECK(world, assignment->passed_over < WORLD_NUMBERS);
+    }
+}
+
+static enum berth_rc take_one(void *ctx, uint32_t number) {
+    struct world *world = ((struct taking *)ctx)->world;
+    struct world_worker *worker = ((struct taking *)ctx)->worker;
+    struct world_assignment *assignment = &worker->assignments[number];
+    if (!assignment->in_use || !assignment->told || worker->engine == NULL ||
+        !has_more(world, assignment)) {
+        return BERTH_END;
+    }
+    if (!berth_engine_can_take(worker->engine, number)) {
+        return BERTH_BUSY;
+    }
+    check_fair(world, worker, number);
+    offer(world, worker, number);
+    return BERTH_OK;
+}
+
+void worker_take_in(struct world *world, struct world_worker *worker) {
+    struct taking taking = {.world = world, .worker = worker};
+    bool held_back;
+    if (!worker->reads_nothing) {
+        (void)berth_turns_take(&worker->turns, WORLD_NUMBERS, UINT32_MAX, take_one, &taking,
+                               &held_back);
     }
 }
 
@@ -183,32 +220,6 @@ static void perform(struct world *world, struct world_worker *worker,
     }
 }
 
-/* The engine names command and source by pointers into itself: they must be those of the slot. */
-static void check_names(struct world *world, const struct world_slot *slot,
-                        const struct berth_command *command, const struct berth_source *source) {
-    WORLD_CHECK(world, slot->taken);
-    WORLD_CHECK(world, strcmp(command->id, slot->record->command.id) == 0);
-    WORLD_CHECK(
-        world, memcmp(command->digest, slot->record->command.digest, sizeof(command->digest)) == 0);
-    if (source != NULL) {
-        WORLD_CHECK(world, source->partition == slot->record->partition);
-        WORLD_CHECK(world, source->offset == slot->record->offset);
-    }
-}
-
-/* From its claim until it is released an item is the only one of its space. */
-static void check_lane(struct world *world, const struct world_worker *worker,
-                       const struct world_slot *slot) {
-    for (size_t i = 0; i < WORLD_SLOTS_MAX; i++) {
-        const struct world_slot *other = &worker->slots[i];
-        bool same_space =
-            other != slot && other->taken && other->claimed &&
-            strcmp(other->record->command.space, slot->record->command.space) == 0 &&
-            strcmp(other->record->command.registry, slot->record->command.registry) == 0;
-        WORLD_CHECK(world, !same_space);
-    }
-}
-
 static void copy_item_call(struct world *world, struct world_worker *worker,
                            const struct berth_effect *effect, struct world_event *draft) {
     struct world_slot *slot = &worker->slots[effect->slot];
@@ -216,20 +227,22 @@ static void copy_item_call(struct world *world, struct world_worker *worker,
     draft->record = slot->record;
     switch (call->kind) {
     case BERTH_LEDGER_CLAIM:
-        check_names(world, slot, call->claim.command, call->claim.source);
-        check_lane(world, worker, slot);
-        slot->claimed = true;
+        checks_names(world, slot, call->claim.command, call->claim.source);
+        checks_lane(world, worker, slot);
         slot->claim_asked_ms = world->now_ms;
-        trace(world, "claim #%d%s%s", slot->record->number, call->claim.repeated ? " again" : "",
+        trace(world, "claim #%d%s%s", slot->record->number,
+              slot->claimed && slot->claim_number == call->claim.number ? " again" : "",
               call->claim.take_over ? " take-over" : "");
+        slot->claimed = true;
+        slot->claim_number = call->claim.number;
         break;
     case BERTH_LEDGER_REMEMBER:
-        check_names(world, slot, call->remember.command, NULL);
+        checks_names(world, slot, call->remember.command, NULL);
         berth_space_state_copy(&draft->state, call->remember.before, &world->pool);
         trace(world, "remember #%d", slot->record->number);
         break;
     case BERTH_LEDGER_STORE:
-        check_names(world, slot, call->store.command, call->store.source);
+        checks_names(world, slot, call->store.command, call->store.source);
         WORLD_CHECK(world, call->store.outcome->final);
         berth_space_state_copy(&draft->state, &call->store.outcome->after, &world->pool);
         publication_of(call->store.outcome, &draft->publication);
@@ -273,7 +286,7 @@ static void copy_renewals(struct world *world, struct world_worker *worker,
     for (size_t i = 0; i < call->renew.count; i++) {
         const struct berth_renewal *lane = &call->renew.lanes[i];
         struct world_slot *slot = &worker->slots[lane->slot];
-        check_names(world, slot, lane->command, NULL);
+        checks_names(world, slot, lane->command, NULL);
         WORLD_CHECK(world, slot->token == lane->token);
         draft->lanes[i] = (struct world_lane){.slot = lane->slot,
                                               .record = slot->record,
@@ -342,19 +355,7 @@ static void ask_harbor(struct world *world, struct world_worker *worker,
         return;
     }
     struct world_slot *slot = &worker->slots[effect->slot];
-    WORLD_CHECK(world, slot->taken);
-    WORLD_CHECK(world, strncmp(call->request_id, slot->record->command.id,
-                               strlen(slot->record->command.id)) == 0);
-    if (berth_harbor_call_is_write(call->kind)) {
-        WORLD_CHECK(world,
-                    call->not_after_ms <= slot->lease_end_ms - worker->config.request_timeout_ms);
-        WORLD_CHECK(world, world->now_ms < call->not_after_ms);
-        /* Creating asks by itself whether the project is there. */
-        WORLD_CHECK(world, !slot->must_read || call->kind == BERTH_HARBOR_CREATE_PROJECT);
-        world->harbor_writes++;
-    } else {
-        slot->must_read = false;
-    }
+    checks_asked(world, worker, slot, call);
     world->harbor_calls++;
     trace(world, "harbor #%d %s", slot->record->number, berth_harbor_call_name(call->kind));
     struct world_event draft = {.kind = WORLD_HARBOR_HANDED,
@@ -399,7 +400,7 @@ static void publish(struct world *world, struct world_worker *worker,
         const struct berth_publish_item *item = &effect->publish.items[i];
         struct world_slot *slot = &worker->slots[item->slot];
         struct world_item *copy = &draft.items[i];
-        check_names(world, slot, item->command, item->source);
+        checks_names(world, slot, item->command, item->source);
         copy->record = slot->record;
         copy->form = item->form;
         if (item->form == BERTH_PUBLISH_DIRECT) {
@@ -462,6 +463,7 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
             struct world_slot *lane = &worker->slots[event->lanes[i].slot];
             if (lane->token == event->lanes[i].token && event->lanes_held[i]) {
                 lane->lease_end_ms = event->asked_ms + worker->config.lease_ms;
+                lane->lease_asked_ms = event->asked_ms;
             }
         }
     } else if (!answer->unavailable && answer->kind != BERTH_LEDGER_SETTLED) {
@@ -472,6 +474,7 @@ void worker_ledger_answers(struct world *world, struct world_event *event) {
         if (answer->kind == BERTH_LEDGER_CLAIM && answer->claim.verdict == BERTH_CLAIM_TAKEN) {
             slot->token = answer->claim.token;
             slot->lease_end_ms = event->asked_ms + worker->config.lease_ms;
+            slot->lease_asked_ms = event->asked_ms;
             slot->must_read |= event->ledger_call.claim.take_over;
         }
     }
@@ -485,6 +488,7 @@ void worker_harbor_answers(struct world *world, struct world_event *event) {
     event->harbor_answer.robots = event->robots;
     if (event->harbor_call.kind != BERTH_HARBOR_PROBE) {
         worker->calls_under_way[event->harbor_call.registry]--;
+        checks_answered(world, event);
     }
     struct berth_event told = {.kind = BERTH_EVENT_HARBOR,
                                .harbor = {.call_id = event->call_id,

@@ -394,6 +394,57 @@ static void test_what_a_command_met_is_met_anew_after_another_held_the_lane(void
     world_finish(world);
 }
 
+/* To a Redis that lost its data the id is new, and the clock says that it is of the future; but it
+ * was worked on: what was done is neither denied nor left half done. */
+static void test_a_command_that_was_claimed_here_is_not_refused_for_its_age(void **state) {
+    (void)state;
+    for (int decided = 0; decided < 2; decided++) {
+        struct world *world = world_new(1);
+        world_serve(world, 1);
+        world_rule(world,
+                   (struct world_rule){.channel = decided ? WORLD_LEDGER : WORLD_HARBOR,
+                                       .kind = decided ? (int)BERTH_LEDGER_STORE
+                                                       : (int)BERTH_HARBOR_CREATE_PROJECT,
+                                       .count = 1,
+                                       .fault = decided ? WORLD_LOSE_CALL : WORLD_UNKNOWN_APPLIED});
+        const struct world_record *record =
+            world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+        world_run(world, 1500);
+        assert_non_null(world_project(world, "team-a"));
+        world_ledger_lose(world);
+        world->wall_jump_ms = -2 * world->config.future_max_ms;
+        world_run_idle(world);
+        assert_string_equal(record->answer.code, "space.created");
+        world_finish(world);
+    }
+}
+
+/* Whatever another command has gone through: a lost reply makes no second claim. */
+static void
+test_a_command_that_stepped_aside_does_not_make_others_claims_count_twice(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->registries[0].lanes_max = 1;
+    world->config.retry_attempts = 20;
+    world_serve(world, 1);
+    (void)snprintf(world->sick_space, sizeof(world->sick_space), "sick");
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "sick", "");
+    world_run(world, 30000);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "well", "");
+    world_run(world, 20000);
+    world->sick_space[0] = '\0';
+    world_run_idle(world);
+    world_rule(world, (struct world_rule){.channel = WORLD_LEDGER,
+                                          .kind = BERTH_LEDGER_CLAIM,
+                                          .count = 1,
+                                          .fault = WORLD_LOSE_REPLY});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 3, "third", "");
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "claim #3 again"), 1);
+    assert_int_equal(record->answer.attempts, 1);
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_held_lane_is_taken_over_after_a_whole_lease_unchanged),
@@ -415,6 +466,8 @@ int main(void) {
         cmocka_unit_test(test_an_orphan_whose_claim_is_lost_does_nothing_more),
         cmocka_unit_test(test_what_a_command_met_survives_the_loss_of_its_claim),
         cmocka_unit_test(test_what_a_command_met_is_met_anew_after_another_held_the_lane),
+        cmocka_unit_test(test_a_command_that_was_claimed_here_is_not_refused_for_its_age),
+        cmocka_unit_test(test_a_command_that_stepped_aside_does_not_make_others_claims_count_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,6 +240,28 @@ static void test_a_record_for_which_there_was_room_is_taken_in(void **state) {
     }
 }
 
+/* There is memory for one command at a time: it goes from registry to registry, not to whoever has
+ * most that waits. */
+static void test_scarce_memory_goes_to_each_registry_in_turn(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->pool_bytes = berth_engine_pool_bytes_min(&world->config);
+    world_serve(world, 2);
+    char space[32];
+    for (int number = 1; number <= 8; number++) {
+        (void)snprintf(space, sizeof(space), "team-%d", number);
+        (void)world_send(world, 0, BERTH_CREATE_SPACE, number, space, "");
+    }
+    struct world_record *other = world_send(world, 1, BERTH_CREATE_SPACE, 9, "team-9", "");
+    (void)snprintf(other->command.registry, sizeof(other->command.registry), "other");
+    (void)snprintf(other->key, sizeof(other->key), "other/team-9");
+    while (other->answers == 0) {
+        world_run(world, 1);
+    }
+    assert_true(world_traced(world, "claim") < 5);
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands_of_one_space_go_one_after_the_other),
@@ -253,6 +275,7 @@ int main(void) {
         cmocka_unit_test(test_the_least_pool_is_enough),
         cmocka_unit_test(test_waiting_records_leave_memory_to_work),
         cmocka_unit_test(test_a_record_for_which_there_was_room_is_taken_in),
+        cmocka_unit_test(test_scarce_memory_goes_to_each_registry_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

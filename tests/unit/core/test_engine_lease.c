@@ -126,6 +126,35 @@ static void test_a_loop_that_slept_renews_before_the_next_write(void **state) {
     world_finish(world);
 }
 
+/* What was asked before the sleep says nothing of the time after it, and it is answered at once. */
+static void test_a_renewal_asked_before_the_sleep_is_not_enough_to_write(void **state) {
+    (void)state;
+    struct world *world = served();
+    keep_busy(world, 1, 6000);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    renewals(world, 1, WORLD_SLOW, 200);
+    world_run(world, 5100); /* The renewal is under way; the pause ends at 6 s. */
+    assert_int_equal(world_traced(world, "renew 1"), 1);
+    world_trace_restart(world);
+    world_freeze(world, 0, 6500); /* Its lease would last for long. */
+    world_run_idle(world);
+    assert_true(world_traced(world, "renew 1") > 0);
+    world_finish(world);
+}
+
+/* The same of a claim: it is held from now on, and its lease counts from before the sleep. */
+static void test_a_claim_asked_before_the_sleep_is_not_enough_to_write(void **state) {
+    (void)state;
+    struct world *world = served();
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 0);
+    assert_int_equal(world_traced(world, "claim #1"), 1);
+    world_freeze(world, 0, 6500);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "renew 1"), 1);
+    world_finish(world);
+}
+
 /*
  * It slept while a renewal was under way, so long that the answer is worth nothing: those who wait
  * for it need another one, and its answer must not be taken for theirs.
@@ -254,6 +283,8 @@ int main(void) {
         cmocka_unit_test(test_renewal_goes_on_after_a_reply_that_came_late),
         cmocka_unit_test(test_a_lost_renewal_is_asked_again_well_before_the_lease_ends),
         cmocka_unit_test(test_a_loop_that_slept_renews_before_the_next_write),
+        cmocka_unit_test(test_a_renewal_asked_before_the_sleep_is_not_enough_to_write),
+        cmocka_unit_test(test_a_claim_asked_before_the_sleep_is_not_enough_to_write),
         cmocka_unit_test(test_a_renewal_that_was_slept_through_is_asked_again),
         cmocka_unit_test(test_a_lane_that_nobody_took_is_kept_over_a_long_sleep),
         cmocka_unit_test(test_a_lane_taken_away_is_claimed_again_when_all_calls_are_back),

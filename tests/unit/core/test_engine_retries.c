@@ -134,6 +134,33 @@ static void test_the_room_of_a_command_that_pauses_goes_to_others(void **state) 
     world_finish(world);
 }
 
+/* What the command met when it began is remembered, also if Redis loses its data meanwhile. */
+static void test_a_command_that_steps_aside_keeps_what_it_met(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->registries[0].lanes_max = 1;
+    world->config.retry_attempts = 20;
+    world_serve(world, 1);
+    (void)world_project_made(world, "sick");
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_SET_SECRET,
+                                          .count = 12,
+                                          .fault = WORLD_SERVER_ERROR});
+    const struct world_record *sick = world_send(world, 0, BERTH_BIND_WORKSPACE, 1, "sick", "blue");
+    world_run(world, 5000);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 2, "well", "");
+    while (world_traced(world, "claim #2") == 0) {
+        world_run(world, 1);
+    }
+    assert_int_equal(world_project(world, "sick")->robots_count, 1);
+    world_ledger_lose(world);
+    world_run_idle(world);
+    assert_string_equal(sick->answer.before, "private");
+    assert_string_equal(sick->answer.bindings, "BOUND blue");
+    assert_true(sick->answer.changed);
+    world_finish(world);
+}
+
 static void test_retry_after_is_honoured(void **state) {
     (void)state;
     struct world *world = served();
@@ -308,6 +335,7 @@ int main(void) {
         cmocka_unit_test(test_pauses_grow_and_differ),
         cmocka_unit_test(test_pauses_grow_though_what_failed_is_read_back),
         cmocka_unit_test(test_the_room_of_a_command_that_pauses_goes_to_others),
+        cmocka_unit_test(test_a_command_that_steps_aside_keeps_what_it_met),
         cmocka_unit_test(test_retry_after_is_honoured),
         cmocka_unit_test(test_the_budget_is_spent_by_attempts),
         cmocka_unit_test(test_requests_that_were_turned_away_burn_no_attempt),

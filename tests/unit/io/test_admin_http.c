@@ -6,9 +6,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "admin_fixture.h"
 #include "berth/io/admin_http.h"
@@ -96,6 +99,51 @@ static void test_connections_are_bounded_and_silent_ones_end(void **state) {
     assert_true(ended > 0);
 }
 
+/* Takes every descriptor that is left of so many; returns how many that were. */
+static size_t use_up_descriptors(int *ret_fds, size_t count) {
+    size_t used = 0;
+    while (used < count && (ret_fds[used] = dup(STDERR_FILENO)) >= 0) {
+        used++;
+    }
+    return used;
+}
+
+static void note_time_cb(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    *(bool *)arg = true;
+}
+
+/* With no descriptor left nobody can be let in; that is no reason to do nothing else any more. */
+static void test_a_full_table_of_descriptors_does_not_make_the_loop_spin(void **state) {
+    struct fixture *fixture = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct client *client =
+        begin(fixture, 0, "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    struct rlimit low = {.rlim_cur = 64, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    int fds[64];
+    size_t used = use_up_descriptors(fds, 64);
+
+    bool over = false;
+    int turns = 0;
+    const struct timeval half_a_second = {.tv_usec = 500000};
+    assert_int_equal(
+        event_base_once(fixture->base, -1, EV_TIMEOUT, note_time_cb, &over, &half_a_second), 0);
+    while (!over && turns < 1000) {
+        (void)event_base_loop(fixture->base, EVLOOP_ONCE);
+        turns++;
+    }
+    for (size_t i = 0; i < used; i++) {
+        (void)close(fds[i]);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(used > 0);
+    assert_true(turns < 100);
+    assert_answer(wait_for_end(fixture, client), "HTTP/1.1 200 ", "ok\n");
+}
+
 static void test_it_can_end_with_connections_open(void **state) {
     struct fixture *fixture = *state;
     begin(fixture, 0, "GET /live");
@@ -146,6 +194,7 @@ int main(void) {
         TEST(test_anything_else_is_refused),
         TEST(test_a_request_that_is_too_large_is_refused),
         TEST(test_connections_are_bounded_and_silent_ones_end),
+        TEST(test_a_full_table_of_descriptors_does_not_make_the_loop_spin),
         TEST(test_it_can_end_with_connections_open),
         TEST(test_an_address_that_cannot_be_used_says_why),
         TEST(test_it_listens_on_ipv6),

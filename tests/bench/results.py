@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run measured, and on what machine: printed, kept in a file, and two of those compared."""
 
+import ctypes
 import json
 import os
 import re
@@ -57,9 +58,18 @@ def versions(run: Run) -> dict[str, str]:
     found["kafka"] = kafka[0].removeprefix("kafka-clients-") if kafka else ""
     found["java"] = str(java_version(find_java()))
     if run.beside:
-        linked = re.findall(r"=> (\S*(?:rdkafka|hiredis)\S*)", said_by(Path("ldd"), str(run.beside)))
-        found["beside"] = ", ".join(str(Path(file).resolve()) for file in linked)
+        found["librdkafka beside"] = librdkafka_of(run.beside)
     return found
+
+
+def librdkafka_of(program: Path) -> str:
+    """The version that a program runs with."""
+    library = re.search(r"librdkafka\S* => (/\S+)", said_by(Path("ldd"), str(program)))
+    if library is None:
+        return "unknown"
+    version = ctypes.CDLL(library.group(1)).rd_kafka_version_str
+    version.restype = ctypes.c_char_p
+    return version().decode()
 
 
 def said_by(program: Path, *words: str) -> str:

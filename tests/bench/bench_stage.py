@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the measures share: stages, workers, the load program, and what /proc says of a process."""
+"""What the measures share: stages with a warmed broker, workers, and the load program."""
 
 import hashlib
 import json
-import os
-import re
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from service import ServiceError
 from stage import Stage, Worker
 
 LOAD_TIMEOUT_S = 600
-TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
 REGISTRY = "alpha"
 COMMANDS_TOPIC = f"berth.commands.{REGISTRY}"
+RESULTS_TOPIC = "berth.results"
+# The bare transactions are as berth makes them (src/core/engine_publish.c, src/io/kafka_properties.c).
+BARE_TOPICS = (COMMANDS_TOPIC, RESULTS_TOPIC, "berth.audit", "berth.spaces")
+PAUSE_US, RETRY_BACKOFF_MS = "1000", "10"
+# A fresh broker makes its first transactions three to five times slower than later ones.
+WARM_UP_ROUNDS, WARM_UP_TRANSACTIONS = 4, 500
 
 
 class BenchWorker(Worker):
     """A worker whose section of the registry says more."""
 
-    def __init__(self, stage: Stage, *registry_lines: str) -> None:
-        super().__init__(stage, "worker-1")
+    def __init__(self, stage: Stage, *registry_lines: str, instance: str = "worker-1") -> None:
+        super().__init__(stage, instance)
         self.registry_lines = registry_lines
 
     def choose_ports(self) -> None:
@@ -39,8 +42,12 @@ class Bench:
 
     partitions = 12
 
-    def __init__(self, build: Path, runs: int, scale: float, minutes: float) -> None:
+    def __init__(
+        self, build: Path, runs: int, scale: float, minutes: float, beside: Optional[Path] = None
+    ) -> None:
+        """beside: the berthd of another build, which does the same turn by turn."""
         self.build = build.resolve()
+        self.beside = beside
         self.runs = runs
         self.scale = scale
         self.minutes = minutes
@@ -51,7 +58,16 @@ class Bench:
         return max(20, int(usual * self.scale))
 
     def stage(self) -> Stage:
+        return WarmStage(self)
+
+    def fresh_stage(self) -> Stage:
+        """For what isn't timed."""
         return Stage(self.build, self.partitions)
+
+    def bare(self, stage: Stage, count: int, a_second: int = 0) -> dict[str, Any]:
+        """Transactions of a command's records and offset; at no rate one after the other."""
+        words = (*BARE_TOPICS, f"{count}/{a_second}", PAUSE_US, RETRY_BACKOFF_MS)
+        return self.load(stage, "bare", "bench-bare", *words)
 
     def make_worker(self, stage: Stage, *registry_lines: str) -> BenchWorker:
         worker = BenchWorker(stage, *registry_lines)
@@ -98,11 +114,19 @@ class Bench:
         words = (COMMANDS_TOPIC, REGISTRY, self.new_spaces(), "1/1", "0", "berth.results")
         return self.launch(stage, "commands", *words)
 
-    def send(self, stage: Stage, count: int, spaces: int, a_second: int = 0) -> dict[str, Any]:
+    def send(
+        self,
+        stage: Stage,
+        count: int,
+        spaces: int,
+        a_second: int = 0,
+        topics: tuple[str, str] = (COMMANDS_TOPIC, RESULTS_TOPIC),
+        mode: str = "commands",
+    ) -> dict[str, Any]:
         """Sends commands for new spaces and waits for their results, which must all be successes:
         a refusal would be quicker."""
-        words = (COMMANDS_TOPIC, REGISTRY, self.new_spaces(), f"{count}/{spaces}", str(a_second))
-        said = self.load(stage, "commands", *words, "berth.results")
+        words = (topics[0], REGISTRY, self.new_spaces(), f"{count}/{spaces}", str(a_second))
+        said = self.load(stage, mode, *words, topics[1])
         if said["succeeded"] != count:
             raise ServiceError(f"{said['succeeded']} of {count} commands succeeded")
         return said
@@ -122,20 +146,21 @@ class Bench:
         return 1000 * (time.process_time() - before_s)
 
 
-def cpu_us(worker: Worker) -> float:
-    """User and system time of the worker so far, in microseconds; in steps of a clock tick."""
-    stat = Path(f"/proc/{worker.pid}/stat").read_text()
-    fields = stat.rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_US
+class WarmStage(Stage):
+    """A stage whose broker has made some thousand transactions before anything is timed."""
 
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench.build, bench.partitions)
+        self.bench = bench
 
-def memory_mib(worker: Worker, field: str) -> float:
-    """VmRSS (now) or VmHWM (the most so far) of the worker."""
-    status = Path(f"/proc/{worker.pid}/status").read_text()
-    found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
-    if found is None:
-        raise ServiceError(f"no {field} in the status of {worker.name}")
-    return int(found.group(1)) / 1024
+    def start(self) -> None:
+        super().start()
+        count = self.bench.size(WARM_UP_TRANSACTIONS)
+        rates = []
+        for _ in range(WARM_UP_ROUNDS):
+            rates.append(count / self.bench.bare(self, count)["seconds"])
+        text = ", ".join(f"{rate:.0f}" for rate in rates)
+        say(f"the broker's warm-up: {WARM_UP_ROUNDS} times {count} transactions: {text} a second")
 
 
 def say(text: str) -> None:

@@ -9,7 +9,8 @@ import uuid
 from collections import deque
 from typing import Any, Callable, Iterator, Optional
 
-from bench_stage import COMMANDS_TOPIC, REGISTRY, Bench, BenchWorker, memory_mib, say
+from bench_stage import COMMANDS_TOPIC, REGISTRY, RESULTS_TOPIC, Bench, BenchWorker, say
+from processes import memory_mib
 from service import wait_until
 from stage import Stage
 from table import Row
@@ -101,7 +102,7 @@ class Pair:
         spaces = min(GOOD_SPACES, self.count)
         for stage in self.stages:
             words = (COMMANDS_TOPIC, REGISTRY, self.bench.new_spaces(), f"{self.count}/{spaces}")
-            words += (str(self.a_second), "berth.results")
+            words += (str(self.a_second), RESULTS_TOPIC)
             self.loads.append(self.bench.launch(stage, "commands", *words))
 
     def slices(self) -> Iterator[int]:

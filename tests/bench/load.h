@@ -26,6 +26,9 @@ void *load_memory(size_t count, size_t bytes);
 /* A whole number above 0. */
 size_t load_number(const char *text, const char *what);
 
+/* As above, and 0 for "0". */
+size_t load_number_or_none(const char *text, const char *what);
+
 /* Pairs of name and value, ended by NULL; bootstrap.servers is set already. */
 rd_kafka_conf_t *load_conf(const char *brokers, const char *const *properties);
 
@@ -48,8 +51,20 @@ void load_check_silence(int64_t since_us, size_t seen, size_t wanted);
 /* Sorts the latencies and prints them as members of a JSON object: p50_us, p99_us, max_us. */
 void load_print_latencies(int64_t *latencies_us, size_t count);
 
+/*
+ * What is published of one command: a result, an audit record and a state, of the size that berth's
+ * have, with as many headers. stamp is what each value begins with. The topics are in that order.
+ */
+#define LOAD_RECORDS 3
+void load_records_produce(rd_kafka_t *producer, rd_kafka_topic_t *const topics[LOAD_RECORDS],
+                          const void *key, size_t key_len, size_t stamp);
+
+/* Ends the program, saying what failed, if there is an error. */
+void load_must(rd_kafka_error_t *take_error, const char *what);
+
 /* The modes: their words without the mode's name. */
 void load_commands(int words_count, char **words);
+void load_records(int words_count, char **words);
 void load_fill(int words_count, char **words);
 void load_bare(int words_count, char **words);
 

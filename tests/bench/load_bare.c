@@ -20,30 +20,31 @@
 #define TIMEOUT_MS 30000
 #define POLL_MS    10
 #define USEC       1000000.0
-#define HEADERS    8
-#define RECORDS    3
-
-/* As berth's result, audit record and state of a new space are (bytes of the value). */
-static const size_t value_bytes[RECORDS] = {380, 290, 190};
 
 struct bare {
     rd_kafka_t *producer;
-    rd_kafka_topic_t *topics[RECORDS];
+    rd_kafka_topic_t *topics[LOAD_RECORDS];
     const char *offsets_topic;
     rd_kafka_consumer_group_metadata_t *group;
     struct load_reader reader;
     size_t count;
+    size_t a_second; /* 0: one after the other. */
+    int64_t pause_us;
+    int64_t started_us;
+    int64_t ended_us;
     int64_t *due_us;
     int64_t *committed_us;
     int64_t *seen_us;
     size_t transactions;
 };
 
+static void parse(struct bare *bare, char **words);
 static void set_up(struct bare *bare, char **words);
+static void make_all(struct bare *bare);
+static void tear_down(struct bare *bare);
 static void *reader_thread(void *ctx);
 static void commit_due(struct bare *bare, size_t first, size_t end);
-static void produce(struct bare *bare, size_t number, size_t record);
-static void must(rd_kafka_error_t *take_error, const char *what);
+static void produce(struct bare *bare, size_t number);
 static void report(struct bare *bare);
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque);
@@ -51,66 +52,86 @@ static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *m
 void load_bare(int words_count, char **words) {
     (void)words_count;
     struct bare bare = {.offsets_topic = words[2]};
+    parse(&bare, words);
+    set_up(&bare, words);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, reader_thread, &bare) != 0) {
+        load_fail("no thread for the reader");
+    }
+    bare.started_us = load_now_us();
+    make_all(&bare);
+    bare.ended_us = load_now_us();
+    (void)pthread_join(thread, NULL);
+    report(&bare);
+    tear_down(&bare);
+}
+
+static void parse(struct bare *bare, char **words) {
     char *slash = strchr(words[6], '/');
     if (slash == NULL) {
         load_fail("COUNT/A_SECOND, not \"%s\"", words[6]);
     }
     *slash = '\0';
-    bare.count = load_number(words[6], "COUNT");
-    size_t a_second = load_number(slash + 1, "A_SECOND");
-    int64_t pause_us = strcmp(words[7], "0") == 0 ? 0 : (int64_t)load_number(words[7], "PAUSE_US");
-    set_up(&bare, words);
+    bare->count = load_number(words[6], "COUNT");
+    bare->a_second = load_number_or_none(slash + 1, "A_SECOND");
+    bare->pause_us = (int64_t)load_number_or_none(words[7], "PAUSE_US");
+}
 
-    int64_t started_us = load_now_us();
-    for (size_t i = 0; i < bare.count; i++) {
-        bare.due_us[i] = started_us + (int64_t)((double)i / (double)a_second * USEC);
-    }
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, reader_thread, &bare) != 0) {
-        load_fail("no thread for the reader");
+/* One transaction after the other, each with whatever is due by then; without a rate it is one
+ * command each, due when the transaction before is committed and the pause over. */
+static void make_all(struct bare *bare) {
+    for (size_t i = 0; i < bare->count && bare->a_second > 0; i++) {
+        bare->due_us[i] = bare->started_us + (int64_t)((double)i / (double)bare->a_second * USEC);
     }
     size_t first = 0;
-    int64_t free_us = 0;
-    while (first < bare.count) {
+    int64_t free_us = bare->started_us;
+    while (first < bare->count) {
+        if (bare->a_second == 0) {
+            bare->due_us[first] = free_us;
+        }
+        int64_t begin_us = bare->due_us[first] > free_us ? bare->due_us[first] : free_us;
         int64_t now_us = load_now_us();
-        int64_t begin_us = bare.due_us[first] > free_us ? bare.due_us[first] : free_us;
         if (begin_us > now_us) {
             (void)usleep((useconds_t)(begin_us - now_us));
             continue;
         }
-        size_t end = first;
-        while (end < bare.count && bare.due_us[end] <= now_us) {
+        size_t end = first + 1;
+        while (bare->a_second > 0 && end < bare->count && bare->due_us[end] <= now_us) {
             end++;
         }
-        commit_due(&bare, first, end);
-        free_us = load_now_us() + pause_us;
+        commit_due(bare, first, end);
+        free_us = load_now_us() + bare->pause_us;
         first = end;
     }
-    (void)pthread_join(thread, NULL);
-    report(&bare);
-    rd_kafka_consumer_group_metadata_destroy(bare.group);
-    load_reader_deinit(&bare.reader);
-    for (size_t i = 0; i < RECORDS; i++) {
-        rd_kafka_topic_destroy(bare.topics[i]);
+}
+
+static void tear_down(struct bare *bare) {
+    rd_kafka_consumer_group_metadata_destroy(bare->group);
+    load_reader_deinit(&bare->reader);
+    for (size_t i = 0; i < LOAD_RECORDS; i++) {
+        rd_kafka_topic_destroy(bare->topics[i]);
     }
-    rd_kafka_destroy(bare.producer);
+    rd_kafka_destroy(bare->producer);
+    free(bare->due_us);
+    free(bare->committed_us);
+    free(bare->seen_us);
 }
 
 static void set_up(struct bare *bare, char **words) {
-    /* As berth's own publisher is (docs/performance.md says why). */
-    static const char *const properties[] = {
-        "transactional.id", "bench-bare", "retry.backoff.ms", "10", "linger.ms", "1", NULL};
+    /* linger.ms as berth's own publisher has it. */
+    const char *const properties[] = {
+        "transactional.id", "bench-bare", "retry.backoff.ms", words[8], "linger.ms", "1", NULL};
     rd_kafka_conf_t *conf = load_conf(words[0], properties);
     rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
     bare->producer = load_handle(RD_KAFKA_PRODUCER, conf);
-    for (size_t i = 0; i < RECORDS; i++) {
+    for (size_t i = 0; i < LOAD_RECORDS; i++) {
         bare->topics[i] = rd_kafka_topic_new(bare->producer, words[3 + i], NULL);
     }
     bare->group = rd_kafka_consumer_group_metadata_new(words[1]);
     bare->due_us = load_memory(bare->count, sizeof(*bare->due_us));
     bare->committed_us = load_memory(bare->count, sizeof(*bare->committed_us));
     bare->seen_us = load_memory(bare->count, sizeof(*bare->seen_us));
-    must(rd_kafka_init_transactions(bare->producer, TIMEOUT_MS), "init_transactions");
+    load_must(rd_kafka_init_transactions(bare->producer, TIMEOUT_MS), "init_transactions");
     load_reader_init(&bare->reader, words[0], words[3]);
 }
 
@@ -140,18 +161,17 @@ static void *reader_thread(void *ctx) {
 }
 
 static void commit_due(struct bare *bare, size_t first, size_t end) {
-    must(rd_kafka_begin_transaction(bare->producer), "begin");
+    load_must(rd_kafka_begin_transaction(bare->producer), "begin");
     for (size_t i = first; i < end; i++) {
-        for (size_t record = 0; record < RECORDS; record++) {
-            produce(bare, i, record);
-        }
+        produce(bare, i);
     }
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(offsets, bare->offsets_topic, 0)->offset = (int64_t)end;
-    must(rd_kafka_send_offsets_to_transaction(bare->producer, offsets, bare->group, TIMEOUT_MS),
-         "send_offsets");
+    load_must(
+        rd_kafka_send_offsets_to_transaction(bare->producer, offsets, bare->group, TIMEOUT_MS),
+        "send_offsets");
     rd_kafka_topic_partition_list_destroy(offsets);
-    must(rd_kafka_commit_transaction(bare->producer, TIMEOUT_MS), "commit");
+    load_must(rd_kafka_commit_transaction(bare->producer, TIMEOUT_MS), "commit");
     bare->transactions++;
     int64_t now_us = load_now_us();
     for (size_t i = first; i < end; i++) {
@@ -159,33 +179,16 @@ static void commit_due(struct bare *bare, size_t first, size_t end) {
     }
 }
 
-static void produce(struct bare *bare, size_t number, size_t record) {
-    uint8_t value[512] = {0};
+static void produce(struct bare *bare, size_t number) {
     char key[KEY_BYTES];
     int key_len = snprintf(key, sizeof(key), "alpha/bench-bare-%zu", number);
-    memcpy(value, &number, sizeof(number));
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(HEADERS);
-    for (size_t i = 0; i < HEADERS; i++) {
-        (void)rd_kafka_header_add(headers, "ce_header", -1, "of a usual length, say 30 bytes", -1);
-    }
-    rd_kafka_resp_err_t err = rd_kafka_producev(
-        bare->producer, RD_KAFKA_V_RKT(bare->topics[record]),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, (size_t)key_len),
-        RD_KAFKA_V_VALUE(value, value_bytes[record]), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        load_fail("sending: %s", rd_kafka_err2str(err));
-    }
-}
-
-static void must(rd_kafka_error_t *take_error, const char *what) {
-    if (take_error != NULL) {
-        load_fail("%s: %s", what, rd_kafka_error_string(take_error));
-    }
+    load_records_produce(bare->producer, bare->topics, key, (size_t)key_len, number);
 }
 
 static void report(struct bare *bare) {
     int64_t *latencies_us = load_memory(bare->count, sizeof(*latencies_us));
-    printf("{\"transactions\": %zu, \"committed\": {", bare->transactions);
+    printf("{\"transactions\": %zu, \"seconds\": %.6f, \"committed\": {", bare->transactions,
+           (double)(bare->ended_us - bare->started_us) / USEC);
     for (size_t i = 0; i < bare->count; i++) {
         latencies_us[i] = bare->committed_us[i] - bare->due_us[i];
     }
@@ -197,9 +200,6 @@ static void report(struct bare *bare) {
     load_print_latencies(latencies_us, bare->count);
     printf("}}\n");
     free(latencies_us);
-    free(bare->due_us);
-    free(bare->committed_us);
-    free(bare->seen_us);
 }
 
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,

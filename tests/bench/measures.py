@@ -8,8 +8,10 @@ import time
 from base64 import b64encode
 from typing import Any, Callable
 
-from bench_stage import REGISTRY, Bench, BenchWorker, cpu_us, memory_mib, say
-from service import wait_until
+from bench_stage import REGISTRY, Bench, BenchWorker, say
+from processes import cpu_us, memory_mib, sleeps, wakeups
+from service import Service, wait_until
+from sides import BERTHD, FLOOR, Figures, Sides
 from stage import Stage
 from table import Row
 
@@ -19,28 +21,26 @@ BOUND_PERCENT_MIN = 95
 LATENCY_RATIO_MAX = 1.5
 IDLE_MIB_MAX = 15
 BACKLOG_MIB_MAX = 40
-# The bare transactions are as berth makes them (src/core/engine_publish.c): without the pause they
-# would be slower, and the comparison too kind.
-PAUSE_US = "1000"
+IDLE_S = 10
 
 
 def measure_throughput(bench: Bench) -> list[Row]:
     """New spaces as fast as it goes, Harbor answering at once."""
     count = bench.size(30_000)
-    rates, costs, machine = [], [], []
+    figures, machine = Figures(), []
     with bench.stage() as stage:
-        worker = bench.add_worker(stage)
-        bench.send(stage, bench.size(500), bench.size(500))  # Connections are made.
-        for _ in range(bench.runs):
-            machine.append(bench.fixed_job_ms())
-            before_us = cpu_us(worker)
-            said = bench.send(stage, count, count)
-            costs.append((cpu_us(worker) - before_us) / count)
-            rates.append(count / said["seconds"])
-            say(f"{count} commands: {rates[-1]:.0f}/s, {costs[-1]:.1f} us CPU each")
+        sides = Sides(bench, stage)
+        for run in range(bench.runs):
+            for side in sides.in_turn(run):
+                with sides.turn(side):
+                    sides.send(side, bench.size(500), bench.size(500))  # Connections are made.
+                    machine.append(bench.fixed_job_ms())
+                    turn = sides.measure(side, count, count)
+                figures.add("rate", side, count / turn.said["seconds"])
+                figures.add_costs(side, turn)
     return [
-        Row("new spaces", "1/s", rates),
-        Row("CPU a command", "us", costs, at_most=CPU_US_MAX),
+        figures.row("rate", "new spaces", "1/s"),
+        *figures.cost_rows("all at once", at_most=CPU_US_MAX),
         Row("a fixed job, for comparison of machines", "ms CPU", machine),
     ]
 
@@ -49,70 +49,116 @@ def measure_bound(bench: Bench) -> list[Row]:
     """How much of limit / latency is reached: no worker can do more."""
     limit, latency_ms, spaces = 100, 20, bench.size(1_000)
     count = 10 * spaces
-    shares = []
+    figures = Figures()
     with bench.stage() as stage:
-        bench.add_worker(stage, f"limit = {limit}")
-        bench.send(stage, spaces, spaces)
-        stage.sandbox.faults(latency_ms=latency_ms)
-        for _ in range(bench.runs):
-            said = bench.send(stage, count, spaces)
-            shares.append(100 * count * latency_ms / 1000 / limit / said["seconds"])
-            say(f"{count} commands in {said['seconds']:.2f} s: {shares[-1]:.0f} % of the bound")
-    return [
-        Row(
-            f"of the bound limit/latency ({limit} at once, {latency_ms} ms, {spaces} spaces)",
-            "%",
-            shares,
-            at_least=BOUND_PERCENT_MIN,
-        )
-    ]
+        sides = Sides(bench, stage, limit)
+        for run in range(bench.runs):
+            for side in sides.in_turn(run):
+                # The floor only creates, so that each of its commands is for a space of its own.
+                own = count if side == FLOOR else spaces
+                with sides.turn(side):
+                    stage.sandbox.faults()
+                    sides.send(side, spaces, spaces)
+                    stage.sandbox.faults(latency_ms=latency_ms)
+                    turn = sides.measure(side, count, own)
+                share = 100 * count * latency_ms / 1000 / limit / turn.said["seconds"]
+                figures.add("share", side, share)
+    what = f"of the bound limit/latency ({limit} at once, {latency_ms} ms, {spaces} spaces)"
+    return [figures.row("share", what, "%", at_least=BOUND_PERCENT_MIN)]
 
 
 def measure_hot(bench: Bench) -> list[Row]:
-    """One space: each command waits until the one before is settled."""
+    """One space: each command waits until the one before is settled. So does the floor's."""
     count = bench.size(500)
-    rates = []
+    figures, bare = Figures(), []
     with bench.stage() as stage:
-        bench.add_worker(stage)
-        bench.send(stage, 20, 1)
-        for _ in range(bench.runs):
-            rates.append(count / bench.send(stage, count, 1)["seconds"])
-            say(f"{count} commands of one space: {rates[-1]:.0f}/s")
-    return [Row("commands of one hot space", "1/s", rates)]
+        sides = Sides(bench, stage, floor_jobs_max=1)
+        for run in range(bench.runs):
+            for side in sides.in_turn(run):
+                spaces = count if side == FLOOR else 1
+                with sides.turn(side):
+                    sides.send(side, 20, 20)
+                    turn = sides.measure(side, count, spaces)
+                figures.add("rate", side, count / turn.said["seconds"])
+            bare.append(count / bench.bare(stage, count)["seconds"])
+            say(f"{count} bare transactions: {bare[-1]:.0f}/s")
+    return [
+        figures.row("rate", "commands of one hot space", "1/s"),
+        Row("bare transactions, one after the other", "1/s", bare),
+    ]
 
 
 def measure_latency(bench: Bench) -> list[Row]:
     """From the record to its result, beside transactions of the same size in the same run."""
     count, a_second = bench.size(1_000), 100
-    topics = ("berth.commands.alpha", "berth.results", "berth.audit", "berth.spaces")
-    found: dict[str, list[float]] = {}
+    figures, own, bare = Figures(), [], Figures()
     with bench.stage() as stage:
-        bench.add_worker(stage)
-        bench.send(stage, 200, 200, a_second)
-        for _ in range(bench.runs):
-            own_us = harbor_own_us(stage)
-            berth = bench.send(stage, count, count, a_second)
-            bare = bench.load(stage, "bare", "bench-bare", *topics, f"{count}/{a_second}", PAUSE_US)
+        sides = Sides(bench, stage)
+        for run in range(bench.runs):
+            own.append(harbor_own_us(stage))
+            for side in sides.in_turn(run):
+                with sides.turn(side):
+                    sides.send(side, bench.size(200), bench.size(200), a_second)
+                    turn = sides.measure(side, count, count, a_second)
+                figures.add_costs(side, turn)
+                figures.add("wakeups", side, turn.wakeups)
+                for name in ("p50", "p99"):
+                    figures.add(name, side, (turn.said[f"{name}_us"] - own[-1]) / 1000)
+            said = bench.bare(stage, count, a_second)
             for name in ("p50", "p99"):
-                found.setdefault("own", []).append(own_us / 1000)
-                ours = (berth[f"{name}_us"] - own_us) / 1000
-                theirs = bare["seen"][f"{name}_us"] / 1000
-                found.setdefault(f"berth {name}", []).append(ours)
-                found.setdefault(f"bare {name}", []).append(theirs)
-                found.setdefault(f"commit {name}", []).append(
-                    bare["committed"][f"{name}_us"] / 1000
-                )
-                found.setdefault(f"ratio {name}", []).append(ours / theirs)
+                for point in ("seen", "committed"):
+                    bare.add(f"{point} {name}", BERTHD, said[point][f"{name}_us"] / 1000)
+                ours = figures.values[name][BERTHD][-1]
+                theirs = bare.values[f"seen {name}"][BERTHD][-1]
+                bare.add(f"ratio {name}", BERTHD, ours / theirs)
                 say(f"{name}: {ours:.1f} ms, bare {theirs:.1f} ms, ratio {ours / theirs:.2f}")
-    rows = [Row("the stand-in's own time, taken off below", "ms", found["own"])]
+    rows = [Row("the stand-in's own time, taken off below", "ms", [us / 1000 for us in own])]
     for name in ("p50", "p99"):
         rows += [
-            Row(f"record to result at 100/s, {name}", "ms", found[f"berth {name}"]),
-            Row(f"bare transaction until seen, {name}", "ms", found[f"bare {name}"]),
-            Row(f"bare transaction until committed, {name}", "ms", found[f"commit {name}"]),
-            Row(f"ratio {name}", "", found[f"ratio {name}"], at_most=LATENCY_RATIO_MAX),
+            figures.row(name, f"record to result at 100/s, {name}", "ms"),
+            bare.row(f"seen {name}", f"bare transaction until seen, {name}", "ms"),
+            bare.row(f"committed {name}", f"bare transaction until committed, {name}", "ms"),
+            bare.row(f"ratio {name}", f"ratio {name}", "", at_most=LATENCY_RATIO_MAX),
         ]
-    return rows
+    return [
+        *rows,
+        *figures.cost_rows("at 100/s"),
+        figures.row("wakeups", "wake-ups at 100/s", "1/s"),
+    ]
+
+
+def measure_light(bench: Bench) -> list[Row]:
+    """The load that most installations have: ten commands a second, and none at all."""
+    count, a_second = bench.size(150), 10
+    figures = Figures()
+    with bench.stage() as stage:
+        sides = Sides(bench, stage)
+        for run in range(bench.runs):
+            for side in sides.in_turn(run):
+                with sides.turn(side) as service:
+                    sides.send(side, 20, 20, a_second)
+                    turn = sides.measure(side, count, count, a_second)
+                    add_idle(bench, figures, side, service)
+                figures.add_costs(side, turn)
+                for name in ("p50", "p99"):
+                    figures.add(name, side, turn.said[f"{name}_us"] / 1000)
+    return [
+        *(figures.row(name, f"record to result at 10/s, {name}", "ms") for name in ("p50", "p99")),
+        *figures.cost_rows("at 10/s"),
+        figures.row("idle", "CPU idle, each second", "ms"),
+        figures.row("wakeups", "wake-ups idle", "1/s"),
+    ]
+
+
+def add_idle(bench: Bench, figures: Figures, side: str, service: Service) -> None:
+    """What it does when there is nothing to do."""
+    began_s, slept, before_us = time.monotonic(), sleeps(service), cpu_us(service)
+    time.sleep(max(1, IDLE_S * min(1.0, bench.scale)))
+    took_s = time.monotonic() - began_s
+    figures.add("idle", side, (cpu_us(service) - before_us) / 1000 / took_s)
+    figures.add("wakeups", side, wakeups(slept, sleeps(service)) / took_s)
+    say(f"{side}, idle: {figures.values['idle'][side][-1]:.1f} ms of CPU a second, "
+        f"{figures.values['wakeups'][side][-1]:.0f} wake-ups/s")  # fmt: skip
 
 
 def harbor_own_us(stage: Stage) -> float:
@@ -139,32 +185,41 @@ def harbor_own_us(stage: Stage) -> float:
 
 def measure_memory(bench: Bench) -> list[Row]:
     """Resident memory: idle, after much work, and with many commands waiting behind a slow
-    Harbor."""
-    waiting = bench.size(100_000)
-    idle, loaded, backlog = [], [], []
-    for _ in range(bench.runs):
-        with bench.stage() as stage:
-            worker = bench.add_worker(stage)
-            wait_until("its partitions", lambda: has_partitions(worker, bench.partitions), 30)
-            idle.append(memory_mib(worker, "VmRSS"))
-            bench.send(stage, bench.size(10_000), bench.size(10_000))
-            loaded.append(memory_mib(worker, "VmHWM"))
-        with bench.stage() as stage:
+    Harbor. The floor takes in no more than it has at work, so its backlog would say nothing."""
+    waiting, much = bench.size(100_000), bench.size(10_000)
+    figures = Figures()
+    for run in range(bench.runs):
+        with bench.fresh_stage() as stage:
+            sides = Sides(bench, stage)
+            for side in sides.in_turn(run):
+                with sides.turn(side) as service:
+                    if isinstance(service, BenchWorker):
+                        wait_for_partitions(service, bench.partitions)
+                    figures.add("idle", side, memory_mib(service, "VmRSS"))
+                    sides.send(side, much, much)
+                    figures.add("loaded", side, memory_mib(service, "VmHWM"))
+        with bench.fresh_stage() as stage:
             stage.sandbox.faults(latency_ms=1_000)
             bench.fill(stage, waiting)
             worker = bench.add_worker(stage)
             settled_mib = wait_for_full(worker)
-            backlog.append(max(settled_mib, memory_mib(worker, "VmHWM")))
-        say(f"idle {idle[-1]:.1f}, loaded {loaded[-1]:.1f}, backlog {backlog[-1]:.1f} MiB")
+            backlog = max(settled_mib, memory_mib(worker, "VmHWM"))
+            figures.add("backlog", BERTHD, backlog)
+        idle, loaded = (figures.values[what][BERTHD][-1] for what in ("idle", "loaded"))
+        say(f"idle {idle:.1f}, loaded {loaded:.1f}, backlog {backlog:.1f} MiB")
+    most = "memory at most"
     return [
-        Row("memory idle", "MiB", idle, at_most=IDLE_MIB_MAX),
-        Row("memory at most, 10,000 commands at once", "MiB", loaded),
-        Row("memory at most, 100,000 commands waiting", "MiB", backlog, at_most=BACKLOG_MIB_MAX),
+        figures.row("idle", "memory idle", "MiB", at_most=IDLE_MIB_MAX),
+        figures.row("loaded", f"{most}, 10,000 commands at once", "MiB"),
+        figures.row("backlog", f"{most}, 100,000 commands waiting", "MiB", at_most=BACKLOG_MIB_MAX),
     ]
 
 
-def has_partitions(worker: BenchWorker, count: int) -> bool:
-    return worker.log.read_text().count("partition.gained") >= count
+def wait_for_partitions(worker: BenchWorker, count: int) -> None:
+    def gained() -> bool:
+        return worker.log.read_text().count("partition.gained") >= count
+
+    wait_until("its partitions", gained, 30)
 
 
 def wait_for_full(worker: BenchWorker) -> float:
@@ -228,7 +283,7 @@ def measure_calls(bench: Bench) -> list[Row]:
         ("delete with bindings", 3, ("delete-space", *at, "calls", "--unbind")),
     ]
     rows = []
-    with bench.stage() as stage:
+    with bench.fresh_stage() as stage:
         bench.add_worker(stage)
         for what, most, words in jobs:
             rows += call_rows(stage, what, most, words)
@@ -263,6 +318,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "bound": measure_bound,
     "hot": measure_hot,
     "latency": measure_latency,
+    "light": measure_light,
     "memory": measure_memory,
     "start": measure_start,
     "calls": measure_calls,

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bench's table: one row a figure, with the median, the spread and the aim."""
+"""The bench's table: one row a figure, with the median, the spread, its floor and the aim."""
 
-import os
-import re
 import statistics
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional, Sequence
 
 
 @dataclass
 class Row:
-    """One figure, measured several times. at_most or at_least is the aim, if there is one."""
+    """One figure, measured several times. at_most or at_least is the aim, if there is one. floor and
+    beside: the same of the floor and of another build's berthd in the same run, if they have it."""
 
     what: str
     unit: str
     values: Sequence[float]
     at_most: Optional[float] = None
     at_least: Optional[float] = None
+    floor: Sequence[float] = ()
+    beside: Sequence[float] = ()
 
     def median(self) -> float:
         return statistics.median(self.values)
@@ -37,9 +36,21 @@ class Row:
             return "met" if self.median() >= self.at_least else "missed"
         return ""
 
-    def spread(self) -> str:
-        low, high = min(self.values), max(self.values)
-        return "" if low == high else f"{text_of(low)} to {text_of(high)}"
+
+def spread_of(values: Sequence[float]) -> str:
+    low, high = min(values, default=0), max(values, default=0)
+    return "" if low == high else f"{text_of(low)} to {text_of(high)}"
+
+
+def median_of(values: Sequence[float]) -> str:
+    return text_of(statistics.median(values)) if values else ""
+
+
+def ratio_of(values: Sequence[float], others: Sequence[float]) -> str:
+    """Of the medians; nothing where there is nothing to compare with."""
+    if not values or not others or statistics.median(others) == 0:
+        return ""
+    return f"{statistics.median(values) / statistics.median(others):.2f}"
 
 
 def text_of(value: float) -> str:
@@ -49,27 +60,24 @@ def text_of(value: float) -> str:
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """As Markdown, so that it can go into docs/performance.md as it is."""
-    cells = [("what", "got", "spread", "unit", "aim", "")]
+    """What was measured."""
+    beside = any(row.beside for row in rows)
+    head = ["what", "got", "spread", "unit", "floor", "to floor"]
+    head += ["beside", "its spread", "to beside"] if beside else []
+    cells = [[*head, "aim", ""]]
     for row in rows:
-        cells.append(
-            (row.what, text_of(row.median()), row.spread(), row.unit, row.aim(), row.verdict())
-        )
+        line = [row.what, median_of(row.values), spread_of(row.values), row.unit]
+        line += [median_of(row.floor), ratio_of(row.values, row.floor)]
+        if beside:
+            line += [median_of(row.beside), spread_of(row.beside)]
+            line += [ratio_of(row.values, row.beside)]
+        cells.append([*line, row.aim(), row.verdict()])
+    print_cells(cells)
+
+
+def print_cells(cells: list[list[str]]) -> None:
+    """As Markdown, so that it can go into docs/performance.md as it is. The first line is the head."""
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    cells.insert(1, tuple("-" * max(width, 3) for width in widths))
-    for line in cells:
+    rule = ["-" * max(width, 3) for width in widths]
+    for line in [cells[0], rule, *cells[1:]]:
         print("| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |")
-
-
-def print_machine(build: Path, runs: int, scale_percent: float) -> None:
-    """What a figure means nothing without."""
-    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
-    memory_gib = int(memory.group(1)) / 1024 / 1024 if memory else 0
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    print(
-        f"\n{when}; {os.cpu_count()} cores, {memory_gib:.0f} GiB; load average {load}; "
-        f"build {build.name}; medians of {runs} runs"
-        + (f" at {scale_percent:g} % of the usual size" if scale_percent != 100 else "")
-        + "\n"
-    )

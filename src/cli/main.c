@@ -7,6 +7,7 @@
 
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
+#include "berth/base/standard_streams.h"
 #include "cli.h"
 
 #define NAME_BYTES 32
@@ -54,6 +55,7 @@ static const struct argp argp = {
 };
 
 int main(int argc, char **argv) {
+    berth_standard_streams_secure();
     argp_err_exit_status = CLI_USAGE;
     /* Whoever reads our output may stop reading: that is seen when it is flushed. */
     (void)signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "berth/base/buffer.h"
+#include "berth/base/log_writer.h"
 #include "berth/core/settled_map.h"
 #include "berth/io/clock.h"
 #include "worker_parts.h"
@@ -91,6 +92,11 @@ static double memory(const struct view *view) {
     return (double)(pool->limit_bytes - berth_pool_free_bytes(pool));
 }
 
+static double log_lines_dropped(const struct view *view) {
+    (void)view;
+    return (double)berth_log_lines_dropped();
+}
+
 static const struct {
     const char *name;
     enum kind kind;
@@ -122,6 +128,8 @@ static const struct {
      publisher_busy},
     {"berth_engine_memory_bytes", GAUGE, "Of engine_memory_mib: what is in use or promised.",
      memory},
+    {"berth_log_lines_dropped_total", COUNTER,
+     "Lines of the log that weren't written, because nobody read them in time.", log_lines_dropped},
 };
 
 /* ---- For each registry ---- */

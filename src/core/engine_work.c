@@ -392,7 +392,7 @@ static void give_up(struct berth_engine *engine, struct item *item, bool state_u
     text_set(
         message, sizeof(message), "Registry '", item->command.registry,
         "' could not do it, attempts: ", text_number(attempts_of(item, BERTH_FAILED), attempts),
-        " in ", text_number(work_age_ms(engine, item) / 1000, seconds), " s; it said ", said,
+        " in ", text_number(work_age_ms(engine, item) / 1000, seconds), " s; the last one: ", said,
         ". The command is in the dead letters: when the registry is well, replay it, or send "
         "it again with its id (berth send --id ",
         item->command.id, ").", state_unknown ? " What is there now could not be read." : "", NULL);

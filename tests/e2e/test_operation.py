@@ -274,7 +274,7 @@ class Operation(StageCase):
         self.assertIn("no answer", (done.stdout + done.stderr).lower())
 
     def test_a_record_too_large_to_be_copied_is_a_dead_letter_without_its_value(self) -> None:
-        self.stage.add_worker()
+        worker = self.stage.add_worker()
         letters = {}
         for size in (300_000, 950_000):
             file = self.stage.folder / f"bytes-{size}"
@@ -290,6 +290,12 @@ class Operation(StageCase):
 
         wait_until("the dead letters", all_there, ANSWER_S, pause_s=0.1)
         copied, omitted = letters["alpha/300000"], letters["alpha/950000"]
+        said = "record.dead_letter reason=record.too_large"
+        wait_until("its log", lambda: worker.log.read_text().count(said) == 2, SOON_S)
+        url = f"http://127.0.0.1:{worker.admin_port}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            counted = reply.read().decode()
+        self.assertIn('berth_dead_letters_total{reason="record.too_large"} 2\n', counted)
         for letter in (copied, omitted):
             self.assertEqual(letter["headers"]["berth-dlq-reason"], "record.too_large")
         self.assertEqual(len(base64.b64decode(copied["value_base64"])), 300_000)

@@ -160,7 +160,7 @@ static void test_the_budget_is_spent_by_attempts(void **state) {
     assert_int_equal(record->answer.attempts, world->config.retry_attempts);
     assert_non_null(strstr(record->answer.message, "attempts: 5 in "));
     assert_non_null(
-        strstr(record->answer.message, "no reply to GET /projects/{name} (request id "));
+        strstr(record->answer.message, "the last one: no reply to GET /projects/{name}: "));
     assert_non_null(strstr(record->answer.message, "berth send --id "));
     world_finish(world);
 }

@@ -77,6 +77,11 @@ class Operation(StageCase):
         result = self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
         self.assertEqual(result["code"], "space.created")
 
+    def test_the_first_start_does_not_look_like_a_loss(self) -> None:
+        said = self.stage.add_worker().log.read_text()
+        self.assertIn("rebuild.first_start", said)
+        self.assertNotRegex(said, r"\berror\b|lost|missing|older")
+
     def test_metrics_are_those_of_the_page_and_count_what_was_done(self) -> None:
         worker = self.stage.add_worker()
         self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A consumer that uses nothing of berth but its schemas: prints results as they come.
 
-Debian 12: apt-get install python3-confluent-kafka python3-avro
+Debian: apt-get install python3-confluent-kafka python3-avro
 
     consume.py --bootstrap 127.0.0.1:9092 --group console [--id UUID] [--timeout SECONDS]
 

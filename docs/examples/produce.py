@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A producer that uses nothing of berth but its schemas: asks for a registry space.
 
-Debian 12: apt-get install python3-confluent-kafka python3-avro
+Debian: apt-get install python3-confluent-kafka python3-avro
 
     produce.py --bootstrap 127.0.0.1:9092 --registry main --space team-a [--public] [--id UUID]
 

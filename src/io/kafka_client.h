@@ -68,7 +68,7 @@ BERTH_MUST_USE enum berth_rc berth_kafka_handle_new(enum berth_kafka_kind kind,
 
 /*
  * Destroys the handle (NULL is fine) in a thread of its own and waits at most timeout_ms for it:
- * rd_kafka_destroy() hangs for ever on more than one bug of librdkafka 2.0.2, and on any leak.
+ * rd_kafka_destroy() hangs for ever on some bugs of librdkafka, and on any leak.
  * false: it still runs, and is left behind; nothing that the handle refers to may be freed.
  */
 bool berth_kafka_handle_destroy(rd_kafka_t *take_handle, int flags, int timeout_ms);
@@ -87,7 +87,7 @@ struct timespec berth_kafka_time_after_ms(int timeout_ms);
  *
  * Only with a handle that has the group (asserted): when a broker answers that it isn't the group's
  * coordinator, librdkafka has the handle's own group look for it, and crashes if there is none
- * (its issue 5040; seen with 2.0.2). And a handle that asks again and again asks the broker that it
+ * (its issue 5040; seen with 2.8.0). And a handle that asks again and again asks the broker that it
  * once knew as the coordinator for as long as that one is up: after NOT_COORDINATOR only a new
  * handle asks another.
  */

@@ -173,7 +173,7 @@ enum berth_rc berth_consumer_group_metadata(struct berth_consumer *consumer,
 }
 
 /*
- * librdkafka (2.0.2, and 2.12 still) doesn't say that what it holds is lost when the group answers
+ * librdkafka (2.8.0, and 2.12 still) doesn't say that what it holds is lost when the group answers
  * a request to join with UNKNOWN_MEMBER_ID: it joins under another id and goes on. A static member
  * meets that when it was frozen for longer than its session while the group rebalanced; one without
  * an id of its own is asked to join twice, and that is told. With the new id brokers take its
@@ -371,7 +371,6 @@ static void turn(struct berth_consumer *consumer) {
 static void on_event(struct berth_consumer *consumer, rd_kafka_event_t *event) {
     switch (rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_REBALANCE:
-        consumer->member->assigned_once = true;
         berth_assignment_offer(consumer, event);
         return;
     case RD_KAFKA_EVENT_ERROR:
@@ -419,8 +418,7 @@ static void on_fatal_error(struct berth_consumer *consumer) {
     rd_kafka_resp_err_t err = rd_kafka_fatal_error(consumer->member->handle, text, sizeof(text));
     int64_t now_ms = berth_clock_monotonic_ms();
     bool twin = consumer->fenced_ms != 0 && now_ms - consumer->fenced_ms < BERTH_KAFKA_TWIN_MS;
-    consumer->cast_out = err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !twin &&
-                         !consumer->closing && berth_member_may_be_destroyed(consumer->member);
+    consumer->cast_out = err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !twin && !consumer->closing;
     if (!consumer->cast_out) {
         consumer->callbacks.on_error(consumer->ctx, true, text);
         return;

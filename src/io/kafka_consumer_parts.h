@@ -36,7 +36,7 @@ struct berth_slot {
     char topic[BERTH_TOPIC_BYTES];
     int32_t partition;
     uint64_t epoch;
-    int64_t last_offset; /* Handed out last. librdkafka 2.0.2 may read what isn't above it again. */
+    int64_t last_offset; /* Handed out last. What isn't above it was read again, and isn't. */
     rd_kafka_queue_t *queue;
     rd_kafka_message_t *untaken; /* Read, but there was no memory to hand it out. */
     bool stopped;                /* Yields nothing more. */

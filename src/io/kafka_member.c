@@ -7,17 +7,7 @@
 #include "berth/base/assert.h"
 #include "kafka_client.h"
 
-/* As rd_kafka_version() says 2.3.0. */
-#define DESTROY_MENDED_VERSION 0x02030000
-
-/* Members that can't be destroyed. To leak checkers one that nobody points to is lost. */
-static struct left_behind {
-    rd_kafka_t *handle;
-    struct left_behind *next;
-} * left_behind;
-
 static void drop_queue(struct berth_member *member);
-static void leave_behind(rd_kafka_t *handle);
 
 enum berth_rc berth_member_new(const rd_kafka_conf_t *conf,
                                const rd_kafka_topic_partition_list_t *topics, int control_fd,
@@ -46,15 +36,6 @@ enum berth_rc berth_member_new(const rd_kafka_conf_t *conf,
     return BERTH_OK;
 }
 
-/*
- * Before 2.3.0 librdkafka aborts the process in the destruction of a member that the group took in
- * and that got no assignment yet (its issue 4312): while a group waits for members that died, that
- * is every new one.
- */
-bool berth_member_may_be_destroyed(const struct berth_member *member) {
-    return member->assigned_once || rd_kafka_version() >= DESTROY_MENDED_VERSION;
-}
-
 void berth_member_retire(struct berth_member *take_member) {
     drop_queue(take_member);
     take_member->retired = true;
@@ -70,13 +51,8 @@ struct berth_member *berth_member_free(struct berth_member *member, int timeout_
     }
     BERTH_ASSERT(member->records_lent == 0);
     drop_queue(member);
-    if (berth_member_may_be_destroyed(member)) {
-        (void)berth_kafka_handle_destroy(member->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
-                                         timeout_ms);
-    } else {
-        /* Like one whose destruction hangs: the process is about to end. */
-        leave_behind(member->handle);
-    }
+    (void)berth_kafka_handle_destroy(member->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+                                     timeout_ms);
     free(member);
     return NULL;
 }
@@ -93,12 +69,4 @@ void berth_member_record_freed(struct berth_member *member) {
 static void drop_queue(struct berth_member *member) {
     rd_kafka_queue_io_event_enable(member->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(member->queue);
-}
-
-static void leave_behind(rd_kafka_t *handle) {
-    struct left_behind *left = malloc(sizeof(*left));
-    if (left != NULL) {
-        *left = (struct left_behind){.handle = handle, .next = left_behind};
-        left_behind = left;
-    }
 }

@@ -4,7 +4,7 @@
  * member anew; the old one lives on until the last record that was taken from it is freed.
  *
  *   new --retire--> retired --last record freed--> destroyed, in a thread of its own
- *   new --free----> destroyed, or left behind
+ *   new --free----> destroyed
  */
 #ifndef BERTH_IO_KAFKA_MEMBER_H
 #define BERTH_IO_KAFKA_MEMBER_H
@@ -19,7 +19,6 @@ struct berth_member {
     rd_kafka_t *handle;
     rd_kafka_queue_t *queue; /* Everything but records. */
     size_t records_lent;     /* Taken and not freed yet. */
-    bool assigned_once;      /* librdkafka has had an assignment, be it empty. */
     bool retired;
 };
 
@@ -33,10 +32,7 @@ BERTH_MUST_USE enum berth_rc berth_member_new(const rd_kafka_conf_t *conf,
                                               int control_fd, struct berth_member **ret_member,
                                               struct berth_error *reterr);
 
-/* Whether librdkafka survives its destruction. */
-bool berth_member_may_be_destroyed(const struct berth_member *member);
-
-/* Destroys it, which it must survive, when no record of it is left. Never blocks. */
+/* Destroys it when no record of it is left. Never blocks. */
 void berth_member_retire(struct berth_member *take_member);
 
 /* No record of it is left (asserted). Blocks for at most timeout_ms. NULL is fine; returns NULL. */

@@ -114,7 +114,7 @@ struct berth_publisher {
     bool undecided; /* The commit of the batch was asked for and never answered. */
     bool fenced;    /* Why the producer is broken. */
     /* A record that brokers refused leaves a gap in the producer's sequence numbers: librdkafka
-     * 2.0.2 goes on behind it, and the next transaction fails too (seen with MSG_SIZE_TOO_LARGE).
+     * (2.8.0 too) goes on behind it, and the next transaction fails (seen with MSG_SIZE_TOO_LARGE).
      */
     bool sequence_broken;
     rd_kafka_resp_err_t failed_err;   /* The first thing that went wrong with the batch, */

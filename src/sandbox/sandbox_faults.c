@@ -10,11 +10,11 @@
 #include "sandbox_keys.h"
 
 #define KEY(type, struct_name, field, max)                                                         \
-    { #field, type, offsetof(struct struct_name, field), 0, max, NULL }
+    {#field, type, offsetof(struct struct_name, field), 0, max, NULL}
 #define NUMBER(field, max) KEY(BERTH_SANDBOX_KEY_NUMBER, berth_sandbox_fault, field, max)
 #define FLAG(field)        KEY(BERTH_SANDBOX_KEY_FLAG, berth_sandbox_fault, field, 1)
 #define WORD(field, words)                                                                         \
-    { #field, BERTH_SANDBOX_KEY_WORD, offsetof(struct berth_sandbox_fault, field), 0, 0, words }
+    {#field, BERTH_SANDBOX_KEY_WORD, offsetof(struct berth_sandbox_fault, field), 0, 0, words}
 
 /* In the order of their enums. */
 static const char *const AWAYS[] = {"no", "refuse", "reset", "reset_after", "hang", NULL};

@@ -32,7 +32,7 @@
 
 /* CLAIM(paragraph, says, check, .needs = ..., and so on) */
 #define CLAIM(number, sentence, ...)                                                               \
-    { .paragraph = (number), .says = (sentence), .check = __VA_ARGS__ }
+    {.paragraph = (number), .says = (sentence), .check = __VA_ARGS__}
 
 /* What a claim can't do without; several may be ored. */
 enum need {

@@ -24,7 +24,9 @@ def make_certificates(folder: Path) -> None:
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
 
-    openssl("req", "-x509", *curve, "-subj", "/CN=test CA", "-keyout", "ca.key", "-out", "ca.pem")
+    signs = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    names = ["-subj", "/CN=test CA", "-keyout", "ca.key", "-out", "ca.pem"]
+    openssl("req", "-x509", *curve, *signs, *names)
     for name in ("server", "client"):
         openssl(
             *("req", "-x509", *curve, "-subj", "/CN=localhost", "-CA", "ca.pem", "-CAkey", "ca.key"),

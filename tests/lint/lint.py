@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-CLANG_VERSION = 14
+CLANG_VERSION = 19
 
 # What each layer may include; itself always. A lower one never includes a higher one.
 LAYERS = {

@@ -17,7 +17,7 @@ case "$(basename "$0") $*" in
     "cmake --build"*) seq -f "[%g/500] Building C object x.o" 500; echo "warning: look here" ;;
 esac
 """
-STUBS = ("dpkg-query", "apt-get", "sudo", "cmake", "ctest", "ccache", "mvn", "python3")
+STUBS = ("dpkg-query", "apt-get", "sudo", "cmake", "ctest", "ccache", "mvn", "python3", "pkg-config")
 
 
 class Dev(unittest.TestCase):

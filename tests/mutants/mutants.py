@@ -165,10 +165,10 @@ def copy_tree() -> None:
         name = str(path.relative_to(TREE))
         if path.is_file() and not name.startswith("build/") and name not in files:
             path.unlink()
-    kafka = TREE / "build/kafka"
-    kafka.parent.mkdir(parents=True, exist_ok=True)
-    if (ROOT / "build/kafka").exists() and not kafka.exists():
-        kafka.symlink_to(ROOT / "build/kafka")
+    (TREE / "build").mkdir(parents=True, exist_ok=True)
+    for name in ("build/kafka", "build/libraries"):
+        if (ROOT / name).exists() and not (TREE / name).exists():
+            (TREE / name).symlink_to(ROOT / name)
 
 
 def run(words: list[str]) -> tuple[int, str]:

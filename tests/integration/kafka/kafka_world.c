@@ -14,6 +14,8 @@
 #include "berth/io/kafka_topics.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+/* Of asking for what must be there; each takes a tenth of a second or more. */
+#define COMMITTED_TRIES_MAX 100
 
 /* ---- The world ---- */
 
@@ -152,6 +154,14 @@ int count_committed(struct world *world, const char *topic, const char *value) {
     }
     berth_reader_free(reader);
     return count;
+}
+
+void assert_committed_once(struct world *world, const char *topic, const char *value) {
+    int count = 0;
+    for (int i = 0; i < COMMITTED_TRIES_MAX && count == 0; i++) {
+        count = count_committed(world, topic, value);
+    }
+    assert_int_equal(count, 1);
 }
 
 /* ---- Members ---- */

@@ -22,8 +22,8 @@
 struct event_base;
 
 /* Anything that a test waits for comes within this, or the test fails. A group of the mock cluster
- * may need several rounds of 5 s: librdkafka 2.0.2 joins once more when any metadata comes while
- * the leader waits for its own. */
+ * may need several rounds of 5 s: librdkafka joins once more when any metadata comes while the
+ * leader waits for its own. */
 #define WORLD_PATIENCE_MS 60000
 
 #define NAME_BYTES 96
@@ -136,5 +136,9 @@ enum berth_batch_outcome outlet_wait(struct outlet *outlet);
 
 /* How many committed records of the topic have exactly this value. */
 int count_committed(struct world *world, const char *topic, const char *value);
+
+/* Committed exactly once. A commit is done before its markers are in every log, and readers see
+ * what it committed only behind them: so it is asked again until something is there. */
+void assert_committed_once(struct world *world, const char *topic, const char *value);
 
 #endif

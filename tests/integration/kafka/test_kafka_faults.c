@@ -164,8 +164,8 @@ static void test_a_commit_whose_producer_broke_is_looked_up_and_was_not_done(voi
 }
 
 /* Brokers restart one after the other, so a commit that lost its producer and a group whose
- * coordinator moves come together. librdkafka 2.0.2 crashes on that answer when the handle that
- * asked has no group, which no producer has. */
+ * coordinator moves come together. librdkafka (2.8.0 too) crashes on that answer when the handle
+ * that asked has no group, which no producer has. */
 static void test_a_look_up_whose_coordinator_just_moved_is_made_again(void **state) {
     struct mock *mock = *state;
     rd_kafka_mock_push_request_errors(mock->cluster, API_OFFSET_FETCH, 1,
@@ -349,8 +349,8 @@ static bool was_refused_a_sync(void *ctx) {
     return left_at_first_broker(ctx, API_SYNC_GROUP) < SYNC_ERRORS;
 }
 
-/* While a group rebalances for long, a member is in it and has no assignment yet. librdkafka 2.0.2
- * aborts the process that destroys such a member. */
+/* While a group rebalances for long, a member is in it and has no assignment yet. librdkafka before
+ * 2.3 aborts the process that destroys such a member. */
 static void test_a_member_that_never_got_an_assignment_can_go(void **state) {
     struct mock *mock = *state;
     refuse_at_first_broker(mock, API_SYNC_GROUP, SYNC_ERRORS,

@@ -419,7 +419,10 @@ class Tls(Case):
     def setUp(self) -> None:
         self.certificates = Path(tempfile.mkdtemp(prefix="berth-tls-"))
         self.addCleanup(shutil.rmtree, self.certificates)
-        self.openssl("req", "-x509", *self.new_key("ca"), "-out", "ca.pem", "-subj", "/CN=ca")
+        self.openssl(
+            *("req", "-x509", *self.new_key("ca"), "-out", "ca.pem", "-subj", "/CN=ca"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        )
         for name in ("server", "client"):
             (self.certificates / "san").write_text("subjectAltName=IP:127.0.0.1\n")
             self.openssl("req", *self.new_key(name), "-out", f"{name}.csr", "-subj", f"/CN={name}")

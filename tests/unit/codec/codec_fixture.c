@@ -169,7 +169,7 @@ void fixture_assert_json(struct berth_codec *codec, struct berth_bytes value,
     if (berth_codec_to_json(codec, value, &json, NULL, &error) != BERTH_OK) {
         fail_msg("%s", error.text);
     }
-    assert_string_equal(json.data, expected);
+    assert_string_equal((const char *)json.data, expected);
     berth_buffer_deinit(&json);
 }
 

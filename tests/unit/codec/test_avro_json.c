@@ -124,7 +124,7 @@ static void test_the_records_name_is_told_also_within_the_union(void **state) {
         berth_codec_to_json(*state, berth_buffer_view(&within_union), &same, &name, NULL),
         BERTH_OK);
     assert_string_equal(name, "DeleteSpace");
-    assert_string_equal(same.data, json.data);
+    assert_string_equal((const char *)same.data, (const char *)json.data);
     berth_buffer_deinit(&record);
     berth_buffer_deinit(&within_union);
     berth_buffer_deinit(&json);

@@ -74,7 +74,7 @@ static void assert_canonical(const char *text, const char *canonical) {
     berth_buffer_init(&out, 4096);
     assert_int_equal(berth_schema_init(&schema, text, strlen(text), &error), BERTH_OK);
     assert_int_equal(berth_schema_canonical(schema.root, &out), BERTH_OK);
-    assert_string_equal(out.data, canonical);
+    assert_string_equal((const char *)out.data, canonical);
     berth_schema_deinit(&schema);
     berth_buffer_deinit(&out);
 }

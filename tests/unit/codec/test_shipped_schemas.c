@@ -97,7 +97,7 @@ static void test_the_union_holds_exactly_the_six_commands(void **state) {
         assert_int_equal(berth_schema_canonical(berth_codec_schema(*state, name)->tree.root, &own),
                          BERTH_OK);
         assert_int_equal(berth_schema_canonical(all->members[type].node, &within), BERTH_OK);
-        assert_string_equal(own.data, within.data);
+        assert_string_equal((const char *)own.data, (const char *)within.data);
         berth_buffer_deinit(&own);
         berth_buffer_deinit(&within);
     }

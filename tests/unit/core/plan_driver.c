@@ -276,7 +276,6 @@ static void put(struct writer *writer, const char *format, ...)
 static void put(struct writer *writer, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang-tidy 14 misreads va_start here. */
     int len = vsnprintf(writer->at, writer->room, format, arguments);
     va_end(arguments);
     assert_true(len >= 0 && (size_t)len < writer->room);

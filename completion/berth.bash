@@ -10,7 +10,7 @@ declare -gA _berth_options=(
         -w,--workspace= --none --public --private --quota= --adopt --unbind -a,--actor= --id=
         -W,--wait[=] -j,--json -b,--batch= -k,--key= --topic= --raw= --no-check'
     [berth-tail]='-c,--config= -?,--help --usage -V,--version -b,--from-beginning -e,--until-end
-        -n,--limit= -j,--json'
+        -n,--last= --limit= -j,--json'
     [berth-bindings]='-c,--config= -?,--help --usage -V,--version -r,--registry= -s,--space=
         -w,--workspace= --public -n,--limit= -j,--json'
     [berth-topics]='-c,--config= -?,--help --usage -V,--version -C,--create -p,--partitions=

@@ -30,7 +30,10 @@ def get(connection: http.client.HTTPConnection, target: str) -> Any:
             if time.monotonic() > give_up_s:
                 raise
             continue
-        body = json.load(reply)
+        try:
+            body = json.load(reply)
+        except ValueError:
+            sys.exit(f"{reply.status} without JSON: is that berthd's admin_listen?")
         if reply.status == 200:
             return body
         if reply.status != 503 or time.monotonic() > give_up_s:
@@ -59,6 +62,8 @@ def why(space: dict[str, Any], workspace: str) -> str:
 
 
 def main() -> None:
+    if len(sys.argv) != 3 or not urllib.parse.urlsplit(sys.argv[1]).netloc:
+        sys.exit("usage: choose_image.py http://HOST:PORT WORKSPACE")
     url, workspace = sys.argv[1:]
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=30)
     found = [
@@ -72,4 +77,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, http.client.HTTPException) as error:
+        sys.exit(f"{sys.argv[1]}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -7,7 +7,8 @@ Debian: apt-get install python3-confluent-kafka python3-avro
     consume.py --bootstrap 127.0.0.1:9092 --group console [--id UUID] [--timeout SECONDS]
 
 One line of JSON for each result. With --id it ends with the first answer to that command: status 0
-if it succeeded, 1 if it was rejected or failed. Status 3: nothing more came within the time.
+if it succeeded, 1 if it was rejected or failed, or Kafka refuses. Status 3: nothing more came within
+the time.
 """
 
 import argparse
@@ -17,9 +18,15 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-import avro.io
-import avro.schema
-from confluent_kafka import Consumer, KafkaException
+try:
+    import avro.io
+    import avro.schema
+    from confluent_kafka import Consumer, KafkaException
+except ImportError as missing:
+    raise SystemExit(
+        f"{missing}: on Debian, apt-get install python3-confluent-kafka python3-avro and run this with "
+        "/usr/bin/python3"
+    ) from None
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 # The schema's fingerprint, from the table in schemas/README.md. A later berth may write with a
@@ -105,4 +112,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KafkaException as error:
+        raise SystemExit(f"Kafka: {error.args[0].str()}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -29,6 +29,8 @@ def base62(data: bytes) -> str:
 
 
 def main() -> None:
+    if len(sys.argv) != 6:
+        sys.exit("usage: derive_pull_secret.py KEY_FILE WORKSPACE REGISTRY_UID PROJECT_ID ROBOT_ID")
     file, workspace, registry_uid, project_id, robot_id = sys.argv[1:]
     master_key = Path(file).read_bytes().removesuffix(b"\n").removesuffix(b"\r")
     workspace_key = mac(master_key, f"ws|{workspace}")
@@ -39,4 +41,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(str(error))

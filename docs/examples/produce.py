@@ -18,9 +18,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import avro.io
-import avro.schema
-from confluent_kafka import KafkaException, Producer
+try:
+    import avro.io
+    import avro.schema
+    from confluent_kafka import KafkaException, Producer
+except ImportError as missing:
+    raise SystemExit(
+        f"{missing}: on Debian, apt-get install python3-confluent-kafka python3-avro and run this with "
+        "/usr/bin/python3"
+    ) from None
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 # The schema's fingerprint, from the table in schemas/README.md.
@@ -41,7 +47,7 @@ def encode(schema: avro.schema.Schema, command: dict[str, Any]) -> bytes:
 def create_space(options: argparse.Namespace) -> bytes:
     schema = avro.schema.parse((SCHEMAS / "CreateSpace.avsc").read_text())
     command = {
-        "command_id": options.id,
+        "command_id": str(options.id),
         "issued_at": datetime.now(timezone.utc),
         "actor": options.actor,
         "registry": options.registry,
@@ -92,12 +98,17 @@ def main() -> None:
     parser.add_argument("--space", required=True)
     parser.add_argument("--public", action="store_true")
     parser.add_argument("--actor", default="example")
-    parser.add_argument("--id", default=str(uuid.uuid4()), help="the command's id; a new one")
+    parser.add_argument("--id", type=uuid.UUID, default=uuid.uuid4(), help="the command's; a new one")
     parser.add_argument("--delivery-timeout", type=float, default=30, metavar="SECONDS")
     options = parser.parse_args()
     source = send(options, create_space(options))
-    print(json.dumps({"command_id": options.id, "source": source}))
+    print(json.dumps({"command_id": str(options.id), "source": source}))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KafkaException as error:
+        raise SystemExit(f"Kafka did not take the record: {error.args[0].str()}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth/base/log.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "berth/base/assert.h"
+#include "berth/base/log_writer.h"
+#include "log_parts.h"
 
 /* Set once at start, read by every thread. */
 static atomic_int highest_level = BERTH_LOG_INFO;
 static atomic_bool with_journal_prefix = false;
 
+static size_t make_line(char line[BERTH_LOG_LINE_BYTES_MAX], enum berth_log_level level,
+                        const char *event, const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
 static size_t write_prefix(char *line, size_t capacity, enum berth_log_level level);
 static size_t escape_into(char *line, size_t used, size_t capacity, const char *text);
-static void write_line(const char *line, size_t len);
 
 void berth_log_setup(enum berth_log_level level, bool journal_prefix) {
     atomic_store(&highest_level, (int)level);
@@ -33,14 +35,29 @@ void berth_log(enum berth_log_level level, const char *event, const char *format
     if (!berth_log_enabled(level)) {
         return;
     }
-    char pairs[BERTH_LOG_LINE_BYTES_MAX];
+    char line[BERTH_LOG_LINE_BYTES_MAX];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(pairs, sizeof(pairs), format, arguments);
+    size_t len = make_line(line, level, event, format, arguments);
     va_end(arguments);
+    berth_log_write(line, len);
+}
 
-    char line[BERTH_LOG_LINE_BYTES_MAX];
-    size_t capacity = sizeof(line) - 1; /* One byte stays for the newline. */
+size_t berth_log_make_line(char line[BERTH_LOG_LINE_BYTES_MAX], enum berth_log_level level,
+                           const char *event, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    size_t len = make_line(line, level, event, format, arguments);
+    va_end(arguments);
+    return len;
+}
+
+static size_t make_line(char line[BERTH_LOG_LINE_BYTES_MAX], enum berth_log_level level,
+                        const char *event, const char *format, va_list arguments) {
+    char pairs[BERTH_LOG_LINE_BYTES_MAX];
+    (void)vsnprintf(pairs, sizeof(pairs), format, arguments);
+
+    size_t capacity = BERTH_LOG_LINE_BYTES_MAX - 1; /* One byte stays for the newline. */
     size_t used = write_prefix(line, capacity, level);
     used = escape_into(line, used, capacity, event);
     if (pairs[0] != '\0') {
@@ -48,7 +65,7 @@ void berth_log(enum berth_log_level level, const char *event, const char *format
         used = escape_into(line, used, capacity, pairs);
     }
     line[used++] = '\n';
-    write_line(line, used);
+    return used;
 }
 
 static size_t write_prefix(char *line, size_t capacity, enum berth_log_level level) {
@@ -136,13 +153,4 @@ static size_t escape_into(char *line, size_t used, size_t capacity, const char *
         used += needed;
     }
     return used;
-}
-
-/* One write a line, so that lines of several threads don't mix. A log that can't be written must
- * not stop the worker. */
-static void write_line(const char *line, size_t len) {
-    ssize_t written;
-    do {
-        written = write(STDERR_FILENO, line, len);
-    } while (written < 0 && errno == EINTR);
 }

@@ -69,7 +69,10 @@ enum cli_exit cli_bindings(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    return cli_with_config(&arguments.common, BERTH_CONFIG_FOR_LOOKUPS, run, &arguments);
+    /* A space that Redis doesn't know is asked of Harbor; lists are Redis' alone. */
+    enum berth_config_purpose purpose =
+        arguments.space != NULL ? BERTH_CONFIG_FOR_LOOKUPS : BERTH_CONFIG_FOR_LISTS;
+    return cli_with_config(&arguments.common, purpose, run, &arguments);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -152,7 +155,7 @@ static enum cli_exit run(struct cli *cli, const void *input) {
     struct cli_bindings_print *print = NULL;
     enum cli_exit status = cli_bindings_print_new(arguments->json, &print);
     if (status == CLI_SUCCEEDED) {
-        status = cli_lookups_open(config, &lookups);
+        status = cli_lookups_open(config, arguments->space == NULL, &lookups);
     }
     if (status == CLI_SUCCEEDED) {
         status = ask(&lookups, arguments, print);

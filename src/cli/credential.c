@@ -21,8 +21,15 @@ bool cli_image_host(const char *url, char ret_host[CLI_HOST_BYTES]) {
     if (len >= CLI_HOST_BYTES) {
         return false;
     }
-    memcpy(ret_host, host, len);
+    for (size_t i = 0; i < len; i++) {
+        bool upper = host[i] >= 'A' && host[i] <= 'Z';
+        ret_host[i] = (char)(upper ? host[i] - 'A' + 'a' : host[i]);
+    }
     ret_host[len] = '\0';
+    const char *usual = strncmp(url, "https:", strlen("https:")) == 0 ? ":443" : ":80";
+    if (len > strlen(usual) && strcmp(ret_host + len - strlen(usual), usual) == 0) {
+        ret_host[len - strlen(usual)] = '\0';
+    }
     return true;
 }
 

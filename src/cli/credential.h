@@ -10,10 +10,10 @@
 #include "berth/codec/harbor.h"
 #include "berth/codec/identity.h"
 #include "berth/core/limits.h"
+#include "berth/io/config.h"
 #include "secret_text.h"
 
-/* A host of the DNS (253), a port, the NUL. */
-#define CLI_HOST_BYTES 264
+#define CLI_HOST_BYTES BERTH_CONFIG_PULL_HOST_BYTES
 /* What Kubernetes takes as the data of one Secret (MaxSecretSize). */
 #define CLI_K8S_SECRET_BYTES_MAX ((size_t)1024 * 1024)
 
@@ -31,7 +31,8 @@ struct cli_k8s_names {
     const char *name_space; /* NULL: whichever kubectl is set to. */
 };
 
-/* Host and port of a registry's configured URL. false: longer than any host. */
+/* Host and port of a registry's configured URL as images are named, which clients compare letter by
+ * letter: in lower case, without the scheme's own port. false: longer than any host. */
 bool cli_image_host(const char *url, char ret_host[CLI_HOST_BYTES]);
 
 /*

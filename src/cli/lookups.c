@@ -30,13 +30,18 @@ static bool is_refusal(const char *why);
 static enum cli_exit explain(const struct berth_config *config,
                              const struct berth_lookup_answer *answer);
 
-enum cli_exit cli_lookups_open(const struct berth_config *config, struct cli_lookups *ret_lookups) {
+enum cli_exit cli_lookups_open(const struct berth_config *config, bool lists_only,
+                               struct cli_lookups *ret_lookups) {
     *ret_lookups = (struct cli_lookups){.config = config, .base = event_base_new()};
     if (ret_lookups->base == NULL) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);
     }
     const struct berth_lookup_config lookup = {
-        .base = ret_lookups->base, .config = config, .seed = random_seed(), .one_shot = true};
+        .base = ret_lookups->base,
+        .config = config,
+        .lists_only = lists_only,
+        .seed = random_seed(),
+        .one_shot = true};
     struct berth_error error = {0};
     enum berth_rc rc = berth_lookup_new(&lookup, &ret_lookups->lookup, &error);
     if (rc != BERTH_OK) {

@@ -17,9 +17,10 @@ struct cli_lookups {
     struct berth_lookup *lookup;
 };
 
-/* Starts to connect. CLI_USAGE, CLI_FAILED, told on standard error. Freed with cli_lookups_close(),
+/* Starts to connect. lists_only: cli_lookups_list() is all that is called. CLI_USAGE, CLI_FAILED, told on standard error. Freed with cli_lookups_close(),
  * which is fine after a failure too. */
-enum cli_exit cli_lookups_open(const struct berth_config *config, struct cli_lookups *ret_lookups);
+enum cli_exit cli_lookups_open(const struct berth_config *config, bool lists_only,
+                               struct cli_lookups *ret_lookups);
 void cli_lookups_close(struct cli_lookups *lookups);
 
 /* Is shown what was FOUND, which is valid for the call only; false: it has seen enough. */

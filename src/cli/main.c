@@ -7,6 +7,7 @@
 
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
+#include "berth/base/standard_streams.h"
 #include "cli.h"
 
 #define NAME_BYTES 32
@@ -32,6 +33,8 @@ struct arguments {
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
+static int help(int argc, char **argv);
+static int run(int argc, char **argv, struct cli_common common);
 
 const char *argp_program_version = "berth " BERTH_VERSION;
 
@@ -48,12 +51,14 @@ static const struct argp argp = {
            "  topics         lists the topics of the configuration, or makes them\n"
            "  check          checks Kafka, Redis and the registries, with remedies\n"
            "  pull-secret    prints the credentials with which a workspace pulls\n"
-           "  workspace-key  prints the key of one workspace, to derive them with\n\n"
+           "  workspace-key  prints the key of one workspace, to derive them with\n"
+           "  help, version  the same as --help and --version; help COMMAND tells of one\n\n"
            "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time.",
     .children = children,
 };
 
 int main(int argc, char **argv) {
+    berth_standard_streams_secure();
     argp_err_exit_status = CLI_USAGE;
     /* Whoever reads our output may stop reading: that is seen when it is flushed. */
     (void)signal(SIGPIPE, SIG_IGN);
@@ -62,18 +67,42 @@ int main(int argc, char **argv) {
     struct arguments arguments = {0};
     error_t problem = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
+    argc -= arguments.rest;
+    argv += arguments.rest;
+    if (strcmp(argv[0], "help") == 0) {
+        return help(argc, argv);
+    }
+    if (strcmp(argv[0], "version") == 0) {
+        (void)puts(argp_program_version);
+        return CLI_SUCCEEDED;
+    }
+    return run(argc, argv, arguments.common);
+}
+
+/* "berth help" is "berth --help", "berth help send" is "berth send --help". */
+static int help(int argc, char **argv) {
+    static char option[] = "--help";
+    if (argc > 1) {
+        char *words[] = {argv[1], option, NULL};
+        return run(2, words, (struct cli_common){0});
+    }
+    static char program[] = "berth";
+    argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, program);
+    return CLI_SUCCEEDED;
+}
+
+static int run(int argc, char **argv, struct cli_common common) {
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(argv[arguments.rest], commands[i].name) == 0) {
+        if (strcmp(argv[0], commands[i].name) == 0) {
             char name[NAME_BYTES];
             (void)snprintf(name, sizeof(name), "berth %s", commands[i].name);
-            argv[arguments.rest] = name;
-            return (int)commands[i].run(argc - arguments.rest, argv + arguments.rest,
-                                        arguments.common);
+            argv[0] = name;
+            return (int)commands[i].run(argc, argv, common);
         }
     }
     cli_complain("there is no command %s: send, tail, bindings, topics, check, pull-secret or "
                  "workspace-key (see berth --help)",
-                 argv[arguments.rest]);
+                 argv[0]);
     return CLI_USAGE;
 }
 

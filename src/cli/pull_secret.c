@@ -241,7 +241,7 @@ static enum cli_exit read_bindings(struct bindings *bindings) {
     const struct berth_lookup_query query = {.workspace = bindings->query->workspace,
                                              .registry = bindings->query->registry};
     struct cli_lookups lookups = {0};
-    enum cli_exit status = cli_lookups_open(bindings->config, &lookups);
+    enum cli_exit status = cli_lookups_open(bindings->config, true, &lookups);
     if (status == CLI_SUCCEEDED) {
         status = cli_lookups_list(&lookups, &query, 0, add_page, bindings);
     }
@@ -370,7 +370,9 @@ static enum cli_exit make_one(struct cli_harbor *harbor,
                               const struct berth_config_registry *registry, const char *workspace,
                               const struct cli_key *key, const struct cli_binding *binding,
                               struct cli_credential *credential) {
-    if (!cli_image_host(registry->url, credential->host)) {
+    if (registry->pull_host != NULL) {
+        (void)snprintf(credential->host, sizeof(credential->host), "%s", registry->pull_host);
+    } else if (!cli_image_host(registry->url, credential->host)) {
         cli_complain("the host of registry %s is longer than any", registry->name);
         return CLI_USAGE;
     }

@@ -22,6 +22,7 @@ struct arguments {
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
+static char *next_number(struct argp_state *state);
 static int64_t parse_seconds(struct argp_state *state, const char *text);
 static enum cli_exit run(struct cli *cli, const void *input);
 
@@ -75,6 +76,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'W':
         arguments->plan.wait = true;
+        if (argument == NULL) {
+            argument = next_number(state);
+        }
         if (argument != NULL) {
             arguments->plan.wait_ms = parse_seconds(state, argument);
         }
@@ -90,6 +94,16 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+/* "--wait 5": an optional argument is taken from behind a '=' only, but a number is nothing else. */
+static char *next_number(struct argp_state *state) {
+    char *next = state->next < state->argc ? state->argv[state->next] : NULL;
+    if (next == NULL || strchr("0123456789.", next[0]) == NULL || next[0] == '\0') {
+        return NULL;
+    }
+    state->next++;
+    return next;
 }
 
 static int64_t parse_seconds(struct argp_state *state, const char *text) {

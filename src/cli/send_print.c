@@ -58,6 +58,17 @@ enum berth_rc cli_print_result(const struct cli_send_form *form,
     return cli_flush();
 }
 
+enum berth_rc cli_print_unanswered(const struct cli_send_form *form,
+                                   const struct cli_outgoing *outgoing) {
+    if (!form->json) {
+        return BERTH_OK;
+    }
+    return print_json(json_pack("{s:s*, s:b, s:{s:s, s:i, s:I}}", "command_id",
+                                outgoing->id[0] != '\0' ? outgoing->id : NULL, "answered", 0,
+                                "source", "topic", outgoing->topic, "partition",
+                                (int)outgoing->partition, "offset", (json_int_t)outgoing->offset));
+}
+
 enum berth_rc cli_print_dead_letter(const struct cli_send_form *form,
                                     const struct cli_outgoing *outgoing) {
     const char *reason = outgoing->dead_reason != NULL ? outgoing->dead_reason : "";

@@ -24,6 +24,10 @@ enum berth_rc cli_print_result(const struct cli_send_form *form,
                                const struct berth_record *record, json_t *result,
                                int64_t elapsed_ms, enum cli_exit *ret_result);
 
+/* Nothing came in time. For programs; people are told on standard error. */
+enum berth_rc cli_print_unanswered(const struct cli_send_form *form,
+                                   const struct cli_outgoing *outgoing);
+
 /* It has only become a dead letter. */
 enum berth_rc cli_print_dead_letter(const struct cli_send_form *form,
                                     const struct cli_outgoing *outgoing);

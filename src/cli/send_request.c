@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 
@@ -81,7 +82,7 @@ static const struct argp_option options[] = {
      .key = KEY_QUOTA,
      .arg = "SIZE",
      .doc = "Storage limit: bytes, with K, M, G or T (10G, 10GiB) for powers of 1024, or "
-            "unlimited"},
+            "unlimited (-1)"},
     {.name = "adopt", .key = KEY_ADOPT, .doc = "create-space: take a project over that exists"},
     {.name = "unbind",
      .key = KEY_UNBIND,
@@ -116,8 +117,8 @@ void cli_send_request_deinit(struct cli_send_request *request) {
 }
 
 bool cli_parse_quota(const char *text, int64_t *ret_bytes) {
-    static const char units[] = "KMGT";
-    if (strcmp(text, "unlimited") == 0) {
+    static const char units[] = "KMGTkmgt";
+    if (strcmp(text, "unlimited") == 0 || strcmp(text, "-1") == 0) { /* As quota_bytes says it. */
         *ret_bytes = BERTH_QUOTA_UNLIMITED;
         return true;
     }
@@ -128,10 +129,12 @@ bool cli_parse_quota(const char *text, int64_t *ret_bytes) {
     int shift = 0;
     if (*unit != '\0') {
         const char *known = strchr(units, *unit);
-        if (known == NULL || (strcmp(unit + 1, "") != 0 && strcmp(unit + 1, "iB") != 0)) {
+        bool binary = strcmp(unit + 1, "") == 0 || strcasecmp(unit + 1, "i") == 0 ||
+                      strcasecmp(unit + 1, "iB") == 0;
+        if (known == NULL || !binary) {
             return false;
         }
-        shift = 10 * (int)(known - units + 1);
+        shift = 10 * ((int)(known - units) % 4 + 1);
     }
     if (digits == 0 || errno != 0 || number > INT64_MAX >> shift) {
         return false;
@@ -158,7 +161,10 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         request->used |= USES_QUOTA;
         request->quota_given = true;
         if (!cli_parse_quota(argument, &request->quota_bytes)) {
-            return fail(state, "--quota %s: must be a size such as 10G, or unlimited", argument);
+            return fail(state,
+                        "--quota %s: must be bytes, or a size such as 10G or 10GiB (powers of 1024; "
+                        "GB would be another number), or unlimited",
+                        argument);
         }
         return 0;
     case ARGP_KEY_END:
@@ -225,20 +231,24 @@ static error_t parse_visibility(struct cli_send_request *request, struct argp_st
 
 static error_t parse_command(struct cli_send_request *request, struct argp_state *state,
                              const char *name) {
-    if (request->typed) {
-        return fail(state, "%s: there is one command already", name);
-    }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(commands[i].name, name) == 0) {
+        if (!request->typed && strcmp(commands[i].name, name) == 0) {
             request->typed = true;
             request->type = commands[i].type;
             return 0;
         }
     }
+    bool another = request->workspaces_count > 0;
+    if (request->typed) {
+        return fail(state, "%s: there is one command already%s%s", name,
+                    another ? "; another workspace has an option of its own: --workspace " : "",
+                    another ? name : "");
+    }
     return fail(state,
                 "%s: must be create-space, update-space, delete-space, bind-workspace, "
-                "unbind-workspace or set-workspace-bindings",
-                name);
+                "unbind-workspace or set-workspace-bindings%s%s",
+                name, another ? "; another workspace has an option of its own: --workspace " : "",
+                another ? name : "");
 }
 
 static error_t add_workspace(struct cli_send_request *request, const char *workspace) {

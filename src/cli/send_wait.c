@@ -43,6 +43,8 @@ static void on_result(struct sending *sending, const struct berth_record *record
 static void on_dead_letter(struct sending *sending, const struct berth_record *record);
 static struct cli_outgoing *find(struct sending *sending, const char *source);
 static void give_up(struct sending *sending);
+static void complain_of_no_answer(const struct sending *sending,
+                                  const struct cli_outgoing *outgoing);
 static void end(struct sending *sending, struct cli_outgoing *outgoing,
                 enum cli_outgoing_state state);
 static enum cli_exit verdict(const struct sending *sending);
@@ -256,12 +258,24 @@ static void give_up(struct sending *sending) {
             sending->rc = cli_print_dead_letter(&sending->plan->form, outgoing);
         } else if (now_ms - outgoing->delivered_ms >= sending->plan->wait_ms) {
             end(sending, outgoing, CLI_UNANSWERED);
-            cli_complain("no answer to %s (%s) within %" PRId64
-                         " ms: is berthd running and ready (/readyz), and does it serve this "
-                         "registry? An answer that comes later is on %s",
-                         outgoing->title, outgoing->source, sending->plan->wait_ms,
-                         sending->cli->config->topics.results);
+            complain_of_no_answer(sending, outgoing);
+            sending->rc = cli_print_unanswered(&sending->plan->form, outgoing);
         }
+    }
+}
+
+/* With the id, so that it can be asked again; the rest of the command line is the caller's. */
+static void complain_of_no_answer(const struct sending *sending,
+                                  const struct cli_outgoing *outgoing) {
+    cli_complain("no answer to %s (%s) within %" PRId64
+                 " ms: is berthd running and ready (/readyz), and does it serve this registry? An "
+                 "answer that comes later is on %s",
+                 outgoing->title, outgoing->source, sending->plan->wait_ms,
+                 sending->cli->config->topics.results);
+    if (outgoing->id[0] != '\0') {
+        cli_complain("its id is %s; to ask again, send the same with it, which is never done twice: "
+                     "berth send ... --id %s --wait",
+                     outgoing->id, outgoing->id);
     }
 }
 

@@ -34,6 +34,8 @@ static int32_t parse_number(struct argp_state *state, const char *option, const 
                             long max);
 static enum cli_exit run(struct cli *cli, const void *input);
 static enum cli_exit describe(const struct cli *cli, struct cli_topic_listing *listing);
+static void tell_differences(const struct arguments *arguments,
+                             const struct cli_topic_listing *listing);
 static enum cli_exit create_missing(const struct cli *cli, const struct arguments *arguments,
                                     struct cli_topic_listing *listing);
 static enum cli_exit settle(const struct cli *cli, struct cli_topic_listing *listing);
@@ -130,6 +132,9 @@ static enum cli_exit run(struct cli *cli, const void *input) {
     }
     cli_topic_listing_make(cli->config, listing);
     enum cli_exit status = describe(cli, listing);
+    if (status == CLI_SUCCEEDED && arguments->create) {
+        tell_differences(arguments, listing);
+    }
     if (status == CLI_SUCCEEDED && arguments->create && !all_exist(listing)) {
         status = create_missing(cli, arguments, listing);
         if (status == CLI_SUCCEEDED) {
@@ -148,6 +153,29 @@ static enum cli_exit describe(const struct cli *cli, struct cli_topic_listing *l
     enum berth_rc rc = berth_topics_describe(&cli->kafka, listing->names, listing->count,
                                              CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error);
     return rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
+}
+
+/* What is there stays as it is: whoever asked for something else is to know. */
+static void tell_differences(const struct arguments *arguments,
+                             const struct cli_topic_listing *listing) {
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct berth_topic_status *topic = &listing->statuses[i];
+        if (!topic->exists) {
+            continue;
+        }
+        if (arguments->partitions > 0 && topic->partitions != arguments->partitions) {
+            cli_complain("%s was there already, with %d partitions instead of %d, and stays so: "
+                         "with more, commands and states of one space would be in two partitions",
+                         listing->names[i], topic->partitions, arguments->partitions);
+        }
+        if (arguments->replication_factor > 0 &&
+            topic->replication_factor != arguments->replication_factor) {
+            cli_complain("%s was there already, with replication factor %d instead of %d, and stays "
+                         "so: kafka-reassign-partitions changes it",
+                         listing->names[i], topic->replication_factor,
+                         arguments->replication_factor);
+        }
+    }
 }
 
 static enum cli_exit create_missing(const struct cli *cli, const struct arguments *arguments,

@@ -144,7 +144,6 @@ struct item {
     bool burn;
     bool free_lane; /* The outcome's STORE does. */
     enum berth_publish_form form;
-    char last_error[128];
 
     struct berth_outcome *outcome; /* From the decision until it is stored, or settled if DIRECT. */
     struct timer timer;

@@ -32,6 +32,7 @@ static int64_t arm_pause(struct berth_engine *engine, struct item *item, int64_t
 static void read_back(struct berth_engine *engine, struct item *item);
 static void give_up(struct berth_engine *engine, struct item *item, bool state_unknown);
 static void decided(struct berth_engine *engine, struct item *item, bool free_lane);
+static int attempts_of(const struct item *item, enum berth_outcome_kind kind);
 static void stamp_states(struct berth_engine *engine, struct item *item);
 
 void work_start(struct berth_engine *engine, struct item *item,
@@ -59,7 +60,6 @@ void work_start(struct berth_engine *engine, struct item *item,
     item->read_backs = 0; /* The row of failures goes on. */
     item->failed_once = false;
     item->burn = false;
-    item->last_error[0] = '\0';
     if (lost_before) {
         claim_remember(engine, item);
         return;
@@ -179,10 +179,6 @@ void work_answered(struct berth_engine *engine, struct item *item,
     if (write && item->work->write_unknown) {
         item->read_from_ms = engine->now_ms + READ_BACK_PAUSE_MS;
     }
-    if (item->failed_once) {
-        text_set(item->last_error, sizeof(item->last_error),
-                 berth_harbor_verdict_name(answer->verdict), ": ", answer->error, NULL);
-    }
     if (item->state == ITEM_READING_BACK) {
         read_back(engine, item);
     } else {
@@ -293,9 +289,10 @@ static void back_off(struct berth_engine *engine, struct item *item) {
     item->failures++;
     char burned[TEXT_NUMBER_BYTES];
     char number[TEXT_NUMBER_BYTES];
+    char said[BERTH_HARBOR_SAID_BYTES];
+    berth_harbor_said_text(&item->work->failed_by, said);
     engine_notice(engine, item, "command.retried", "burned=", text_number(item->burned, burned),
-                  " pause_ms=", text_number(pause_ms, number), " reason=\"", item->last_error, "\"",
-                  NULL);
+                  " pause_ms=", text_number(pause_ms, number), " reason=\"", said, "\"", NULL);
 }
 
 /* BACKING_OFF for so long, or longer; returns for how long. */
@@ -413,14 +410,17 @@ static void give_up(struct berth_engine *engine, struct item *item, bool state_u
     char message[BERTH_MESSAGE_BYTES];
     const char *code =
         state_unknown ? BERTH_CODE_SPACE_STATE_UNKNOWN : BERTH_CODE_REGISTRY_UNAVAILABLE;
-    char burned[TEXT_NUMBER_BYTES];
+    char attempts[TEXT_NUMBER_BYTES];
     char seconds[TEXT_NUMBER_BYTES];
-    text_set(message, sizeof(message), "Registry '", item->command.registry,
-             "' could not do it after ", text_number(item->burned, burned), " attempts in ",
-             text_number(work_age_ms(engine, item) / 1000, seconds), " s (", item->last_error,
-             "); the command is in the dead letters: replay it or send it again when the registry "
-             "is well.",
-             state_unknown ? " What is there now could not be read." : "", NULL);
+    char said[BERTH_HARBOR_SAID_BYTES];
+    berth_harbor_said_text(&item->work->failed_by, said);
+    text_set(
+        message, sizeof(message), "Registry '", item->command.registry,
+        "' could not do it, attempts: ", text_number(attempts_of(item, BERTH_FAILED), attempts),
+        " in ", text_number(work_age_ms(engine, item) / 1000, seconds), " s; the last one: ", said,
+        ". The command is in the dead letters: when the registry is well, replay it, or send "
+        "it again with its id (berth send --id ",
+        item->command.id, ").", state_unknown ? " What is there now could not be read." : "", NULL);
     berth_work_give_up(item->work, code, message, state_unknown, item_outcome(engine, item));
     /* Something may still be applied late: the lane stays taken until its lease has run out. */
     decided(engine, item, !state_unknown);
@@ -430,7 +430,7 @@ static void give_up(struct berth_engine *engine, struct item *item, bool state_u
 
 static void decided(struct berth_engine *engine, struct item *item, bool free_lane) {
     struct berth_outcome *outcome = item->outcome;
-    outcome->attempts = item->attempts;
+    outcome->attempts = attempts_of(item, outcome->kind);
     outcome->received_at_ms = item->received_wall_ms;
     outcome->finished_at_ms = engine->wall_ms;
     outcome->final = true;
@@ -438,6 +438,13 @@ static void decided(struct berth_engine *engine, struct item *item, bool free_la
     item->free_lane = free_lane;
     work_end(engine, item);
     claim_store(engine, item);
+}
+
+/* What retry_attempts counts; the one that led to the outcome isn't a failed one, unless all were.
+ */
+static int attempts_of(const struct item *item, enum berth_outcome_kind kind) {
+    bool failed = kind == BERTH_FAILED && item->burned > 0;
+    return (int)item->burned + (failed ? 0 : 1);
 }
 
 /* Who changed the space and when; what was compared as a whole counts as verified now. */
@@ -459,7 +466,6 @@ void work_refuse(struct berth_engine *engine, struct item *item, enum berth_outc
                  const char *code, const char *message) {
     struct berth_outcome *outcome = item_outcome(engine, item);
     berth_outcome_refuse(outcome, kind, code, message);
-    outcome->attempts = 1;
     outcome->received_at_ms = engine->wall_ms;
     outcome->finished_at_ms = engine->wall_ms;
     item->form = BERTH_PUBLISH_DIRECT;

@@ -2,6 +2,7 @@
 #include "berth/core/harbor_call.h"
 
 #include "berth/base/assert.h"
+#include "text.h"
 
 static const struct {
     const char *name;
@@ -30,6 +31,35 @@ bool berth_harbor_call_is_write(enum berth_harbor_call_kind kind) {
 const char *berth_harbor_call_name(enum berth_harbor_call_kind kind) {
     BERTH_ASSERT((unsigned)kind < BERTH_HARBOR_CALL_KINDS);
     return CALLS[kind].name;
+}
+
+void berth_harbor_said_keep(struct berth_harbor_said *said, const struct berth_harbor_call *call,
+                            const struct berth_harbor_answer *answer) {
+    said->call = berth_harbor_call_name(call->kind);
+    said->http_status = answer->http_status;
+    text_set(said->request_id, sizeof(said->request_id), call->request_id, NULL);
+    text_set(said->words, sizeof(said->words), answer->error, NULL);
+}
+
+void berth_harbor_said_text(const struct berth_harbor_said *said,
+                            char ret_text[BERTH_HARBOR_SAID_BYTES]) {
+    BERTH_ASSERT(said->call != NULL);
+    struct text text;
+    text_init(&text, ret_text, BERTH_HARBOR_SAID_BYTES);
+    if (said->http_status > 0) {
+        text_add(&text, "HTTP ");
+        text_add_number(&text, said->http_status);
+    } else {
+        text_add(&text, "no reply");
+    }
+    text_add(&text, " to ");
+    text_add(&text, said->call);
+    text_add(&text, said->words[0] != '\0' ? ": " : "");
+    text_add(&text, said->words);
+    text_add(&text, " (request id ");
+    text_add(&text, said->request_id);
+    text_add(&text, ")");
+    BERTH_ASSERT(!text.cut);
 }
 
 const char *berth_harbor_verdict_name(enum berth_harbor_verdict verdict) {

@@ -211,12 +211,6 @@ void plan_refuse(struct berth_work *work, enum berth_plan_refusal refusal) {
     }
 }
 
-void plan_keep_words(struct berth_work *work, const struct berth_harbor_answer *answer) {
-    if (work->harbor_words[0] == '\0') {
-        text_set(work->harbor_words, sizeof(work->harbor_words), answer->error, NULL);
-    }
-}
-
 /* ---- Answers ---- */
 
 typedef enum berth_observed take_in_fn(struct berth_work *work,
@@ -256,6 +250,9 @@ enum berth_observed berth_work_observe(struct berth_work *work,
     work->calls_outstanding--;
 
     enum berth_observed observed = take_in(work, call, answer);
+    if (observed != BERTH_OBSERVED_PROGRESS) {
+        berth_harbor_said_keep(&work->failed_by, call, answer);
+    }
     work->write_unknown = work->unread != 0;
     return observed;
 }
@@ -328,7 +325,9 @@ static enum berth_observed refused(struct berth_work *work, const struct berth_h
     if (!berth_harbor_call_is_write(call->kind)) {
         return BERTH_OBSERVED_RETRY;
     }
-    plan_keep_words(work, answer);
+    if (work->refused_by.call == NULL) {
+        berth_harbor_said_keep(&work->refused_by, call, answer);
+    }
     struct berth_plan_item *item = plan_items_find(work, call->workspace);
     if (item != NULL) {
         item->refusal = BERTH_REFUSAL_WORKSPACE_HARBOR;

@@ -7,7 +7,7 @@
 #include "text.h"
 
 /* A sentence shows a long name's beginning, so that there is room for the remedy; the detail has it
- * whole. Harbor's words are told as they came. */
+ * whole. Harbor's words and the request's id are told as they came. */
 #define NAME_IN_SENTENCE_BYTES  64
 #define WORDS_IN_SENTENCE_BYTES 127
 /* Of many names a sentence spells out so many. */
@@ -71,6 +71,13 @@ void plan_detail_foreign(struct berth_outcome *outcome, const struct berth_work 
     plan_detail(outcome, "foreign_robot", work->foreign_example);
 }
 
+void plan_detail_said(struct berth_outcome *outcome, const struct berth_harbor_said *said) {
+    plan_detail(outcome, "harbor", said->words[0] != '\0' ? said->words : "no reason given");
+    plan_detail_number(outcome, "harbor_status", said->http_status);
+    plan_detail(outcome, "harbor_call", said->call);
+    plan_detail(outcome, "harbor_request", said->request_id);
+}
+
 /* ---- Sentences ---- */
 
 void plan_say(struct berth_outcome *outcome, const char *sentence) {
@@ -110,7 +117,7 @@ static void add_value(struct text *text, const struct berth_detail *detail,
     if (strcmp(detail->name, "workspaces") == 0) {
         static const char count_name[] = "workspaces_count";
         add_few(text, detail->value, find_detail(outcome, count_name, strlen(count_name))->value);
-    } else if (strcmp(detail->name, "harbor") == 0) {
+    } else if (strncmp(detail->name, "harbor", strlen("harbor")) == 0) {
         text_add_short(text, detail->value, WORDS_IN_SENTENCE_BYTES);
     } else {
         text_add_short(text, detail->value, NAME_IN_SENTENCE_BYTES);

@@ -45,6 +45,9 @@ void berth_work_give_up(struct berth_work *work, const char *code, const char *m
     begin(work, ret_outcome, BERTH_FAILED);
     text_set(ret_outcome->code, sizeof(ret_outcome->code), code, NULL);
     text_set(ret_outcome->message, sizeof(ret_outcome->message), message, NULL);
+    if (work->failed_by.call != NULL) {
+        plan_detail_said(ret_outcome, &work->failed_by);
+    }
     bool told = !state_unknown && is_told(work);
     if (told && work->command->type == BERTH_CREATE_SPACE &&
         work->now.knowledge == BERTH_SPACE_PRESENT) {

@@ -44,7 +44,6 @@ bool plan_has_room(const struct berth_work *work, const struct plan_calls *calls
 void plan_refuse(struct berth_work *work, enum berth_plan_refusal refusal);
 
 /* Remembers what Harbor said to a request that it refused for good; the first words stay. */
-void plan_keep_words(struct berth_work *work, const struct berth_harbor_answer *answer);
 
 /* ---- plan_read.c ---- */
 
@@ -163,6 +162,8 @@ void plan_detail_workspaces(struct berth_outcome *outcome, const struct berth_co
 
 /* The details "foreign_robots", a number, and "foreign_robot", the name of one. */
 void plan_detail_foreign(struct berth_outcome *outcome, const struct berth_work *work);
+/* What Harbor answered: harbor, harbor_status, harbor_call, harbor_request. */
+void plan_detail_said(struct berth_outcome *outcome, const struct berth_harbor_said *said);
 
 /* Writes the message: the sentence with each {name} replaced by that detail, shortened if need be.
  */

@@ -27,17 +27,21 @@ static const struct {
 } REFUSALS[BERTH_REFUSALS] = {
     [BERTH_REFUSAL_ALREADY_EXISTS] =
         {BERTH_CODE_SPACE_ALREADY_EXISTS,
-         "Space '{space}' already exists in registry '{registry}': choose another name, or send it "
-         "with if_exists ADOPT to take it over.",
+         "Space '{space}' already exists in registry '{registry}': choose another name, or take it "
+         "over with if_exists ADOPT (berth send create-space --adopt).",
          NULL},
     [BERTH_REFUSAL_CREATE_UNPROVED] =
         {BERTH_CODE_SPACE_CREATE_UNPROVED,
          "Space '{space}' exists in registry '{registry}', and whether this command or somebody "
-         "else created it can't be proved: send it with if_exists ADOPT to take it over.",
+         "else created it can't be proved: take it over with if_exists ADOPT (berth send "
+         "create-space "
+         "--adopt).",
          tell_owner},
     [BERTH_REFUSAL_NOT_FOUND] =
         {BERTH_CODE_SPACE_NOT_FOUND,
-         "Space '{space}' does not exist in registry '{registry}': create it first.", NULL},
+         "Space '{space}' does not exist in registry '{registry}': create it first (berth send "
+         "create-space).",
+         NULL},
     [BERTH_REFUSAL_REPLACED] =
         {BERTH_CODE_SPACE_REPLACED,
          "The space that this command was sent for is gone, and another project in registry "
@@ -48,7 +52,8 @@ static const struct {
          "Space '{space}' is protected from deletion by berth's configuration.", NULL},
     [BERTH_REFUSAL_BOUND] =
         {BERTH_CODE_SPACE_BOUND,
-         "Space '{space}' is still bound to {workspaces}: unbind first, or delete it with unbind.",
+         "Space '{space}' is still bound to {workspaces}: unbind first, or delete it with unbind "
+         "(berth send delete-space --unbind).",
          tell_bindings},
     [BERTH_REFUSAL_NOT_EMPTY] =
         {BERTH_CODE_SPACE_NOT_EMPTY,
@@ -58,7 +63,9 @@ static const struct {
     [BERTH_REFUSAL_FOREIGN_ROBOTS] =
         {BERTH_CODE_SPACE_FOREIGN_ROBOTS,
          "Space '{space}' has robot accounts that are not berth's (number: {foreign_robots}, such "
-         "as '{foreign_robot}'): delete them in Harbor first, or delete the space with unbind.",
+         "as '{foreign_robot}'): delete them in Harbor first, or delete the space with unbind "
+         "(berth send "
+         "delete-space --unbind).",
          tell_foreign_robots},
     [BERTH_REFUSAL_TOO_MANY_ROBOTS] =
         {BERTH_CODE_SPACE_TOO_MANY_ROBOTS,
@@ -73,21 +80,23 @@ static const struct {
     [BERTH_REFUSAL_QUOTA_UNSUPPORTED] =
         {BERTH_CODE_QUOTA_UNSUPPORTED,
          "Registry '{registry}' keeps no quota for space '{space}': switch on project quotas in "
-         "Harbor, or send the command without quota_bytes.",
+         "Harbor, or send the command without quota_bytes (--quota).",
          NULL},
     [BERTH_REFUSAL_CREATED_WITHOUT_QUOTA] =
         {BERTH_CODE_QUOTA_UNSUPPORTED,
          "Space '{space}' was created, but without its quota, because registry '{registry}' keeps "
-         "none: switch on project quotas in Harbor and send UpdateSpace, or leave it so.",
+         "none: switch on project quotas in Harbor and send UpdateSpace (berth send update-space "
+         "--quota), or leave it so.",
          NULL},
     [BERTH_REFUSAL_HARBOR] =
         {BERTH_CODE_HARBOR_REFUSED,
-         "Harbor refuses this for space '{space}' ({harbor}); it will not work as it was sent.",
+         "Harbor refuses this for space '{space}': HTTP {harbor_status} to {harbor_call}: {harbor} "
+         "(request id {harbor_request}); it will not work as it was sent.",
          tell_harbors_words},
     [BERTH_REFUSAL_WORKSPACE_HARBOR] =
         {BERTH_CODE_HARBOR_REFUSED,
-         "Harbor refuses workspace '{workspace}' for space '{space}' ({harbor}); it will not work "
-         "as it was sent.",
+         "Harbor refuses workspace '{workspace}' for space '{space}': HTTP {harbor_status} to "
+         "{harbor_call}: {harbor} (request id {harbor_request}); it will not work as it was sent.",
          tell_harbors_words},
     [BERTH_REFUSAL_WORKSPACE_FOREIGN_ROBOT] =
         {BERTH_CODE_BINDING_FOREIGN_ROBOT,
@@ -97,7 +106,8 @@ static const struct {
     [BERTH_REFUSAL_WORKSPACE_DISABLED] =
         {BERTH_CODE_BINDING_DISABLED,
          "The robot account of workspace '{workspace}' for space '{space}' was disabled in Harbor: "
-         "to enable it again, send BindWorkspace for that workspace.",
+         "to enable it again, send BindWorkspace for that workspace (berth send bind-workspace "
+         "--workspace).",
          NULL},
 };
 
@@ -175,8 +185,7 @@ static void tell_bindings_count(const struct berth_work *work, const struct bert
 static void tell_harbors_words(const struct berth_work *work, const struct berth_plan_item *item,
                                struct berth_outcome *outcome) {
     (void)item;
-    plan_detail(outcome, "harbor",
-                work->harbor_words[0] != '\0' ? work->harbor_words : "no reason given");
+    plan_detail_said(outcome, &work->refused_by);
 }
 
 static void tell_robot_name(const struct berth_work *work, const struct berth_plan_item *item,

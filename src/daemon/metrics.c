@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "berth/base/buffer.h"
+#include "berth/base/log_writer.h"
 #include "berth/core/settled_map.h"
 #include "berth/io/clock.h"
 #include "worker_parts.h"
@@ -91,6 +92,11 @@ static double memory(const struct view *view) {
     return (double)(pool->limit_bytes - berth_pool_free_bytes(pool));
 }
 
+static double log_lines_dropped(const struct view *view) {
+    (void)view;
+    return (double)berth_log_lines_dropped();
+}
+
 static const struct {
     const char *name;
     enum kind kind;
@@ -122,6 +128,8 @@ static const struct {
      publisher_busy},
     {"berth_engine_memory_bytes", GAUGE, "Of engine_memory_mib: what is in use or promised.",
      memory},
+    {"berth_log_lines_dropped_total", COUNTER,
+     "Lines of the log that weren't written, because nobody read them in time.", log_lines_dropped},
 };
 
 /* ---- For each registry ---- */
@@ -196,12 +204,27 @@ static void say_of_registries(struct berth_buffer *text, const struct worker *wo
     }
 }
 
+/* A reason that can be one is there from the start, so that its first rise is seen. */
+static void say_dead_letters(struct berth_buffer *text, const struct worker *worker) {
+    static const char name[] = "berth_dead_letters_total";
+    say_head(text, name, COUNTER, "Records that became dead letters.");
+    for (size_t i = 0; i < berth_codes_count; i++) {
+        if (berth_codes[i].dead_letter || worker->dead_letters_total[i] > 0) {
+            enum berth_rc rc =
+                berth_buffer_printf(text, "%s{reason=\"%s\"} %" PRIu64 "\n", name,
+                                    berth_codes[i].code, worker->dead_letters_total[i]);
+            (void)rc;
+        }
+    }
+}
+
 void worker_metrics(void *ctx, struct berth_buffer *text) {
     struct view view = {.worker = ctx, .now_ms = berth_clock_monotonic_ms()};
     berth_engine_figures(view.worker->engine, &view.engine);
     for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
         say(text, metrics[i].name, metrics[i].kind, metrics[i].help, metrics[i].get(&view));
     }
+    say_dead_letters(text, view.worker);
     for (size_t i = 0; i < sizeof(registry_metrics) / sizeof(registry_metrics[0]); i++) {
         say_of_registries(text, view.worker, i);
     }

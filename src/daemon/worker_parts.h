@@ -12,6 +12,7 @@
 
 #include "berth/base/pool.h"
 #include "berth/codec/codec.h"
+#include "berth/core/codes.h"
 #include "berth/core/engine.h"
 #include "berth/core/turns.h"
 #include "berth/io/admin_http.h"
@@ -91,7 +92,8 @@ struct worker {
     size_t refused_count;
 
     struct wanted_bases bases;
-    uint64_t records_lost_total; /* Removed by retention before they were read. */
+    uint64_t records_lost_total;                  /* Removed by retention before they were read. */
+    uint64_t dead_letters_total[BERTH_CODES_MAX]; /* By their reason, in the order of the table. */
 
     struct outbox outbox;
     bool
@@ -177,6 +179,11 @@ void worker_make_publication(struct worker *worker, uint32_t slot,
                              const struct berth_command *command, const struct berth_source *source,
                              uint32_t registry, int64_t version,
                              const struct berth_outcome *outcome);
+
+/* ---- dead_letters.c ---- */
+
+/* Tells and counts those of the transaction that was committed; the outbox still has it. */
+void worker_dead_letters_published(struct worker *worker);
 
 /* ---- rebuild.c ---- */
 

@@ -356,7 +356,7 @@ static enum berth_rc complete(struct berth_config_loader *loader) {
             return rc;
         }
     }
-    if (loader->purpose != BERTH_CONFIG_FOR_LOOKUPS) {
+    if (loader->purpose == BERTH_CONFIG_FOR_DAEMON || loader->purpose == BERTH_CONFIG_FOR_TOOLS) {
         berth_config_check_properties(loader);
     }
     for (size_t i = 0; i < config->registries_count; i++) {

@@ -19,6 +19,7 @@ struct topic {
 
 static void check_times(struct berth_config_loader *loader);
 static void check_retries(struct berth_config_loader *loader);
+static bool is_image_host(const char *host);
 static void check_registry(struct berth_config_loader *loader, size_t index);
 static void check_login(struct berth_config_loader *loader, size_t index);
 static void check_pair(struct berth_config_loader *loader, size_t first, size_t second);
@@ -88,6 +89,11 @@ static void check_retries(struct berth_config_loader *loader) {
     }
 }
 
+/* Clients compare it letter by letter with the beginning of an image's name. */
+static bool is_image_host(const char *host) {
+    return host[strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]")] == '\0';
+}
+
 static void check_registry(struct berth_config_loader *loader, size_t index) {
     const struct berth_config_registry *registry = &loader->config->registries[index];
     if (registry->connect_timeout_ms > registry->request_timeout_ms) {
@@ -97,11 +103,16 @@ static void check_registry(struct berth_config_loader *loader, size_t index) {
                            registry->connect_timeout_ms, registry->request_timeout_ms);
     }
     check_login(loader, index);
+    if (registry->pull_host != NULL && !is_image_host(registry->pull_host)) {
+        berth_config_error(loader->report, registry_line_of(loader, index, "pull_host"),
+                           "pull_host must be a host as images are named: lower case, with :PORT if "
+                           "it isn't 443, and neither https:// nor a path");
+    }
     if (registry->client_key_file != NULL && registry->client_cert_file == NULL) {
         berth_config_error(loader->report, registry_line_of(loader, index, "client_key_file"),
                            "client_key_file needs client_cert_file");
     }
-    if (loader->purpose != BERTH_CONFIG_FOR_TOOLS) {
+    if (loader->purpose == BERTH_CONFIG_FOR_DAEMON || loader->purpose == BERTH_CONFIG_FOR_LOOKUPS) {
         berth_config_check_certificates(loader, index);
     }
     if (registry->url != NULL && strncmp(registry->url, "http://", strlen("http://")) == 0 &&

@@ -29,7 +29,8 @@ enum berth_rc berth_config_read_secrets(struct berth_config_loader *loader) {
         rc = read_for(loader, BERTH_SECTION_REDIS, "password_file", config->redis.password_file,
                       loader->lines, &config->redis.password);
     }
-    for (size_t i = 0; rc == BERTH_OK && i < config->registries_count; i++) {
+    bool accounts = loader->purpose != BERTH_CONFIG_FOR_LISTS;
+    for (size_t i = 0; rc == BERTH_OK && accounts && i < config->registries_count; i++) {
         struct berth_config_registry *registry = &config->registries[i];
         rc = read_for(loader, BERTH_SECTION_REGISTRY, "password_file", registry->password_file,
                       loader->registry_option_lines[i], &registry->password);

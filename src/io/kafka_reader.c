@@ -15,6 +15,8 @@ struct partition {
     int32_t number;
     int64_t next_offset; /* The first that may still come. */
     int64_t end_offset;  /* Where the log ended when the reader was made. */
+    bool whole;          /* It is read from its beginning. */
+    int64_t given;       /* Records that were taken. */
 };
 
 struct berth_reader {
@@ -37,7 +39,7 @@ static enum berth_rc list_partitions(struct berth_reader *reader, const char *co
                                      struct berth_error *reterr);
 static enum berth_rc fix_positions(struct berth_reader *reader,
                                    rd_kafka_topic_partition_list_t *list,
-                                   enum berth_reader_start start, int64_t until_ms,
+                                   int64_t back_offsets, int64_t until_ms,
                                    struct berth_error *reterr);
 static enum berth_rc start_reading(struct berth_reader *reader, struct berth_error *reterr);
 static int left_ms(int64_t until_ms);
@@ -47,7 +49,7 @@ static void move_to(struct berth_reader *reader, struct partition *partition, in
 
 enum berth_rc berth_reader_new(const struct berth_kafka_properties *properties,
                                const char *const *topics, size_t topics_count,
-                               enum berth_reader_start start, int timeout_ms,
+                               int64_t back_offsets, int timeout_ms,
                                struct berth_reader **ret_reader, struct berth_error *reterr) {
     BERTH_ASSERT(topics_count > 0);
     BERTH_ASSERT(topics_count <= BERTH_READER_TOPICS_MAX);
@@ -62,7 +64,7 @@ enum berth_rc berth_reader_new(const struct berth_kafka_properties *properties,
         rc = list_partitions(reader, topics, topics_count, until_ms, list, reterr);
     }
     if (rc == BERTH_OK) {
-        rc = fix_positions(reader, list, start, until_ms, reterr);
+        rc = fix_positions(reader, list, back_offsets, until_ms, reterr);
     }
     if (rc == BERTH_OK) {
         rc = start_reading(reader, reterr);
@@ -110,6 +112,7 @@ enum berth_rc berth_reader_take(struct berth_reader *reader, int timeout_ms,
             return BERTH_FAULT_MEMORY;
         }
         move_to(reader, partition, message->offset + 1);
+        partition->given++;
         *ret_record = record;
         return BERTH_OK;
     }
@@ -117,6 +120,15 @@ enum berth_rc berth_reader_take(struct berth_reader *reader, int timeout_ms,
 
 bool berth_reader_at_end(const struct berth_reader *reader) {
     return reader->behind_count == 0;
+}
+
+bool berth_reader_gave(const struct berth_reader *reader, int64_t count) {
+    for (size_t i = 0; i < reader->partitions_count; i++) {
+        if (!reader->partitions[i].whole && reader->partitions[i].given < count) {
+            return false;
+        }
+    }
+    return true;
 }
 
 struct berth_reader *berth_reader_free(struct berth_reader *reader) {
@@ -178,7 +190,7 @@ static enum berth_rc list_partitions(struct berth_reader *reader, const char *co
 
 static enum berth_rc fix_positions(struct berth_reader *reader,
                                    rd_kafka_topic_partition_list_t *list,
-                                   enum berth_reader_start start, int64_t until_ms,
+                                   int64_t back_offsets, int64_t until_ms,
                                    struct berth_error *reterr) {
     reader->partitions = calloc((size_t)list->cnt, sizeof(reader->partitions[0]));
     if (reader->partitions == NULL) {
@@ -205,7 +217,8 @@ static enum berth_rc fix_positions(struct berth_reader *reader,
         }
         partition->number = high->partition;
         partition->end_offset = high->offset;
-        partition->next_offset = start == BERTH_READER_FROM_BEGINNING ? low->offset : high->offset;
+        partition->whole = high->offset - low->offset <= back_offsets;
+        partition->next_offset = partition->whole ? low->offset : high->offset - back_offsets;
         if (partition->next_offset < partition->end_offset) {
             reader->behind_count++;
         }

@@ -224,6 +224,11 @@ void ledger_data_set_opened(struct berth_ledger *ledger, const struct redisReply
 
 /* ---- Looking ---- */
 
+/* Nothing was ever seen there: a first start, as far as this worker can tell. */
+static bool is_unknown(const struct ledger_data_set *data_set) {
+    return data_set->id[0] == '\0' && data_set->seen == 0;
+}
+
 static void begun(struct berth_ledger *ledger) {
     struct ledger_data_set *data_set = &ledger->data_set;
     arm(data_set, LOCK_RENEW_MS);
@@ -231,7 +236,10 @@ static void begun(struct berth_ledger *ledger) {
         return;
     }
     (void)move_to(data_set, DATA_SET_REBUILDING);
-    say(ledger, "its data set is missing or older than it was, and is being rebuilt");
+    say(ledger, is_unknown(data_set)
+                    ? "it holds no data set of berth's yet: one is being made, from what the topic of "
+                      "spaces holds"
+                    : "its data set is missing or older than it was, and is being rebuilt");
     ledger->on_rebuild(ledger->ctx, BERTH_REBUILD_BEGUN);
 }
 
@@ -252,7 +260,9 @@ static void looked(void *ctx, const struct redisReply *reply) {
         close_it(ledger, LOOK_CLOSED_MS, why);
     } else if (ledger_reply_is(reply, "closed")) {
         close_it(ledger, LOOK_CLOSED_MS,
-                 "its data set is missing or older than it was, and waits for being rebuilt");
+                 is_unknown(&ledger->data_set)
+                     ? "it holds no data set of berth's yet, and waits for being given one"
+                     : "its data set is missing or older than it was, and waits for being rebuilt");
     } else {
         snprintf(why, sizeof(why), "its data set can't be looked at: %s", ledger_reply_text(reply));
         close_it(ledger, LOOK_GAVE_UP_MS, why);

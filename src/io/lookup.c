@@ -239,6 +239,7 @@ enum berth_rc berth_lookup_one(struct berth_lookup *lookup, const char *registry
     const struct berth_config *config = lookup->config;
     const struct berth_config_registry *found = berth_config_find_registry(config, registry);
     BERTH_ASSERT(found != NULL);
+    BERTH_ASSERT(lookup->harbor != NULL);
     BERTH_ASSERT(berth_harbor_name_legal(space));
     struct lookup_request request = {
         .fn = fn, .ctx = ctx, .registry = (uint32_t)(found - config->registries)};
@@ -304,7 +305,7 @@ static enum berth_rc make_harbor(struct berth_lookup *lookup,
                                  const struct berth_lookup_config *config,
                                  struct berth_error *reterr) {
     const struct berth_config *its = config->config;
-    if (its->registries_count == 0) {
+    if (its->registries_count == 0 || config->lists_only) {
         return BERTH_OK;
     }
     struct berth_harbor_registry_config *registries =

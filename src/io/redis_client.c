@@ -85,6 +85,15 @@ static void wait_and_try_again(struct berth_redis_client *client) {
     if (client->freeing) {
         return;
     }
+    /* A name may have an address at which nobody is: only after the last one there is something to
+     * say, and to wait for. */
+    client->tried++;
+    bool lost = client->said && client->said_ready;
+    if (client->tried < client->addresses && !lost) {
+        arm_timer(client, 0);
+        return;
+    }
+    client->tried = 0;
     arm_timer(client, backoff_ms(client));
     client->failures++;
     say(client, false);
@@ -171,8 +180,9 @@ static void connect_to(struct berth_redis_client *client, const char *address) {
     (void)redisAsyncSetDisconnectCallback(connection, disconnected_cb);
 }
 
-static void resolved(void *ctx, const char *address, const char *why) {
+static void resolved(void *ctx, const char *address, size_t count, const char *why) {
     struct berth_redis_client *client = ctx;
+    client->addresses = count;
     char numeric[BERTH_REDIS_ADDRESS_BYTES];
     if (address == NULL) {
         redis_drop(client, "the name %s can't be resolved: %s", client->config.host, why);
@@ -187,12 +197,13 @@ static void resolved(void *ctx, const char *address, const char *why) {
 static void start(struct berth_redis_client *client) {
     const struct berth_redis_client_config *config = &client->config;
     client->resolve = berth_redis_resolve_start(config->base, config->host, config->nameserver,
-                                                client->failures, resolved, client);
+                                                client->tried, resolved, client);
     if (client->resolve == NULL) {
         set_why(client, "out of memory");
         wait_and_try_again(client);
         return;
     }
+    client->addresses = 0;
     move_to(client, REDIS_RESOLVING);
     arm_timer(client, config->timeout_ms);
 }
@@ -200,6 +211,7 @@ static void start(struct berth_redis_client *client) {
 void redis_greeted(struct berth_redis_client *client) {
     move_to(client, REDIS_READY);
     client->failures = 0;
+    client->tried = 0;
     set_why(client, "");
     say(client, true);
 }

@@ -57,7 +57,9 @@ struct berth_redis_client {
     struct event *timer; /* Back-off when DOWN, the phase's deadline, the watch on silence. */
     struct berth_redis_resolve *resolve;
     redisAsyncContext *connection;
-    uint32_t failures; /* Attempts in a row that didn't get to READY. */
+    uint32_t failures; /* Rounds in a row through all addresses that didn't get to READY. */
+    size_t tried;      /* Addresses that were tried in this round ... */
+    size_t addresses;  /* ... of so many that the name has. */
     int64_t heard_ms;  /* When Redis last answered, or began to be asked. */
     bool freeing;
 

@@ -19,6 +19,7 @@ struct berth_redis_resolve {
     berth_redis_resolve_fn fn; /* NULL once stopped. */
     void *ctx;
     size_t nth;
+    size_t count; /* Of the addresses that were found. */
     struct evdns_base *dns; /* NULL when nothing had to be looked up. */
     struct event *done;
     bool looking_up; /* evdns holds a pointer to this. */
@@ -43,7 +44,7 @@ static void resolve_done_cb(evutil_socket_t fd, short what, void *ctx) {
     struct berth_redis_resolve *resolve = ctx;
     berth_redis_resolve_fn fn = resolve->fn;
     resolve->fn = NULL;
-    fn(resolve->ctx, resolve->found ? resolve->address : NULL, resolve->why);
+    fn(resolve->ctx, resolve->found ? resolve->address : NULL, resolve->count, resolve->why);
 }
 
 /* The nth of the addresses, as a number again: hiredis takes text. */
@@ -62,6 +63,7 @@ static void take_address(struct berth_redis_resolve *resolve, const struct evuti
                          sizeof(resolve->address), NULL, 0, NI_NUMERICHOST);
     }
     resolve->found = rc == 0;
+    resolve->count = count;
     if (rc != 0) {
         snprintf(resolve->why, sizeof(resolve->why), "%s", gai_strerror(rc));
     }
@@ -135,6 +137,7 @@ struct berth_redis_resolve *berth_redis_resolve_start(struct event_base *base, c
     if (is_numeric(known) && strlen(known) < sizeof(resolve->address)) {
         memcpy(resolve->address, known, strlen(known) + 1);
         resolve->found = true;
+        resolve->count = 1;
         event_active(resolve->done, EV_TIMEOUT, 0);
     } else {
         look_up(resolve, base, host, nameserver);

@@ -15,8 +15,9 @@ struct event_base;
 /* A numeric IPv6 address with a scope, and its NUL. */
 #define BERTH_REDIS_ADDRESS_BYTES 64
 
-/* address: numeric, borrowed; NULL: the name has none, and why says so. */
-typedef void (*berth_redis_resolve_fn)(void *ctx, const char *address, const char *why);
+/* address: numeric, borrowed, one of count; NULL: the name has none, and why says so. */
+typedef void (*berth_redis_resolve_fn)(void *ctx, const char *address, size_t count,
+                                       const char *why);
 
 /*
  * Starts to look host up; fn is called once, later, from the loop. Numeric addresses and

@@ -13,6 +13,7 @@
 
 #include "admin_server.h"
 #include "berth/base/assert.h"
+#include "berth/base/standard_streams.h"
 #include "embedded_kafka.h"
 #include "registry_server.h"
 #include "sandbox_options.h"
@@ -48,6 +49,7 @@ static bool print_addresses(const struct sandbox *sandbox, FILE *stream);
 static void signal_cb(evutil_socket_t signal_number, short events, void *context);
 
 int main(int argc, char **argv) {
+    berth_standard_streams_secure();
     struct berth_sandbox_options options;
     struct sandbox sandbox = {0};
     struct berth_error error = {""};

@@ -167,6 +167,16 @@ class Listed(unittest.TestCase):
         public = self.said("-r", "alpha", "--public", "--json").splitlines()
         self.assertEqual(len(public), count // 2)
 
+    def test_a_list_needs_no_account_of_harbors(self) -> None:
+        self.put("alpha/team-a", "blue")
+        text = self.configuration.read_text()
+        gone = str(self.folder / "no-such-file")
+        self.configuration.write_text(text.replace(str(self.sandbox.password_file), gone))
+        for words in (("-r", "alpha"), ("-w", "blue"), ("-w", "blue", "--public")):
+            self.assertIn("alpha/team-a", self.said(*words), words)
+        # One space may have to be asked of Harbor.
+        self.assertIn(gone, self.refused("-r", "alpha", "-s", "team-a", status=USAGE))
+
     def test_a_limit_stops_within_a_page_and_beyond_one(self) -> None:
         self.redis.ask("EVAL", FILL, "0", PREFIX, str(PAGE_MAX + 10))
         for limit in (1, 3, PAGE_MAX, PAGE_MAX + 1, PAGE_MAX + 10, PAGE_MAX + 99):

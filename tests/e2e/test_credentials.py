@@ -174,6 +174,16 @@ class Credentials(StageCase):
             self.assertEqual(base64.b64decode(entry["auth"]).decode(), ":".join(login))
             self.assertIn("pull", self.actions(login, key.split("/")[1]))
 
+        # Images may be named otherwise than where Harbor's API is.
+        url = f"url = {self.stage.sandbox.url('alpha')}"
+        named = self.configuration_with(url, f"{url}\npull_host = images.example.com")
+        words = ("pull-secret", "--workspace", workspace, "--output", "dockerconfigjson")
+        done = self.with_configuration(named, *words)
+        self.assertEqual(
+            list(json.loads(done.stdout)["auths"]),
+            ["images.example.com/team-a", "images.example.com/team-b"],
+        )
+
     def test_the_key_of_a_workspace_derives_its_credentials_and_no_others(self) -> None:
         self.bind("team-a", "blue")
         self.bind("team-a", "green")

@@ -24,6 +24,8 @@ ID = "5D0E3C1A-7C1B-4F53-9C55-6E2F3D1B7A90"
 
 
 class Examples(StageCase):
+    partitions = 12  # As in the manual's first example.
+
     def setUp(self) -> None:
         super().setUp()
         self.stage.add_worker()
@@ -97,6 +99,42 @@ class Examples(StageCase):
         done = self.run_example("produce.py", *words, "--bootstrap", nowhere)
         self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
         self.assertIn("did not take the record", done.stderr)
+
+    def test_whatever_goes_wrong_is_a_sentence_and_no_traceback(self) -> None:
+        nobody = f"http://127.0.0.1:{free_port()}"
+        nothing = str(self.stage.folder / "nothing")
+        kafka = ["--bootstrap", self.stage.kafka.address]
+        for words, said in (
+            (["choose_image.py"], "usage: "),
+            (["choose_image.py", "127.0.0.1", "blue"], "usage: "),
+            (["choose_image.py", nobody, "blue"], f"{nobody}: "),
+            (["choose_image.py", self.stage.sandbox.url("alpha"), "blue"], "is that berthd's"),
+            (["derive_pull_secret.py", "key"], "usage: "),
+            (["derive_pull_secret.py", nothing, "blue", "uid", "1", "2"], "No such file"),
+            (["produce.py", *kafka, "--registry", "gamma", "--space", "a"], "did not take"),
+            (["produce.py", *kafka, "--registry", "a", "--space", "a", "--id", "7"], "invalid UUID"),
+        ):
+            with self.subTest(words=words):
+                done = subprocess.run(
+                    [PYTHON, "-I", str(EXAMPLES / words[0]), *words[1:]],
+                    capture_output=True,
+                    text=True,
+                    timeout=2 * WAIT_S,
+                    check=False,
+                )
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(said, done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+
+    def test_a_missing_package_is_named_with_the_way_to_get_it(self) -> None:
+        for name in ("produce.py", "consume.py"):
+            # -S: without the folders that packages are in.
+            command = [PYTHON, "-I", "-S", str(EXAMPLES / name)]
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=WAIT_S, check=False
+            )
+            self.assertIn("apt-get install python3-confluent-kafka python3-avro", done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
 
     def test_the_examples_of_the_manual_run_as_they_are(self) -> None:
         """From the first to the last: each finds what those before it have left."""

@@ -2,7 +2,9 @@
 """What an operator meets: starting, checking, waiting for what is missing, stopping."""
 
 import base64
+import fcntl
 import hashlib
+import os
 import re
 import subprocess
 import urllib.error
@@ -13,7 +15,7 @@ from pathlib import Path
 from front_end import FrontEnd, make_certificates
 from run import run_tests
 from stage import DONE, NO_ANSWER, USAGE, Worker, wait_until
-from workload import StageCase
+from workload import StageCase, wait_for_answers
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER_S = 30
@@ -75,6 +77,11 @@ class Operation(StageCase):
         result = self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
         self.assertEqual(result["code"], "space.created")
 
+    def test_the_first_start_does_not_look_like_a_loss(self) -> None:
+        said = self.stage.add_worker().log.read_text()
+        self.assertIn("rebuild.first_start", said)
+        self.assertNotRegex(said, r"\berror\b|lost|missing|older")
+
     def test_metrics_are_those_of_the_page_and_count_what_was_done(self) -> None:
         worker = self.stage.add_worker()
         self.stage.send("create-space", "--registry", "alpha", "--space", "team-a")
@@ -104,6 +111,46 @@ class Operation(StageCase):
         self.assertEqual(second.returncode, 1)
         self.assertIn("another berthd runs as instance 'worker-1'", second.stderr)
         self.assertTrue(worker.running)
+
+    def test_a_log_that_nobody_reads_stops_nothing(self) -> None:
+        worker = self.worker_with("[berth]")
+        text = worker.configuration.read_text()
+        worker.configuration.write_text(text.replace("log_level = info", "log_level = debug"))
+        from_worker, to_reader = os.pipe()
+        fcntl.fcntl(to_reader, fcntl.F_SETPIPE_SZ, 4096)
+        with open(from_worker, "rb", buffering=0) as unread:
+            worker.process = subprocess.Popen(
+                worker.command(), stdout=subprocess.DEVNULL, stderr=to_reader
+            )
+            os.close(to_reader)
+            worker.wait_ready()
+            spaces = [f"unread-{number}" for number in range(200)]
+            self.stage.send_batch([f"create-space -r alpha -s {space}" for space in spaces])
+            wait_for_answers(self.stage, len(spaces))
+            self.assertEqual(worker.admin_status("/livez"), 200)
+            self.assertEqual(worker.admin_status("/readyz"), 200)
+            worker.terminate()
+            self.assertEqual(worker.wait_end(), 0, "it ends, too, though nobody reads")
+            said = unread.read(65536).decode()
+        self.assertIn("worker.started", said)
+
+    def test_a_program_that_is_started_without_standard_streams_gives_them_to_no_file(self) -> None:
+        def close_streams() -> None:
+            for stream in range(3):
+                os.close(stream)
+
+        worker = self.worker_with("[berth]")
+        tail = [str(self.stage.program("berth")), "-c", str(self.stage.client_configuration)]
+        for command in (worker.command(), [*tail, "tail", "results"]):
+            process = subprocess.Popen(command, preexec_fn=close_streams)
+            try:
+                folder = Path(f"/proc/{process.pid}/fd")
+                wait_until("its own files", lambda: len(list(folder.iterdir())) > 4, SOON_S)
+                streams = [os.readlink(folder / str(stream)) for stream in range(3)]
+            finally:
+                process.kill()
+                process.wait()
+            self.assertEqual(streams, ["/dev/null"] * 3, command)
 
     def test_a_slip_in_the_configuration_is_named_with_line_and_remedy(self) -> None:
         worker = self.worker_with("[berth]", "leese_ms = 15000", "window = many")
@@ -232,7 +279,7 @@ class Operation(StageCase):
         self.assertIn("no answer", (done.stdout + done.stderr).lower())
 
     def test_a_record_too_large_to_be_copied_is_a_dead_letter_without_its_value(self) -> None:
-        self.stage.add_worker()
+        worker = self.stage.add_worker()
         letters = {}
         for size in (300_000, 950_000):
             file = self.stage.folder / f"bytes-{size}"
@@ -248,6 +295,12 @@ class Operation(StageCase):
 
         wait_until("the dead letters", all_there, ANSWER_S, pause_s=0.1)
         copied, omitted = letters["alpha/300000"], letters["alpha/950000"]
+        said = "record.dead_letter reason=record.too_large"
+        wait_until("its log", lambda: worker.log.read_text().count(said) == 2, SOON_S)
+        url = f"http://127.0.0.1:{worker.admin_port}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            counted = reply.read().decode()
+        self.assertIn('berth_dead_letters_total{reason="record.too_large"} 2\n', counted)
         for letter in (copied, omitted):
             self.assertEqual(letter["headers"]["berth-dlq-reason"], "record.too_large")
         self.assertEqual(len(base64.b64decode(copied["value_base64"])), 300_000)

@@ -6,6 +6,7 @@
 #ifndef BERTH_CORE_CODES_H
 #define BERTH_CORE_CODES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Outcomes of a plan. */
@@ -64,7 +65,10 @@
 struct berth_code {
     const char *code;
     const char *meaning; /* One sentence. */
+    bool dead_letter;    /* The record becomes a dead letter. */
 };
+
+#define BERTH_CODES_MAX 64
 
 /* All of them, in the order above. */
 extern const struct berth_code berth_codes[];

@@ -210,7 +210,7 @@ struct berth_effect {
             char registry[BERTH_REGISTRY_BYTES];
             char space[BERTH_SPACE_BYTES];
             struct berth_source source; /* No topic: it is about the registry as a whole. */
-            char text[256];
+            char text[384];
         } notice;
     };
 };

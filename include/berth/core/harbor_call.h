@@ -112,6 +112,22 @@ struct berth_harbor_answer {
     int64_t robots_total;
 };
 
+/* What Harbor answered to which call, for people. The call is NULL when it wasn't asked yet. */
+struct berth_harbor_said {
+    const char *call; /* A string constant: "POST /projects", ... */
+    char request_id[BERTH_REQUEST_ID_BYTES];
+    int http_status; /* 0: there was no reply. */
+    char words[128]; /* Harbor's or curl's. */
+};
+#define BERTH_HARBOR_SAID_BYTES 280
+
+void berth_harbor_said_keep(struct berth_harbor_said *said, const struct berth_harbor_call *call,
+                            const struct berth_harbor_answer *answer);
+
+/* "HTTP 500 to POST /projects: UNKNOWN: internal server error (request id ...)". */
+void berth_harbor_said_text(const struct berth_harbor_said *said,
+                            char ret_text[BERTH_HARBOR_SAID_BYTES]);
+
 /* "POST /projects", ...: for traces and messages. Never NULL. */
 const char *berth_harbor_call_name(enum berth_harbor_call_kind kind);
 /* "conflict", ...: for traces. Never NULL. */

@@ -26,7 +26,7 @@
 #define BERTH_KEY_ID_BYTES      9   /* 8 hex digits. */
 #define BERTH_ROBOT_NAME_BYTES  64  /* "ws-" and a slug of at most 54. */
 #define BERTH_CODE_BYTES        48  /* A result's code, such as space.already_exists. */
-#define BERTH_MESSAGE_BYTES     384 /* A result's sentence. */
+#define BERTH_MESSAGE_BYTES     768 /* A result's sentence. */
 
 #define BERTH_COMMAND_WORKSPACES_MAX 1000
 #define BERTH_SPACE_BINDINGS_MAX     1000

@@ -56,7 +56,9 @@ struct berth_outcome {
      * also those that it unbinds. */
     struct berth_binding_change *bindings;
     size_t bindings_count;
-    int attempts;           /* Claims of this command, this one included. */
+    /* How often it was tried: those that failed and counted (retry_attempts), and the one that led
+     * to this outcome; 0: it was refused before anything was tried. */
+    int attempts;
     int64_t received_at_ms; /* Wall clock: first claimed, by whichever worker. */
     int64_t finished_at_ms; /* Wall clock: this outcome was made. */
 

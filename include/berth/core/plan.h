@@ -136,7 +136,8 @@ struct berth_work {
     bool not_empty;          /* Deletion was answered 412. */
 
     enum berth_plan_refusal refusal;
-    char harbor_words[128]; /* What Harbor said to the first request that it refused. */
+    struct berth_harbor_said refused_by; /* The answer to the first request that was refused. */
+    struct berth_harbor_said failed_by;  /* The last answer that is no progress. */
 
     struct berth_plan_item *items; /* Sorted by workspace. */
     size_t items_count;

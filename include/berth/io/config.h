@@ -34,6 +34,8 @@
 #define BERTH_CONFIG_REGISTRIES_MAX   64
 #define BERTH_CONFIG_PROPERTIES_MAX   128
 #define BERTH_CONFIG_LIST_MAX         64
+/* A host of the DNS (253), a port, the NUL. */
+#define BERTH_CONFIG_PULL_HOST_BYTES 264
 
 /* Who loads it decides what must be there and which secrets are read. */
 enum berth_config_purpose {
@@ -41,6 +43,8 @@ enum berth_config_purpose {
     BERTH_CONFIG_FOR_TOOLS,  /* berth: enough to talk to Kafka; only the secrets of [kafka]. */
     /* Lookups of berth: Redis and the registries, with their secrets; Kafka needn't be there. */
     BERTH_CONFIG_FOR_LOOKUPS,
+    /* Lists, which Redis alone answers: Harbor's accounts needn't be there either. */
+    BERTH_CONFIG_FOR_LISTS,
 };
 
 /* Where a partition without a committed offset starts (design 4.10). */
@@ -81,7 +85,8 @@ struct berth_config_property {
 struct berth_config_registry {
     char *name;
     char *uid; /* A UUID in lower case. NULL for tools when it isn't given, as url and username. */
-    char *url; /* Without a slash at its end. */
+    char *url;       /* Without a slash at its end. */
+    char *pull_host; /* NULL: the url's. */
     char *username;
     char *password_file;
     struct berth_secret password; /* Daemon and lookups. */

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "berth/base/result.h"
 #include "berth/io/kafka_properties.h"
@@ -23,10 +24,9 @@ struct berth_reader;
 
 #define BERTH_READER_TOPICS_MAX 16
 
-enum berth_reader_start {
-    BERTH_READER_FROM_BEGINNING,
-    BERTH_READER_FROM_END,
-};
+/* Where reading starts: so many offsets before the end of each partition. */
+#define BERTH_READER_FROM_BEGINNING INT64_MAX
+#define BERTH_READER_FROM_END       0
 
 /*
  * Fixes the positions of all partitions of the topics and starts to read. Blocks for at most about
@@ -37,7 +37,7 @@ enum berth_reader_start {
  */
 BERTH_MUST_USE enum berth_rc berth_reader_new(const struct berth_kafka_properties *properties,
                                               const char *const *topics, size_t topics_count,
-                                              enum berth_reader_start start, int timeout_ms,
+                                              int64_t back_offsets, int timeout_ms,
                                               struct berth_reader **ret_reader,
                                               struct berth_error *reterr);
 
@@ -53,6 +53,10 @@ BERTH_MUST_USE enum berth_rc berth_reader_take(struct berth_reader *reader, int 
 
 /* Whether every record that was committed when the reader was made has been taken. */
 bool berth_reader_at_end(const struct berth_reader *reader);
+
+/* Whether each partition has given so many records, or was read from its beginning: then the last so
+ * many of the topic are among those that were taken, once berth_reader_at_end(). */
+bool berth_reader_gave(const struct berth_reader *reader, int64_t count);
 
 /* All records must have been freed. Blocks for at most about 2 s. NULL is fine; returns NULL. */
 struct berth_reader *berth_reader_free(struct berth_reader *reader);

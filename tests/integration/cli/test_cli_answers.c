@@ -173,6 +173,25 @@ static void test_no_answer_in_time_is_exit_status_3(void **state) {
     assert_non_null(strstr(cli_world_err(world), "within 300 ms: is berthd running"));
 }
 
+/* Nobody who waited in vain has to guess how to ask again. */
+static void test_no_answer_in_time_names_the_id_to_ask_again_with(void **state) {
+    struct cli_world *world = *state;
+    /* The seconds as a word of their own. */
+    cli_world_run(world, "send", "create-space", "-r", "alpha", "-s", "team-a", "--wait", "0.3",
+                  "--id", ID, NULL);
+    cli_world_assert_status(world, 3);
+    assert_non_null(strstr(cli_world_err(world), "its id is " ID));
+    assert_non_null(strstr(cli_world_err(world), "berth send ... --id " ID " --wait"));
+    cli_world_run(world, "send", "create-space", "-r", "alpha", "-s", "team-a", "--wait=0.3",
+                  "--id", ID, "--json", NULL);
+    cli_world_assert_status(world, 3);
+    json_t *lines = cli_world_json(world);
+    const json_t *line = json_array_get(lines, 0);
+    assert_string_equal(json_string_value(json_object_get(line, "command_id")), ID);
+    assert_true(json_is_false(json_object_get(line, "answered")));
+    json_decref(lines);
+}
+
 /* One line for each, and the worst of them as exit status. */
 static void test_a_batch_waits_for_all_its_answers(void **state) {
     struct cli_world *world = *state;
@@ -211,6 +230,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_the_result_is_shown_to_people),
         TEST(test_the_result_is_an_object_for_programs),
+        TEST(test_no_answer_in_time_names_the_id_to_ask_again_with),
         TEST(test_a_rejected_command_is_exit_status_1),
         TEST(test_an_answer_to_another_record_is_not_taken),
         TEST(test_a_dead_letter_is_an_answer_too),

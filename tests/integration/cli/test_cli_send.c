@@ -49,6 +49,16 @@ static void test_topics_are_missing_until_they_are_made(void **state) {
 
     cli_world_run(world, "topics", NULL);
     cli_world_assert_status(world, 0);
+
+    /* Whoever asks for other numbers later is told that they are not what is there. */
+    assert_string_equal(cli_world_err(world), "");
+    cli_world_run(world, "topics", "--create", "--partitions", "4", "--replication-factor", "2",
+                  NULL);
+    cli_world_assert_status(world, 0);
+    const char *said = cli_world_err(world);
+    assert_non_null(strstr(said, "was there already, with 3 partitions instead of 4"));
+    assert_non_null(strstr(said, "was there already, with replication factor 1 instead of 2"));
+    assert_non_null(strstr(said, world->config->topics.spaces));
 }
 
 /* A topic of states that forgets the old ones would lose spaces. */
@@ -266,6 +276,21 @@ static void test_a_batch_with_a_mistake_sends_nothing(void **state) {
     assert_empty(world, world->config->registries[0].command_topic);
 }
 
+static void test_help_and_version_are_commands_too(void **state) {
+    struct cli_world *world = *state;
+    cli_world_run(world, "help", NULL);
+    cli_world_assert_status(world, 0);
+    assert_non_null(strstr(cli_world_out(world), "Commands, each with a --help"));
+    cli_world_run(world, "help", "tail", NULL);
+    cli_world_assert_status(world, 0);
+    assert_non_null(strstr(cli_world_out(world), "results|audit|spaces|dlq"));
+    cli_world_run(world, "help", "nothing", NULL);
+    cli_world_assert_status(world, 2);
+    cli_world_run(world, "version", NULL);
+    cli_world_assert_status(world, 0);
+    assert_string_equal(cli_world_out(world), "berth " BERTH_VERSION "\n");
+}
+
 static void test_a_topic_that_is_missing_is_told(void **state) {
     struct cli_world *world = *state;
     cli_world_run(world, "send", "create-space", "-r", "alpha", "-s", "x", NULL);
@@ -292,6 +317,7 @@ int main(void) {
         TEST(test_raw_bytes_are_sent_as_they_are),
         TEST(test_a_batch_is_sent_in_its_order),
         TEST(test_a_batch_with_a_mistake_sends_nothing),
+        TEST_BARE(test_help_and_version_are_commands_too),
         TEST_BARE(test_a_topic_that_is_missing_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,36 @@ static void test_a_limit_ends_it(void **state) {
     json_decref(lines);
 }
 
+/* As tail(1): the last three, oldest first, and then it ends. */
+static void test_the_last_ones_are_shown_and_it_ends(void **state) {
+    struct cli_world *world = *state;
+    const char *topic = world->config->topics.results;
+    cli_world_send(world, topic, "another partition's, perhaps", (struct berth_bytes){0}, NULL, 0);
+    for (int i = 0; i < 20; i++) {
+        cli_world_send(world, topic, "k", (struct berth_bytes){(const uint8_t *)"\x01", 1}, NULL, 0);
+    }
+    cli_world_run(world, "tail", "results", "-n", "3", "--json", NULL);
+    cli_world_assert_status(world, 0);
+    json_t *lines = cli_world_json(world);
+    assert_int_equal(json_array_size(lines), 3);
+    json_int_t last = 0;
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *line = json_array_get(lines, i);
+        assert_string_equal(json_string_value(json_object_get(line, "key")), "k");
+        json_int_t offset = json_integer_value(json_object_get(line, "offset"));
+        assert_true(i == 0 || offset == last + 1);
+        last = offset;
+    }
+    assert_true(last >= 19);
+    json_decref(lines);
+    cli_world_run(world, "tail", "results", "-n", "100", "--json", NULL);
+    lines = cli_world_json(world);
+    assert_int_equal(json_array_size(lines), 21);
+    json_decref(lines);
+    cli_world_run(world, "tail", "results", "-n", "3", "--from-beginning", NULL);
+    cli_world_assert_status(world, 2);
+}
+
 /* Without a bound it follows: what is published later is shown, until somebody stops it. */
 static void test_it_follows_until_it_is_interrupted(void **state) {
     struct cli_world *world = *state;
@@ -198,6 +228,7 @@ int main(void) {
         TEST(test_results_are_readable),      TEST(test_audit_shows_before_and_after),
         TEST(test_spaces_are_a_table),        TEST(test_dead_letters_say_why_and_whence),
         TEST(test_json_has_all_of_a_record),  TEST(test_what_is_not_a_record_of_the_topic_is_told),
+        TEST(test_the_last_ones_are_shown_and_it_ends),
         TEST(test_a_limit_ends_it),           TEST(test_it_follows_until_it_is_interrupted),
         TEST(test_it_ends_when_nobody_reads),
     };

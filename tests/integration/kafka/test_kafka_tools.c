@@ -281,7 +281,7 @@ static void put(rd_kafka_t *producer, const char *topic, const char *value) {
     assert_int_equal(rd_kafka_flush(producer, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
-static void open_reader(struct world *world, const char *topic, enum berth_reader_start start,
+static void open_reader(struct world *world, const char *topic, int64_t start,
                         struct berth_reader **ret_reader) {
     struct berth_error error = {.text = ""};
     enum berth_rc rc =

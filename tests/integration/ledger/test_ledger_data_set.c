@@ -11,7 +11,7 @@
 
 static bool mentions(void *ctx) {
     struct worker *worker = ctx;
-    return !worker->available && strstr(worker->why, "waits for being rebuilt") != NULL;
+    return !worker->available && strstr(worker->why, "waits for being ") != NULL;
 }
 
 /* A worker without the right to rebuild, on a Redis without a data set. */

@@ -86,9 +86,9 @@ static void test_redis_is_found_by_its_name(void **state) {
     worker_deinit(&worker);
 
     named_worker(world, &worker, &server, "twins.example.test");
-    worker_wait_unavailable(&worker);
-    assert_string_equal(worker.why, "Connection refused");
+    /* Nobody listens at the first of its addresses: no reason to say that Redis is away. */
     worker_wait_available(&worker);
+    assert_int_equal(worker.changes, 1);
     worker_deinit(&worker);
 
     size_t asked = server.asked;

@@ -127,6 +127,15 @@ static void test_the_host_of_an_image_is_that_of_the_url(void **state) {
     assert_string_equal(host, "harbor.example.com");
     assert_true(cli_image_host("http://[::1]:8080", host));
     assert_string_equal(host, "[::1]:8080");
+    /* As images are named: an entry of another spelling is never found by who pulls. */
+    assert_true(cli_image_host("https://Harbor.Example.com:443/harbor", host));
+    assert_string_equal(host, "harbor.example.com");
+    assert_true(cli_image_host("http://harbor:80", host));
+    assert_string_equal(host, "harbor");
+    assert_true(cli_image_host("https://harbor:80", host));
+    assert_string_equal(host, "harbor:80");
+    assert_true(cli_image_host("http://harbor:8443", host));
+    assert_string_equal(host, "harbor:8443");
     char url[sizeof("http://") + CLI_HOST_BYTES] = "http://";
     memset(url + strlen(url), 'a', CLI_HOST_BYTES);
     assert_false(cli_image_host(url, host));

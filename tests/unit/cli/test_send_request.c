@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "send_request.h"
@@ -119,6 +120,37 @@ static void test_what_is_incomplete_or_contradicts_itself_is_refused(void **stat
     assert_refused("--raw file --topic t --public");
 }
 
+/* Of what is refused people read what to type instead. */
+static void test_a_slip_says_what_to_type(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *advice;
+    } cases[] = {
+        {"bind-workspace -r a -s b -w blue green", "--workspace green"},
+        {"-w blue green bind-workspace -r a -s b", "--workspace green"},
+        {"create-space -r a -s b --quota 10GB", "such as 10G or 10GiB"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char said[1024] = "";
+        FILE *into = fmemopen(said, sizeof(said), "w");
+        assert_non_null(into);
+        FILE *before = stderr;
+        stderr = into;
+        assert_refused(cases[i].line);
+        stderr = before;
+        assert_int_equal(fclose(into), 0);
+        if (strstr(said, cases[i].advice) == NULL) {
+            fail_msg("%s: %s", cases[i].line, said);
+        }
+    }
+    char line[] = "update-space -r a -s b --quota -1";
+    struct cli_send_request request;
+    assert_int_equal(parse(line, &request), 0);
+    assert_int_equal(request.quota_bytes, BERTH_QUOTA_UNLIMITED);
+    cli_send_request_deinit(&request);
+}
+
 static void test_quotas_are_sizes(void **state) {
     (void)state;
     static const struct {
@@ -134,7 +166,11 @@ static void test_quotas_are_sizes(void **state) {
         {"2TiB", (int64_t)2 << 40},
         {"9223372036854775807", INT64_MAX},
         {"8388607T", (int64_t)8388607 << 40},
+        {"10g", (int64_t)10 << 30},
+        {"10Gi", (int64_t)10 << 30}, /* As Kubernetes writes it. */
+        {"10gib", (int64_t)10 << 30},
         {"unlimited", BERTH_QUOTA_UNLIMITED},
+        {"-1", BERTH_QUOTA_UNLIMITED}, /* As the record has it. */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int64_t bytes = -2;
@@ -142,8 +178,7 @@ static void test_quotas_are_sizes(void **state) {
         assert_int_equal(bytes, cases[i].bytes);
     }
     static const char *const wrong[] = {
-        "",         "G",    "-1",   "1.5G",   "1 G",
-        "10GB",     "10g",  "10Gi", "10GiBx", "9223372036854775808",
+        "",     "G",        "-2",   "1.5G", "1 G", "10GB", "10gb", "10GiBx", "9223372036854775808",
         "8388608T", "none",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -160,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_no_binding_at_all_must_be_said),
         cmocka_unit_test(test_options_of_other_commands_are_refused),
         cmocka_unit_test(test_what_is_incomplete_or_contradicts_itself_is_refused),
+        cmocka_unit_test(test_a_slip_says_what_to_type),
         cmocka_unit_test(test_quotas_are_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,10 @@ static void test_the_longest_names_leave_room_for_the_remedy(void **state) {
     work.foreign_robots = 10000;
     memset(work.foreign_example, 'n', sizeof(work.foreign_example) - 1);
     memset(work.owner, 'o', sizeof(work.owner) - 1);
-    memset(work.harbor_words, 'h', sizeof(work.harbor_words) - 1);
+    work.refused_by =
+        (struct berth_harbor_said){.call = "GET /projects/(name)", .http_status = 400};
+    memset(work.refused_by.words, 'h', sizeof(work.refused_by.words) - 1);
+    memset(work.refused_by.request_id, 'i', sizeof(work.refused_by.request_id) - 1);
 
     for (unsigned i = BERTH_REFUSAL_NONE + 1; i < BERTH_REFUSALS; i++) {
         bool of_workspace = i >= BERTH_REFUSAL_WORKSPACE_HARBOR;

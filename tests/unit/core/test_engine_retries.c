@@ -45,7 +45,7 @@ static void test_an_unknown_outcome_is_read_back_and_tried_again(void **state) {
     assert_int_equal(world_traced(world, "harbor #1 GET /projects/{name}"), 1);
     assert_int_equal(world_traced(world, "harbor #1 POST /projects"), 2);
     assert_string_equal(record->answer.code, "space.created");
-    assert_int_equal(record->answer.attempts, 1); /* Claims, not requests. */
+    assert_int_equal(record->answer.attempts, 2); /* The one that failed, and this one. */
     world_finish(world);
 }
 
@@ -183,6 +183,12 @@ static void test_the_budget_is_spent_by_attempts(void **state) {
     assert_true(record->answer.dead_letter);
     assert_int_equal(world_traced(world, "notice command.retried #1"),
                      world->config.retry_attempts - 1);
+    /* Which call, what came of it, under which id Harbor's log has it, and what to type. */
+    assert_int_equal(record->answer.attempts, world->config.retry_attempts);
+    assert_non_null(strstr(record->answer.message, "attempts: 5 in "));
+    assert_non_null(
+        strstr(record->answer.message, "the last one: no reply to GET /projects/{name}: "));
+    assert_non_null(strstr(record->answer.message, "berth send --id "));
     world_finish(world);
 }
 
@@ -234,7 +240,7 @@ static void test_a_restart_does_not_start_the_age_again(void **state) {
     world_run_idle(world);
     int64_t took_ms = record->answer.finished_at_ms - record->answer.received_at_ms;
     assert_true(took_ms <= world->config.retry_age_ms + world->config.backoff_max_ms);
-    assert_int_equal(record->answer.attempts, 2);
+    assert_int_equal(world->ledger_commands[1].attempts, 2);
     world_finish(world);
 }
 

@@ -55,7 +55,10 @@ static void test_the_table_of_codes_is_the_one_in_the_code(void **state) {
             fail_msg("docs/events.md: instead of \"%s\" it says \"%.*s\"", wanted,
                      (int)strcspn(row, "\n"), row);
         }
-        row = strchr(row, '\n') + 1;
+        const char *end = strchr(row, '\n');
+        const char *dead_letter = strstr(row, "dead letter");
+        assert_int_equal(dead_letter != NULL && dead_letter < end, berth_codes[i].dead_letter);
+        row = end + 1;
     }
     assert_int_equal(*row, '\n');
 }

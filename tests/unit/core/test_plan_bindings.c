@@ -368,6 +368,7 @@ static void test_harbors_refusal_of_one_workspace_leaves_the_others(void **state
     driver_expect_binding(&driver, "b", BERTH_BINDING_FAILED, BERTH_CODE_HARBOR_REFUSED);
     driver_expect_binding(&driver, "c", BERTH_BINDING_BOUND, BERTH_CODE_WORKSPACE_BOUND);
     driver_expect_detail(&driver, "harbor", "BAD_REQUEST: bad robot");
+    driver_expect_detail(&driver, "harbor_call", "POST /robots");
     assert_int_equal(driver.outcome.after.bindings_count, 2);
     driver_deinit(&driver);
 }

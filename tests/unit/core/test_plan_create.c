@@ -102,7 +102,8 @@ static void test_an_existing_space_is_refused_with_one_call(void **state) {
     driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_ALREADY_EXISTS, false);
     assert_string_equal(driver.outcome.message,
                         "Space 'team-a' already exists in registry 'harbor-1': choose another "
-                        "name, or send it with if_exists ADOPT to take it over.");
+                        "name, or take it over with if_exists ADOPT (berth send "
+                        "create-space --adopt).");
     assert_int_equal(driver.calls, 1);
     assert_int_equal(driver.outcome.before.knowledge, BERTH_SPACE_UNKNOWN);
     assert_int_equal(driver.outcome.after.knowledge, BERTH_SPACE_UNKNOWN);
@@ -223,14 +224,16 @@ static void test_what_harbor_refuses_is_final(void **state) {
     size_t count;
     assert_int_equal(berth_work_step(&driver.work, &call, 1, &count, &driver.outcome),
                      BERTH_PLAN_CALLS);
-    struct berth_harbor_answer answer = {.verdict = BERTH_HARBOR_INVALID,
-                                         .error = "BAD_REQUEST: not today"};
+    struct berth_harbor_answer answer = {
+        .verdict = BERTH_HARBOR_INVALID, .http_status = 400, .error = "BAD_REQUEST: not today"};
+    (void)snprintf(call.request_id, sizeof(call.request_id), "some-id/1.1");
     assert_int_equal(berth_work_observe(&driver.work, &call, &answer), BERTH_OBSERVED_PROGRESS);
     assert_int_equal(berth_work_step(&driver.work, &call, 1, &count, &driver.outcome),
                      BERTH_PLAN_DONE);
     driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_HARBOR_REFUSED, false);
     driver_expect_detail(&driver, "harbor", "BAD_REQUEST: not today");
-    assert_non_null(strstr(driver.outcome.message, "BAD_REQUEST: not today"));
+    assert_non_null(strstr(driver.outcome.message, "HTTP 400 to POST /projects: BAD_REQUEST: not "
+                                                   "today (request id some-id/1.1)"));
     assert_int_equal(driver.outcome.after.knowledge, BERTH_SPACE_UNKNOWN);
     driver_deinit(&driver);
 }

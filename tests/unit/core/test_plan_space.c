@@ -222,7 +222,7 @@ static void test_a_bound_space_is_refused_naming_its_workspaces(void **state) {
     driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_BOUND, false);
     assert_string_equal(driver.outcome.message,
                         "Space 'team-a' is still bound to w1, w2, w3 and others (5 in all): unbind "
-                        "first, or delete it with unbind.");
+                        "first, or delete it with unbind (berth send delete-space --unbind).");
     driver_expect_detail(&driver, "workspaces", "w1, w2, w3, w4, w5");
     driver_expect_detail(&driver, "workspaces_count", "5");
     assert_int_equal(driver.harbor.calls[BERTH_HARBOR_DELETE_PROJECT], 0);

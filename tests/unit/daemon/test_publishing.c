@@ -195,6 +195,16 @@ static void assert_published(size_t count, const size_t *kinds) {
     assert_string_equal(stage->map, "a map");
 }
 
+static uint64_t dead_letters(const char *reason) {
+    for (size_t i = 0; i < berth_codes_count; i++) {
+        if (strcmp(berth_codes[i].code, reason) == 0) {
+            return stage->worker.dead_letters_total[i];
+        }
+    }
+    fail_msg("no code %s", reason);
+    return 0;
+}
+
 static void test_an_outcome_is_published_whole_with_its_offset(void **state) {
     (void)state;
     const size_t all[] = {BERTH_RECORD_RESULT, BERTH_RECORD_AUDIT, BERTH_RECORD_SPACE};
@@ -212,6 +222,23 @@ static void test_a_state_that_is_no_longer_current_is_left_out(void **state) {
     store();
     publish(BERTH_PUBLISH_STORED_QUIETLY);
     assert_published(2, but_state);
+}
+
+/* Whoever watches the log or a metric hears of each, once: when it is committed. */
+static void test_a_dead_letter_is_counted_by_its_reason_once_it_is_committed(void **state) {
+    (void)state;
+    static struct berth_outcome outcome;
+    berth_outcome_refuse(&outcome, BERTH_FAILED, "record.undecodable", "It is no Avro.");
+    worker_make_publication(&stage->worker, 0, &command, &source, 0, 0, &outcome);
+    publish(BERTH_PUBLISH_MADE);
+    worker_published(&stage->worker,
+                     &(struct berth_batch_result){.outcome = BERTH_BATCH_ABORTED, .culprit = -1});
+    assert_int_equal(dead_letters("record.undecodable"), 0);
+    publish(BERTH_PUBLISH_MADE);
+    worker_published(&stage->worker,
+                     &(struct berth_batch_result){.outcome = BERTH_BATCH_COMMITTED});
+    assert_int_equal(dead_letters("record.undecodable"), 1);
+    assert_int_equal(dead_letters("record.empty"), 0);
 }
 
 /* Also when it is published twice, because the first transaction was aborted. */
@@ -256,6 +283,8 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_state_that_is_no_longer_current_is_left_out, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_dead_letter_is_counted_by_its_reason_once_it_is_committed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_record_with_a_known_id_gets_the_result_only,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_batch_bears_the_groups_generation_of_its_moment,

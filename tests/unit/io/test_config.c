@@ -259,6 +259,21 @@ static void test_lookups_need_the_accounts_of_redis_and_the_registries(void **st
     assert_string_equal(
         config_fixture_messages(fixture),
         "FILE:1: error: password_file in [registry] is missing: The account's password.\n");
+
+    /* Lists are Redis' alone: whoever may read them needs no account of Harbor. */
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_LISTS,
+                                         "[redis]\n"
+                                         "password_file = @/password\n"
+                                         "[registry main]\n"
+                                         "uid = " CONFIG_UID "\n"
+                                         "[registry other]\n"
+                                         "uid = 5f0c6f0e-5b1c-4d57-9c0a-1f4f4a6d3b22\n"
+                                         "url = https://other.example.com\n"
+                                         "ca_file = /nonexistent\n"
+                                         "password_file = /nonexistent\n"),
+                     BERTH_OK);
+    assert_string_equal(config_fixture_messages(fixture), "");
+    assert_string_equal(fixture->config->redis.password.text, CONFIG_PASSWORD);
 }
 
 int main(void) {

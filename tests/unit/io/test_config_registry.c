@@ -27,6 +27,21 @@ static void test_robot_accounts_log_in_with_each_request(void **state) {
         "FILE:12: error: a robot account can't have a session: login = basic\n");
 }
 
+/* Clients compare it letter by letter with the beginning of an image's name. */
+static void test_a_pull_host_is_written_as_images_are(void **state) {
+    struct config_fixture *fixture = *state;
+    config_fixture_assert_accepted(fixture, CONFIG_WHOLE "pull_host = registry.example.com:8443\n",
+                                   "");
+    static const char *const BAD[] = {"https://registry", "registry/path", "Registry", "a b"};
+    for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
+        char text[1024];
+        (void)snprintf(text, sizeof(text), CONFIG_WHOLE "pull_host = %s\n", BAD[i]);
+        assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_DAEMON, text),
+                         BERTH_INVALID);
+        assert_non_null(strstr(config_fixture_messages(fixture), "pull_host must be a host"));
+    }
+}
+
 static void test_a_proxy_is_an_address_and_no_more(void **state) {
     struct config_fixture *fixture = *state;
     config_fixture_assert_accepted(fixture, CONFIG_WHOLE "proxy = http://proxy:3128\n", "");
@@ -268,6 +283,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(test, config_fixture_setup, config_fixture_teardown)
     const struct CMUnitTest tests[] = {
         CONFIG_TEST(test_robot_accounts_log_in_with_each_request),
+        CONFIG_TEST(test_a_pull_host_is_written_as_images_are),
         CONFIG_TEST(test_a_proxy_is_an_address_and_no_more),
         CONFIG_TEST(test_extra_headers_are_lines_that_are_not_ours),
         CONFIG_TEST(test_a_command_topic_that_registries_share_is_named_once),

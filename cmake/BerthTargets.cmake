@@ -76,13 +76,21 @@ endfunction()
 
 # berth_integration_test(MODULE SERVICES kafka redis [SOURCES a.c] [DEPENDS lib ...]): as above with
 # real services around it; tests/lib/with_services starts them and puts their addresses into
-# the environment (BERTH_TEST_KAFKA, BERTH_TEST_REDIS, ...).
+# the environment (BERTH_TEST_KAFKA, BERTH_TEST_REDIS, ...). VALKEY: once more, as
+# integration.MODULE.valkey, with Valkey for Redis.
 function(berth_integration_test module)
-  cmake_parse_arguments(arg "" "" "SERVICES;SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "VALKEY" "" "SERVICES;SOURCES;DEPENDS" ${ARGN})
   add_executable(integration_${module} test_${module}.c ${arg_SOURCES})
   target_link_libraries(integration_${module} PRIVATE ${arg_DEPENDS} berth_flags PkgConfig::CMOCKA)
   add_test(NAME integration.${module}
     COMMAND "${CMAKE_SOURCE_DIR}/tests/lib/with_services" --build "${CMAKE_BINARY_DIR}"
             ${arg_SERVICES} -- $<TARGET_FILE:integration_${module}>)
   berth_set_test(integration.${module} integration 300)
+  if(arg_VALKEY)
+    list(TRANSFORM arg_SERVICES REPLACE "^redis$" valkey)
+    add_test(NAME integration.${module}.valkey
+      COMMAND "${CMAKE_SOURCE_DIR}/tests/lib/with_services" --build "${CMAKE_BINARY_DIR}"
+              ${arg_SERVICES} -- $<TARGET_FILE:integration_${module}>)
+    berth_set_test(integration.${module}.valkey integration 300)
+  endif()
 endfunction()

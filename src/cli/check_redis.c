@@ -62,18 +62,9 @@ void check_redis(const struct check_options *options) {
 }
 
 static enum berth_rc connect_to(struct redis *redis, struct berth_error *reterr) {
-    const struct berth_config *config = redis->config;
-    char host[BERTH_CONFIG_HOST_BYTES];
-    uint16_t port = 0;
-    berth_config_redis_address(config, host, &port);
     const struct berth_redis_client_config client = {
         .base = redis->base,
-        .host = host,
-        .port = port,
-        .username = config->redis.username,
-        .password = config->redis.password.text,
-        .database = config->redis.database,
-        .timeout_ms = config->redis.timeout_ms,
+        .server = berth_config_redis_server(redis->config),
         .pending_max = 16,
         .pending_bytes_max = (size_t)64 * 1024,
         .on_state = changed,

@@ -147,12 +147,14 @@ static void ledger_answered(void *ctx, uint64_t call_id, const struct berth_ledg
 static void ledger_state(void *ctx, bool available, const char *why) {
     struct worker *worker = ctx;
     berth_log(available ? BERTH_LOG_INFO : BERTH_LOG_WARNING,
-              available ? "redis.available" : "redis.unavailable", "reason=\"%s\"", why);
+              available ? "redis.available" : "redis.unavailable", "address=%s reason=\"%s\"",
+              worker->config->redis.address, why);
     worker->redis_available = available;
     if (available) {
         worker_read_bases(worker);
     }
-    (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "%s", why);
+    (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "%s: %s",
+                   worker->config->redis.address, why);
     if (available) {
         worker_rebuild_available(worker);
         worker_consume_when_ready(worker);
@@ -166,24 +168,16 @@ static void ledger_warning(void *ctx, const char *text) {
 
 static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *reterr) {
     const struct berth_config *config = worker->config;
-    char host[BERTH_CONFIG_HOST_BYTES];
-    uint16_t port;
-    berth_config_redis_address(config, host, &port);
     (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "not connected yet");
 
     const struct berth_ledger_config ledger = {
         .base = worker->base,
-        .host = host,
-        .port = port,
-        .username = config->redis.username,
-        .password = config->redis.password.text,
-        .database = config->redis.database,
+        .server = berth_config_redis_server(config),
         .prefix = config->redis.prefix,
         .instance = config->instance,
         .incarnation = worker->incarnation,
         .memory_ms = worker->engine_config.ledger_memory_ms,
         .tombstone_ms = worker->engine_config.ledger_memory_ms,
-        .timeout_ms = config->redis.timeout_ms,
         /* One for each command, a renewal, what was settled, and the bases that are asked for. */
         .pending_max = worker->engine_config.commands_max + 3,
         .seed = worker->engine_config.seed,

@@ -106,7 +106,7 @@ struct worker {
     struct rebuild *rebuild;
     bool topics_fine; /* They were, once. */
     bool redis_available;
-    char redis_why[256];
+    char redis_why[512]; /* With its address. */
     /* The topics: the outputs by enum berth_record_kind, then the command topics. */
     const char *topics[BERTH_RECORD_KINDS + BERTH_CONFIG_REGISTRIES_MAX];
     size_t topics_count;

@@ -11,6 +11,7 @@
 
 #include "berth/base/assert.h"
 #include "berth/core/limits.h"
+#include "berth/io/redis_client.h"
 #include "config_loader.h"
 #include "config_report.h"
 #include "config_values.h"
@@ -449,11 +450,17 @@ static void free_section(enum berth_config_section_id section, void *base) {
     }
 }
 
-void berth_config_redis_address(const struct berth_config *config,
-                                char ret_host[BERTH_CONFIG_HOST_BYTES], uint16_t *ret_port) {
-    const char *address = config->redis.address;
-    const char *colon = strrchr(address, ':');
-    BERTH_ASSERT(colon != NULL); /* The table says so. */
-    (void)snprintf(ret_host, BERTH_CONFIG_HOST_BYTES, "%.*s", (int)(colon - address), address);
-    *ret_port = (uint16_t)strtoul(colon + 1, NULL, 10);
+struct berth_redis_server berth_config_redis_server(const struct berth_config *config) {
+    return (struct berth_redis_server){
+        .address = config->redis.address,
+        .username = config->redis.username,
+        .password = config->redis.password.text,
+        .database = config->redis.database,
+        .timeout_ms = config->redis.timeout_ms,
+        .tls = config->redis.tls,
+        .ca_file = config->redis.ca_file,
+        .client_cert_file = config->redis.client_cert_file,
+        .client_key_file = config->redis.client_key_file,
+        .server_name = config->redis.server_name,
+    };
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files for TLS, looked at before the first connection needs them. */
 #include <errno.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -10,14 +11,22 @@
 #include "config_loader.h"
 #include "config_report.h"
 
-/* A file that an option of a registry names. */
-struct named_file {
+/* Whose they are: a section's, and the lines of its options. */
+struct tls_files {
     struct berth_config_loader *loader;
-    size_t registry;
+    enum berth_config_section_id section;
+    const int *lines;
+};
+
+/* A file that an option names. */
+struct named_file {
+    const struct tls_files *of;
     const char *option;
     const char *path;
 };
 
+static void check(const struct tls_files *files, const char *ca_file, const char *client_cert_file,
+                  const char *client_key_file);
 static X509 *read_certificate(const struct named_file *named);
 static EVP_PKEY *read_key(const struct named_file *named);
 static FILE *open_file(const struct named_file *named);
@@ -26,9 +35,23 @@ static int openssl_password_cb(char *buffer, int size, int writing, void *ctx);
 
 void berth_config_check_certificates(struct berth_config_loader *loader, size_t index) {
     const struct berth_config_registry *registry = &loader->config->registries[index];
-    const struct named_file ca = {loader, index, "ca_file", registry->ca_file};
-    const struct named_file shown = {loader, index, "client_cert_file", registry->client_cert_file};
-    const struct named_file apart = {loader, index, "client_key_file", registry->client_key_file};
+    const struct tls_files files = {loader, BERTH_SECTION_REGISTRY,
+                                    loader->registry_option_lines[index]};
+    check(&files, registry->ca_file, registry->client_cert_file, registry->client_key_file);
+}
+
+void berth_config_check_redis_certificates(struct berth_config_loader *loader) {
+    const struct berth_config *config = loader->config;
+    const struct tls_files files = {loader, BERTH_SECTION_REDIS, loader->lines};
+    check(&files, config->redis.ca_file, config->redis.client_cert_file,
+          config->redis.client_key_file);
+}
+
+static void check(const struct tls_files *files, const char *ca_file, const char *client_cert_file,
+                  const char *client_key_file) {
+    const struct named_file ca = {files, "ca_file", ca_file};
+    const struct named_file shown = {files, "client_cert_file", client_cert_file};
+    const struct named_file apart = {files, "client_key_file", client_key_file};
     const struct named_file *of_key = apart.path != NULL ? &apart : &shown;
     if (ca.path != NULL) {
         X509_free(read_certificate(&ca));
@@ -77,10 +100,10 @@ static FILE *open_file(const struct named_file *named) {
 }
 
 static void report(const struct named_file *named, const char *problem) {
-    int option = berth_config_find_option(BERTH_SECTION_REGISTRY, named->option);
+    ERR_clear_error(); /* Nobody else must take it for an error of his own. */
+    int option = berth_config_find_option(named->of->section, named->option);
     BERTH_ASSERT(option >= 0);
-    berth_config_error(named->loader->report,
-                       named->loader->registry_option_lines[named->registry][option], "%s: %s: %s",
+    berth_config_error(named->of->loader->report, named->of->lines[option], "%s: %s: %s",
                        named->option, named->path, problem);
 }
 

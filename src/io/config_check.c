@@ -20,6 +20,7 @@ struct topic {
 static void check_times(struct berth_config_loader *loader);
 static void check_retries(struct berth_config_loader *loader);
 static bool is_image_host(const char *host);
+static void check_redis(struct berth_config_loader *loader);
 static void check_registry(struct berth_config_loader *loader, size_t index);
 static void check_login(struct berth_config_loader *loader, size_t index);
 static void check_pair(struct berth_config_loader *loader, size_t first, size_t second);
@@ -39,6 +40,7 @@ void berth_config_check(struct berth_config_loader *loader) {
     }
     check_times(loader);
     check_retries(loader);
+    check_redis(loader);
     for (size_t i = 0; i < config->registries_count; i++) {
         check_registry(loader, i);
         for (size_t j = 0; j < i; j++) {
@@ -92,6 +94,33 @@ static void check_retries(struct berth_config_loader *loader) {
 /* Clients compare it letter by letter with the beginning of an image's name. */
 static bool is_image_host(const char *host) {
     return host[strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]")] == '\0';
+}
+
+/* TLS needs a name to compare with, and what is for TLS is of no use without it. */
+static void check_redis(struct berth_config_loader *loader) {
+    const struct berth_config *config = loader->config;
+    static const char *const OF_TLS[] = {"ca_file", "client_cert_file", "client_key_file",
+                                         "server_name"};
+    for (size_t i = 0; !config->redis.tls && i < sizeof(OF_TLS) / sizeof(OF_TLS[0]); i++) {
+        int line = line_of(loader, BERTH_SECTION_REDIS, OF_TLS[i]);
+        if (line != 0) {
+            berth_config_error(loader->report, line, "%s of [redis] needs tls = yes", OF_TLS[i]);
+        }
+    }
+    if (!config->redis.tls) {
+        return;
+    }
+    if (config->redis.address[0] == '/') {
+        berth_config_error(loader->report, line_of(loader, BERTH_SECTION_REDIS, "tls"),
+                           "there is no TLS on a Unix socket: tls = no");
+    }
+    if (config->redis.client_key_file != NULL && config->redis.client_cert_file == NULL) {
+        berth_config_error(loader->report, line_of(loader, BERTH_SECTION_REDIS, "client_key_file"),
+                           "client_key_file needs client_cert_file");
+    }
+    if (loader->purpose != BERTH_CONFIG_FOR_TOOLS) {
+        berth_config_check_redis_certificates(loader);
+    }
 }
 
 static void check_registry(struct berth_config_loader *loader, size_t index) {

@@ -32,6 +32,8 @@ BERTH_MUST_USE enum berth_rc berth_config_read_secrets(struct berth_config_loade
 
 /* Reports what is wrong with a registry's certificates and key. */
 void berth_config_check_certificates(struct berth_config_loader *loader, size_t index);
+/* The same of those of [redis]. */
+void berth_config_check_redis_certificates(struct berth_config_loader *loader);
 
 /* Reports what is fine by itself and not together. Every option has its value. */
 void berth_config_check(struct berth_config_loader *loader);

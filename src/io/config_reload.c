@@ -159,6 +159,7 @@ static bool differs(const struct berth_config_option *option, const void *base,
     case BERTH_OPTION_UUID:
     case BERTH_OPTION_URL:
     case BERTH_OPTION_ADDRESS:
+    case BERTH_OPTION_SERVER:
     case BERTH_OPTION_PROXY: {
         const char *text = *(char *const *)one;
         const char *fresh = *(char *const *)other;
@@ -225,6 +226,7 @@ static size_t field_bytes(enum berth_option_type type) {
     case BERTH_OPTION_UUID:
     case BERTH_OPTION_URL:
     case BERTH_OPTION_ADDRESS:
+    case BERTH_OPTION_SERVER:
     case BERTH_OPTION_PROXY:
         return sizeof(char *);
     case BERTH_OPTION_PROPERTY:

@@ -32,6 +32,7 @@ enum berth_option_type {
     BERTH_OPTION_UUID,        /* char *: in lower case. */
     BERTH_OPTION_URL,         /* char *: http or https, scheme, host, port and path only. */
     BERTH_OPTION_ADDRESS,     /* char *: HOST:PORT. */
+    BERTH_OPTION_SERVER,      /* char *: HOST:PORT, or the absolute path of a Unix socket. */
     BERTH_OPTION_BOOLEAN,     /* bool: yes or no. */
     BERTH_OPTION_INTEGER,     /* int64_t: min to max. */
     BERTH_OPTION_CHOICE,      /* int: the index in choices. */
@@ -40,7 +41,7 @@ enum berth_option_type {
     BERTH_OPTION_PROXY,       /* char *: http://HOST:PORT. */
     BERTH_OPTION_PROPERTY,    /* A property of librdkafka; has no field. */
 };
-#define BERTH_OPTION_TYPES 16
+#define BERTH_OPTION_TYPES 17
 
 enum berth_option_need {
     BERTH_OPTIONAL,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include "berth/base/assert.h"
 #include "berth/core/command_rules.h"
@@ -24,6 +25,7 @@ static parse_fn parse_path;
 static parse_fn parse_uuid;
 static parse_fn parse_url;
 static parse_fn parse_address;
+static parse_fn parse_server;
 static parse_fn parse_boolean;
 static parse_fn parse_integer;
 static parse_fn parse_choice;
@@ -39,21 +41,14 @@ static enum berth_rc keep(const char *text, size_t len, char **ret_copy);
 static void free_list(struct berth_config_list *list);
 
 static parse_fn *const PARSERS[BERTH_OPTION_TYPES] = {
-    [BERTH_OPTION_LABEL] = parse_label,
-    [BERTH_OPTION_WORD] = parse_word,
-    [BERTH_OPTION_TOPIC] = parse_topic,
-    [BERTH_OPTION_TEXT] = parse_text,
-    [BERTH_OPTION_PATH] = parse_path,
-    [BERTH_OPTION_SECRET_FILE] = parse_path,
-    [BERTH_OPTION_UUID] = parse_uuid,
-    [BERTH_OPTION_URL] = parse_url,
-    [BERTH_OPTION_ADDRESS] = parse_address,
-    [BERTH_OPTION_BOOLEAN] = parse_boolean,
-    [BERTH_OPTION_INTEGER] = parse_integer,
-    [BERTH_OPTION_CHOICE] = parse_choice,
-    [BERTH_OPTION_NAMES] = parse_names,
-    [BERTH_OPTION_HEADERS] = parse_headers,
-    [BERTH_OPTION_PROXY] = parse_proxy,
+    [BERTH_OPTION_LABEL] = parse_label,     [BERTH_OPTION_WORD] = parse_word,
+    [BERTH_OPTION_TOPIC] = parse_topic,     [BERTH_OPTION_TEXT] = parse_text,
+    [BERTH_OPTION_PATH] = parse_path,       [BERTH_OPTION_SECRET_FILE] = parse_path,
+    [BERTH_OPTION_UUID] = parse_uuid,       [BERTH_OPTION_URL] = parse_url,
+    [BERTH_OPTION_ADDRESS] = parse_address, [BERTH_OPTION_SERVER] = parse_server,
+    [BERTH_OPTION_BOOLEAN] = parse_boolean, [BERTH_OPTION_INTEGER] = parse_integer,
+    [BERTH_OPTION_CHOICE] = parse_choice,   [BERTH_OPTION_NAMES] = parse_names,
+    [BERTH_OPTION_HEADERS] = parse_headers, [BERTH_OPTION_PROXY] = parse_proxy,
     [BERTH_OPTION_PROPERTY] = NULL, /* librdkafka's own: config_kafka.c. */
 };
 
@@ -249,6 +244,20 @@ static enum berth_rc parse_address(const struct berth_config_option *option, con
     return keep(text, strlen(text), field);
 }
 
+static enum berth_rc parse_server(const struct berth_config_option *option, const char *text,
+                                  void *field, struct berth_error *reterr) {
+    size_t len = strlen(text);
+    if (text[0] == '/' && len < sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
+        return keep(text, len, field);
+    }
+    if (text[0] == '/' || parse_address(option, text, field, reterr) == BERTH_INVALID) {
+        berth_error_set(reterr, "must be HOST:PORT, [ADDRESS]:PORT for IPv6, or the path of a Unix "
+                                "socket, from \"/\" on, of up to 107 bytes");
+        return BERTH_INVALID;
+    }
+    return BERTH_OK;
+}
+
 static enum berth_rc parse_boolean(const struct berth_config_option *option, const char *text,
                                    void *field, struct berth_error *reterr) {
     (void)option;
@@ -433,6 +442,7 @@ static bool is_text(enum berth_option_type type) {
     case BERTH_OPTION_UUID:
     case BERTH_OPTION_URL:
     case BERTH_OPTION_ADDRESS:
+    case BERTH_OPTION_SERVER:
     case BERTH_OPTION_PROXY:
         return true;
     case BERTH_OPTION_NAMES:

@@ -145,7 +145,7 @@ static enum berth_rc check(const struct berth_ledger_config *config, struct bert
         return BERTH_INVALID;
     }
     if (config->memory_ms <= 0 || config->tombstone_ms < config->memory_ms ||
-        config->timeout_ms <= 0) {
+        config->server.timeout_ms <= 0) {
         berth_error_set(reterr, "the ledger's times must be positive, and tombstones must be kept "
                                 "as long as outcomes");
         return BERTH_INVALID;
@@ -170,15 +170,9 @@ static enum berth_rc make_client(struct berth_ledger *ledger,
     };
     struct berth_redis_client_config client = {
         .base = config->base,
-        .host = config->host,
-        .port = config->port,
-        .nameserver = config->nameserver,
-        .username = config->username,
-        .password = config->password,
-        .database = config->database,
+        .server = config->server,
         .scripts = scripts,
         .scripts_count = LEDGER_SCRIPTS,
-        .timeout_ms = config->timeout_ms,
         .pending_max = config->pending_max,
         .pending_bytes_max = PENDING_BYTES_MAX,
         .seed = config->seed,

@@ -275,19 +275,11 @@ static enum berth_rc make_redis(struct berth_lookup *lookup,
         [LOOKUP_SPACE] = {"space", berth_script_space},
         [LOOKUP_FILL] = {"fill", berth_script_fill},
     };
-    char host[BERTH_CONFIG_HOST_BYTES];
-    uint16_t port;
-    berth_config_redis_address(config->config, host, &port);
     const struct berth_redis_client_config redis = {
         .base = config->base,
-        .host = host,
-        .port = port,
-        .username = config->config->redis.username,
-        .password = config->config->redis.password.text,
-        .database = config->config->redis.database,
+        .server = berth_config_redis_server(config->config),
         .scripts = scripts,
         .scripts_count = LOOKUP_SCRIPTS,
-        .timeout_ms = config->config->redis.timeout_ms,
         .pending_max = 2 * (size_t)BERTH_LOOKUP_PENDING_MAX, /* Requests, and fills for them. */
         .pending_bytes_max = PENDING_BYTES_MAX,
         .seed = config->seed,

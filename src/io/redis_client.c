@@ -104,6 +104,7 @@ static void wait_and_try_again(struct berth_redis_client *client) {
 static redisAsyncContext *let_go(struct berth_redis_client *client) {
     redisAsyncContext *connection = client->connection;
     client->connection = NULL;
+    client->tls = NULL;
     move_to(client, REDIS_DOWN);
     return connection;
 }
@@ -130,13 +131,21 @@ void redis_drop(struct berth_redis_client *client, const char *format, ...) {
     }
 }
 
+/* Says why a connection has ended: TLS has the better reason, where it was that. */
+static void note_end(struct berth_redis_client *client, const redisAsyncContext *connection) {
+    char why[REDIS_WHY_BYTES];
+    bool tls = client->tls != NULL && redis_tls_why(client->tls, client->phase == REDIS_READY, why);
+    const char *plain = connection->c.err != 0 ? connection->c.errstr : "connection closed";
+    set_why(client, tls ? why : plain);
+    (void)let_go(client);
+}
+
 /* hiredis frees the connection after this, whoever ended it. */
 static void disconnected_cb(const redisAsyncContext *connection, int status) {
     (void)status;
     struct berth_redis_client *client = connection->data;
     if (client->phase != REDIS_DOWN) {
-        set_why(client, connection->c.err != 0 ? connection->c.errstr : "connection closed");
-        (void)let_go(client);
+        note_end(client, connection);
     }
     wait_and_try_again(client);
 }
@@ -145,11 +154,10 @@ static void disconnected_cb(const redisAsyncContext *connection, int status) {
 static void connected_cb(const redisAsyncContext *connection, int status) {
     struct berth_redis_client *client = connection->data;
     if (client->phase == REDIS_DOWN) {
-        return; /* Dropped while connecting: hiredis 1.x says so here. */
+        return; /* Dropped while connecting: hiredis says so here, too. */
     }
     if (status != REDIS_OK) {
-        set_why(client, connection->c.errstr);
-        (void)let_go(client);
+        note_end(client, connection);
         wait_and_try_again(client);
         return;
     }
@@ -158,7 +166,8 @@ static void connected_cb(const redisAsyncContext *connection, int status) {
 }
 
 static void connect_to(struct berth_redis_client *client, const char *address) {
-    redisAsyncContext *connection = redisAsyncConnect(address, client->config.port);
+    redisAsyncContext *connection = address[0] == '/' ? redisAsyncConnectUnix(address)
+                                                      : redisAsyncConnect(address, client->port);
     if (connection == NULL || connection->err != 0) {
         set_why(client, connection == NULL ? "out of memory" : connection->errstr);
         if (connection != NULL) {
@@ -175,6 +184,14 @@ static void connect_to(struct berth_redis_client *client, const char *address) {
         redis_drop(client, "out of memory");
         return;
     }
+    if (client->config.server.tls) {
+        char why[REDIS_WHY_BYTES];
+        client->tls = redis_tls_begin(client, connection, why);
+        if (client->tls == NULL) {
+            redis_drop(client, "%s", why);
+            return;
+        }
+    }
     /* The loop must know the connection first: setting this one asks it for the write event. */
     (void)redisAsyncSetConnectCallback(connection, connected_cb);
     (void)redisAsyncSetDisconnectCallback(connection, disconnected_cb);
@@ -185,7 +202,7 @@ static void resolved(void *ctx, const char *address, size_t count, const char *w
     client->addresses = count;
     char numeric[BERTH_REDIS_ADDRESS_BYTES];
     if (address == NULL) {
-        redis_drop(client, "the name %s can't be resolved: %s", client->config.host, why);
+        redis_drop(client, "the name %s can't be resolved: %s", client->host, why);
         return;
     }
     snprintf(numeric, sizeof(numeric), "%s", address);
@@ -196,8 +213,8 @@ static void resolved(void *ctx, const char *address, size_t count, const char *w
 
 static void start(struct berth_redis_client *client) {
     const struct berth_redis_client_config *config = &client->config;
-    client->resolve = berth_redis_resolve_start(config->base, config->host, config->nameserver,
-                                                client->tried, resolved, client);
+    client->resolve = berth_redis_resolve_start(
+        config->base, client->host, config->server.nameserver, client->tried, resolved, client);
     if (client->resolve == NULL) {
         set_why(client, "out of memory");
         wait_and_try_again(client);
@@ -205,7 +222,7 @@ static void start(struct berth_redis_client *client) {
     }
     client->addresses = 0;
     move_to(client, REDIS_RESOLVING);
-    arm_timer(client, config->timeout_ms);
+    arm_timer(client, config->server.timeout_ms);
 }
 
 void redis_greeted(struct berth_redis_client *client) {
@@ -223,11 +240,14 @@ static void watch_silence(struct berth_redis_client *client) {
         return;
     }
     int64_t silent_ms = berth_clock_monotonic_ms() - client->heard_ms;
-    if (silent_ms < client->config.timeout_ms) {
-        arm_timer(client, client->config.timeout_ms - silent_ms);
+    if (silent_ms < client->config.server.timeout_ms) {
+        arm_timer(client, client->config.server.timeout_ms - silent_ms);
         return;
     }
-    redis_drop(client, "no reply for %d ms", (int)client->config.timeout_ms);
+    bool handshake = client->tls != NULL && !redis_tls_up(client->tls);
+    redis_drop(client, "no %s for %d ms%s", handshake ? "TLS handshake" : "reply",
+               (int)client->config.server.timeout_ms,
+               handshake ? ": is it a port without TLS?" : "");
 }
 
 static void timer_cb(evutil_socket_t fd, short what, void *ctx) {
@@ -239,10 +259,10 @@ static void timer_cb(evutil_socket_t fd, short what, void *ctx) {
         start(client);
         break;
     case REDIS_RESOLVING:
-        redis_drop(client, "the name %s can't be resolved: no answer", client->config.host);
+        redis_drop(client, "the name %s can't be resolved: no answer", client->host);
         break;
     case REDIS_CONNECTING:
-        redis_drop(client, "no connection within %d ms", (int)client->config.timeout_ms);
+        redis_drop(client, "no connection within %d ms", (int)client->config.server.timeout_ms);
         break;
     case REDIS_GREETING:
     case REDIS_READY:
@@ -291,8 +311,7 @@ static void reply_cb(redisAsyncContext *connection, void *reply_data, void *priv
         }
     } else if (client->phase != REDIS_DOWN) {
         /* The first of those that get no reply: from here on nothing is taken. */
-        set_why(client, connection->c.err != 0 ? connection->c.errstr : "connection closed");
-        (void)let_go(client);
+        note_end(client, connection);
     }
     bool unfit = reply != NULL && is_unfit(reply);
     request_ended(request);
@@ -328,7 +347,7 @@ bool redis_send(struct berth_redis_client *client, const struct berth_redis_args
     client->pending++;
     client->pending_bytes += wire_len;
     if (!evtimer_pending(client->timer, NULL)) {
-        arm_timer(client, client->config.timeout_ms);
+        arm_timer(client, client->config.server.timeout_ms);
     }
     return true;
 }
@@ -372,34 +391,46 @@ bool berth_redis_client_ready(const struct berth_redis_client *client) {
     return client->phase == REDIS_READY;
 }
 
-/* Copies a text, or NULL. False: out of memory. */
-static bool copy_text(const char *text, char **ret_copy) {
-    if (text == NULL) {
-        *ret_copy = NULL;
-        return true;
+/* Makes the server's strings our own. False: out of memory. */
+static bool copy_texts(struct berth_redis_client *client) {
+    struct berth_redis_server *server = &client->config.server;
+    const char **texts[REDIS_SERVER_TEXTS] = {
+        &server->password,        &server->address,     &server->nameserver,
+        &server->username,        &server->ca_file,     &server->client_cert_file,
+        &server->client_key_file, &server->server_name,
+    };
+    for (size_t i = 0; i < REDIS_SERVER_TEXTS; i++) {
+        if (*texts[i] == NULL) {
+            continue;
+        }
+        client->texts[i] = strdup(*texts[i]);
+        if (client->texts[i] == NULL) {
+            return false;
+        }
+        *texts[i] = client->texts[i];
     }
-    *ret_copy = strdup(text);
-    return *ret_copy != NULL;
+    return true;
 }
 
-static bool copy_texts(struct berth_redis_client *client) {
-    struct berth_redis_client_config *config = &client->config;
-    bool copied = copy_text(config->host, &client->host) &&
-                  copy_text(config->nameserver, &client->nameserver) &&
-                  copy_text(config->username, &client->username) &&
-                  copy_text(config->password, &client->password);
-    config->host = client->host;
-    config->nameserver = client->nameserver;
-    config->username = client->username;
-    config->password = client->password;
-    return copied;
+/* Takes the address apart. */
+static void find_host(struct berth_redis_client *client) {
+    const char *address = client->config.server.address;
+    const char *colon = strrchr(address, ':');
+    if (address[0] == '/' || colon == NULL) {
+        snprintf(client->host, sizeof(client->host), "%s", address);
+        return;
+    }
+    bool bracketed = address[0] == '[' && colon > address && colon[-1] == ']';
+    size_t len = (size_t)(colon - address) - (bracketed ? 2 : 0);
+    snprintf(client->host, sizeof(client->host), "%.*s", (int)len, address + (bracketed ? 1 : 0));
+    client->port = (uint16_t)strtoul(colon + 1, NULL, 10);
 }
 
 enum berth_rc berth_redis_client_new(const struct berth_redis_client_config *config,
                                      struct berth_redis_client **ret_client,
                                      struct berth_error *reterr) {
     BERTH_ASSERT(config->scripts_count <= BERTH_REDIS_SCRIPTS_MAX);
-    BERTH_ASSERT(config->timeout_ms > 0);
+    BERTH_ASSERT(config->server.timeout_ms > 0);
     struct berth_redis_client *client = calloc(1, sizeof(*client));
     if (client == NULL) {
         berth_error_set(reterr, "out of memory");
@@ -413,6 +444,7 @@ enum berth_rc berth_redis_client_new(const struct berth_redis_client_config *con
         berth_error_set(reterr, "out of memory");
         return BERTH_FAULT_MEMORY;
     }
+    find_host(client);
     client->timer = evtimer_new(config->base, timer_cb, client);
     if (client->timer == NULL) {
         berth_redis_client_free(client);
@@ -435,13 +467,12 @@ struct berth_redis_client *berth_redis_client_free(struct berth_redis_client *cl
         event_free(client->timer);
     }
     berth_redis_args_deinit(&client->args);
-    if (client->password != NULL) {
-        explicit_bzero(client->password, strlen(client->password));
+    for (size_t i = 0; i < REDIS_SERVER_TEXTS; i++) {
+        if (client->texts[i] != NULL) {
+            explicit_bzero(client->texts[i], strlen(client->texts[i])); /* One is the password. */
+        }
+        free(client->texts[i]);
     }
-    free(client->host);
-    free(client->nameserver);
-    free(client->username);
-    free(client->password);
     free(client);
     return NULL;
 }

@@ -5,6 +5,7 @@
  *   redis_client.c    life, phases, commands and their answers
  *   redis_greeting.c  what is asked right after connecting, and how the answers are judged
  *   redis_resolve.c   the address of a name
+ *   redis_tls.c       TLS on a connection, and why it failed
  *
  *            +--------------------------------------------------+
  *            |  (a timer, back-off with jitter)                 |
@@ -22,6 +23,7 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,18 +47,21 @@ enum redis_phase {
 /* SHA-1 in hex: what SCRIPT LOAD answers and EVALSHA names. */
 #define REDIS_SHA_LEN   40
 #define REDIS_WHY_BYTES 256
+/* The strings of a server; the longest name there is. */
+#define REDIS_SERVER_TEXTS 8
+#define REDIS_HOST_BYTES   256
 
 struct berth_redis_client {
     struct berth_redis_client_config config; /* Its strings are the copies below. */
-    char *host;
-    char *nameserver;
-    char *username;
-    char *password;
+    char *texts[REDIS_SERVER_TEXTS];
+    char host[REDIS_HOST_BYTES]; /* Of the address, without brackets; or a path. */
+    uint16_t port;
     struct berth_random random;
     enum redis_phase phase;
     struct event *timer; /* Back-off when DOWN, the phase's deadline, the watch on silence. */
     struct berth_redis_resolve *resolve;
     redisAsyncContext *connection;
+    SSL *tls;          /* The connection's, which owns it; NULL: none. */
     uint32_t failures; /* Rounds in a row through all addresses that didn't get to READY. */
     size_t tried;      /* Addresses that were tried in this round ... */
     size_t addresses;  /* ... of so many that the name has. */
@@ -93,6 +98,18 @@ void redis_drop(struct berth_redis_client *client, const char *format, ...) BERT
 
 /* GREETING is over, and all is well. */
 void redis_greeted(struct berth_redis_client *client);
+
+/* ---- redis_tls.c ---- */
+
+/* Begins TLS on a connection that is being made. NULL: it can't; ret_why says why. The connection
+ * owns what is returned. */
+SSL *redis_tls_begin(const struct berth_redis_client *client, redisAsyncContext *connection,
+                     char ret_why[REDIS_WHY_BYTES]);
+
+/* Why TLS ended the connection; false: it didn't. was_ready: it had been greeted. */
+bool redis_tls_why(SSL *tls, bool was_ready, char ret_why[REDIS_WHY_BYTES]);
+/* Whether the handshake is over. */
+bool redis_tls_up(const SSL *tls);
 
 /* ---- redis_greeting.c ---- */
 

@@ -47,7 +47,7 @@ static void select_answered(void *ctx, const struct redisReply *reply) {
         return;
     }
     if (is_error(reply)) {
-        redis_drop(client, "it refuses database %" PRId64 ": %s", client->config.database,
+        redis_drop(client, "it refuses database %" PRId64 ": %s", client->config.server.database,
                    reply->str);
         return;
     }
@@ -209,26 +209,26 @@ static bool given(const char *text) {
 }
 
 void redis_greet(struct berth_redis_client *client) {
-    const struct berth_redis_client_config *config = &client->config;
-    bool login = given(config->password);
-    bool select = config->database != 0;
+    const struct berth_redis_server *server = &client->config.server;
+    bool login = given(server->password);
+    bool select = server->database != 0;
     /* Counted first: no answer comes before this function returns, but a drop may. */
-    client->greetings = 2 + (login ? 1U : 0U) + (select ? 1U : 0U) + config->scripts_count;
+    client->greetings = 2 + (login ? 1U : 0U) + (select ? 1U : 0U) + client->config.scripts_count;
 
-    if (login && given(config->username)) {
-        ask(client, (const char *[]){"AUTH", config->username, config->password}, 3,
+    if (login && given(server->username)) {
+        ask(client, (const char *[]){"AUTH", server->username, server->password}, 3,
             login_answered);
     } else if (login) {
-        ask(client, (const char *[]){"AUTH", config->password}, 2, login_answered);
+        ask(client, (const char *[]){"AUTH", server->password}, 2, login_answered);
     }
     if (select) {
         char database[24];
-        snprintf(database, sizeof(database), "%" PRId64, config->database);
+        snprintf(database, sizeof(database), "%" PRId64, server->database);
         ask(client, (const char *[]){"SELECT", database}, 2, select_answered);
     }
     ask(client, (const char *[]){"INFO"}, 1, info_answered);
     ask(client, (const char *[]){"CONFIG", "GET", "save"}, 3, save_answered);
-    for (size_t i = 0; i < config->scripts_count && client->phase == REDIS_GREETING; i++) {
+    for (size_t i = 0; i < client->config.scripts_count && client->phase == REDIS_GREETING; i++) {
         redis_load_script(client, i);
     }
 }

@@ -112,7 +112,7 @@ static void look_up(struct berth_redis_resolve *resolve, struct event_base *base
     (void)evdns_getaddrinfo(resolve->dns, host, NULL, &hints, evdns_answered_cb, resolve);
 }
 
-static bool is_numeric(const char *host) {
+bool berth_redis_is_numeric(const char *host) {
     unsigned char address[16];
     return evutil_inet_pton(AF_INET, host, address) == 1 ||
            evutil_inet_pton(AF_INET6, host, address) == 1;
@@ -134,7 +134,8 @@ struct berth_redis_resolve *berth_redis_resolve_start(struct event_base *base, c
         return NULL;
     }
     const char *known = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-    if (is_numeric(known) && strlen(known) < sizeof(resolve->address)) {
+    if ((known[0] == '/' || berth_redis_is_numeric(known)) &&
+        strlen(known) < sizeof(resolve->address)) {
         memcpy(resolve->address, known, strlen(known) + 1);
         resolve->found = true;
         resolve->count = 1;

@@ -202,19 +202,24 @@ class Redis(Service):
     def __init__(self, folder: Path) -> None:
         super().__init__("redis", folder)
         self.port = 0
+        self.options: tuple[str, ...] = ()  # More of the program's.
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    def program(self) -> str:
+        return "redis-server"
 
     def choose_ports(self) -> None:
         self.port = free_port()
 
     def command(self) -> list[str]:
         return [
-            "redis-server", "--bind", "127.0.0.1", "--port", str(self.port),
+            self.program(), "--bind", "127.0.0.1", "--port", str(self.port),
             "--dir", str(self.folder), "--daemonize", "no", "--loglevel", "notice",
             "--maxmemory-policy", "noeviction", "--appendonly", "yes", "--save", "",
+            *self.options,
         ]  # fmt: skip
 
     def ready(self) -> bool:
@@ -257,6 +262,17 @@ class Redis(Service):
 
     def members(self, key: str) -> list[str]:
         return sorted(self.ask("ZRANGE", key, "0", "-1"))
+
+
+class Valkey(Redis):
+    """The same with Valkey: the one that ./dev has built, or the system's."""
+
+    def program(self) -> str:
+        built = ROOT / "build" / "valkey" / "bin" / "valkey-server"
+        found = str(built) if built.exists() else shutil.which("valkey-server")
+        if found is None:
+            raise ServiceError("there is no valkey-server: ./dev test integration gets it")
+        return found
 
 
 def read_redis_reply(stream: Any) -> Any:
@@ -383,4 +399,6 @@ class Sandbox(Service):
         return json.loads(text) if text else None
 
 
-__all__ = ["Kafka", "Redis", "Sandbox", "Service", "ServiceError", "free_port", "wait_until"]
+__all__ = [
+    "Kafka", "Redis", "Sandbox", "Service", "ServiceError", "Valkey", "free_port", "wait_until",
+]  # fmt: skip

@@ -239,14 +239,12 @@ struct sim_link *sim_link_new(const struct sim_link_config *config) {
     enter(link);
     const struct berth_ledger_config ledger = {
         .base = (struct event_base *)link,
-        .host = "redis",
-        .port = 6379,
+        .server = {.address = "redis:6379", .timeout_ms = 2000},
         .prefix = SIM_REDIS_PREFIX,
         .instance = config->instance,
         .incarnation = config->incarnation,
         .memory_ms = config->memory_ms,
         .tombstone_ms = config->tombstone_ms,
-        .timeout_ms = 2000,
         .pending_max = config->pending_max,
         .on_answer = answered,
         .on_state = changed,

@@ -24,6 +24,8 @@
 #include "berth/base/log.h"
 #include "berth/base/result.h"
 
+struct berth_redis_server; /* io/redis_client.h */
+
 #define BERTH_CONFIG_DEFAULT_PATH "/etc/berth/berth.conf"
 
 #define BERTH_CONFIG_LINE_BYTES_MAX                                                                \
@@ -148,13 +150,18 @@ struct berth_config {
     } topics;
 
     struct {
-        char *address; /* "HOST:PORT". */
+        char *address; /* "HOST:PORT", or "/PATH" of a Unix socket. */
         char *username;
         char *password_file;
         struct berth_secret password; /* Daemon and lookups. */
         char *prefix;
         int64_t database;
         int64_t timeout_ms;
+        bool tls;
+        char *ca_file;
+        char *client_cert_file;
+        char *client_key_file;
+        char *server_name;
     } redis;
 
     struct berth_config_registry *registries; /* In the file's order. */
@@ -216,10 +223,8 @@ const struct berth_config_registry *berth_config_find_registry(const struct bert
 size_t berth_config_command_topics(const struct berth_config *config,
                                    const char *ret_topics[BERTH_CONFIG_REGISTRIES_MAX]);
 
-/* The two parts of redis.address; a longer host than any is cut. */
-#define BERTH_CONFIG_HOST_BYTES 256
-void berth_config_redis_address(const struct berth_config *config,
-                                char ret_host[BERTH_CONFIG_HOST_BYTES], uint16_t *ret_port);
+/* What [redis] says, as views of the configuration. */
+struct berth_redis_server berth_config_redis_server(const struct berth_config *config);
 
 /*
  * Appends the findings, one line each: "PATH:LINE: error: TEXT".

@@ -24,6 +24,7 @@
 #include "berth/codec/events.h"
 #include "berth/core/ledger_call.h"
 #include "berth/io/ledger_rebuild.h"
+#include "berth/io/redis_client.h"
 
 struct berth_ledger;
 struct event_base; /* libevent's. */
@@ -32,13 +33,8 @@ struct event_base; /* libevent's. */
 
 struct berth_ledger_config {
     struct event_base *base;
-    const char *host; /* A name, or a numeric address. Strings are copied. */
-    uint16_t port;
-    const char *nameserver; /* See berth_redis_client_config; NULL: as the system is set up. */
-    const char *username;   /* NULL or empty: none. */
-    const char *password;   /* NULL or empty: no login. */
-    int64_t database;
-    const char *prefix;      /* Of every key; "berth:v1:". */
+    struct berth_redis_server server; /* Strings are copied. */
+    const char *prefix;               /* Of every key; "berth:v1:". */
     const char *instance;    /* This worker: no blanks, shorter than BERTH_INSTANCE_BYTES. */
     const char *incarnation; /* This start of it: a UUID. */
 
@@ -46,7 +42,6 @@ struct berth_ledger_config {
     int64_t
         tombstone_ms;   /* How long a space that isn't there is; at least memory_ms, so that a
                          * tombstone which wasn't published yet can still be told to be current. */
-    int64_t timeout_ms; /* No reply at all for so long: unavailable (design: 2 s). */
     size_t pending_max; /* Calls under way. */
     uint64_t seed;      /* For the jitter of reconnects. */
 

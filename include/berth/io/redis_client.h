@@ -40,20 +40,30 @@ enum berth_redis_flaw {
 };
 #define BERTH_REDIS_FLAWS 2
 
+/* Which Redis, and how it is reached and logged in to. Strings are borrowed; NULL: not given. */
+struct berth_redis_server {
+    const char *address;    /* "NAME:PORT", "[IPV6]:PORT", or the "/PATH" of a Unix socket. */
+    const char *nameserver; /* "ADDRESS[:PORT]" to ask for the name; NULL: those of resolv.conf. */
+    const char *username;
+    const char *password; /* NULL or empty: no login. */
+    int64_t database;
+    int64_t timeout_ms; /* No reply at all for so long while something is asked: it is gone. */
+
+    bool tls;                     /* The rest is for that. Its files are read at every connect. */
+    const char *ca_file;          /* NULL: whom the system trusts. */
+    const char *client_cert_file; /* What we show of ourselves, ... */
+    const char *client_key_file;  /* ... and its key; NULL: in the same file. */
+    const char *server_name;      /* Whose certificate it must be; NULL: the address' name. */
+};
+
 struct berth_redis_client_config {
     struct event_base *base;
-    const char *host; /* A name, or a numeric address. Strings are copied. */
-    uint16_t port;
-    const char *nameserver; /* "ADDRESS[:PORT]" to ask for the name; NULL: those of resolv.conf. */
-    const char *username;   /* NULL or empty: none. */
-    const char *password;   /* NULL or empty: no login. */
-    int64_t database;
+    struct berth_redis_server server; /* Its strings are copied. */
 
     const struct berth_redis_script *scripts;
     size_t scripts_count; /* At most BERTH_REDIS_SCRIPTS_MAX. */
 
-    int64_t timeout_ms; /* No reply at all for so long while something is asked: it is gone. */
-    size_t pending_max; /* Commands that are asked and not answered. */
+    size_t pending_max;       /* Commands that are asked and not answered. */
     size_t pending_bytes_max; /* Their bytes. One larger than this is never taken. */
     uint64_t seed;            /* For the jitter. */
 

@@ -12,6 +12,7 @@
 void world_init(struct world *world, const char *host, uint16_t port) {
     *world = (struct world){.port = port};
     snprintf(world->host, sizeof(world->host), "%s", host);
+    snprintf(world->address, sizeof(world->address), "%s:%u", host, port);
     world->base = event_base_new();
     assert_non_null(world->base);
     struct timeval timeout = {.tv_sec = 10};
@@ -245,14 +246,12 @@ void worker_config(struct world *world, struct worker *worker, int number,
     *worker = (struct worker){.world = world};
     *ret_config = (struct berth_ledger_config){
         .base = world->base,
-        .host = world->host,
-        .port = world->port,
+        .server = {.address = world->address, .timeout_ms = 2000},
         .prefix = "berth:v1:",
         .instance = instance_of(number),
         .incarnation = incarnation_of(number),
         .memory_ms = MEMORY_MS,
         .tombstone_ms = MEMORY_MS,
-        .timeout_ms = 2000,
         .pending_max = 100,
         .seed = (uint64_t)number,
         .on_answer = keep_answer,

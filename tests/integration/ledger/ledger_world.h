@@ -29,6 +29,7 @@ struct world {
     struct redisContext *redis;
     char host[64];
     uint16_t port;
+    char address[72]; /* Both. */
 };
 
 #define WORLD_ANSWERS_MAX 16

@@ -15,7 +15,7 @@ void outage_deinit(struct outage *outage) {
 void impatient_config(struct world *world, struct worker *worker,
                       struct berth_ledger_config *ret_config) {
     worker_config(world, worker, 1, ret_config);
-    ret_config->timeout_ms = TIMEOUT_MS;
+    ret_config->server.timeout_ms = TIMEOUT_MS;
 }
 
 void impatient_worker(struct world *world, struct worker *worker) {

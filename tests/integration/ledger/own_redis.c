@@ -54,9 +54,18 @@ static bool answers(uint16_t port) {
 static void run(struct own_redis *redis, const char *const *options) {
     char port[8];
     snprintf(port, sizeof(port), "%u", redis->port);
-    const char *words[WORDS_MAX] = {
-        "redis-server", "--bind", "127.0.0.1", "--port",    port,       "--dir",
-        redis->folder,  "--save", "",          "--logfile", "redis.log"};
+    const char *program = getenv("BERTH_TEST_REDIS_SERVER");
+    const char *words[WORDS_MAX] = {program != NULL ? program : "redis-server",
+                                    "--bind",
+                                    "127.0.0.1",
+                                    "--port",
+                                    port,
+                                    "--dir",
+                                    redis->folder,
+                                    "--save",
+                                    "",
+                                    "--logfile",
+                                    "redis.log"};
     size_t count = 11;
     for (; options != NULL && *options != NULL; options++) {
         assert_true(count < WORDS_MAX - 1);

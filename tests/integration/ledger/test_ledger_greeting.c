@@ -65,8 +65,10 @@ static void named_worker(struct world *world, struct worker *worker, struct name
                          const char *name) {
     struct berth_ledger_config config;
     impatient_config(world, worker, &config);
-    config.host = name;
-    config.nameserver = server->address;
+    char address[64];
+    snprintf(address, sizeof(address), "%s:%u", name, world->port);
+    config.server.address = address;
+    config.server.nameserver = server->address;
     worker_start(worker, &config);
 }
 
@@ -135,7 +137,7 @@ static void test_a_login_is_used_and_a_wrong_one_is_named(void **state) {
     struct berth_ledger_config config;
     outage_init(&outage, protected);
     impatient_config(&outage.world, &worker, &config);
-    config.password = "wrong";
+    config.server.password = "wrong";
     worker_start(&worker, &config);
     worker_wait_unavailable(&worker);
     assert_non_null(strstr(worker.why, "it refuses the login: WRONGPASS"));
@@ -153,8 +155,8 @@ static void test_a_login_is_used_and_a_wrong_one_is_named(void **state) {
     static const char *const usernames[] = {NULL, "", "default"};
     for (int i = 0; i < 3; i++) {
         impatient_config(&outage.world, &worker, &config);
-        config.username = usernames[i];
-        config.password = "s3cret";
+        config.server.username = usernames[i];
+        config.server.password = "s3cret";
         worker_start(&worker, &config);
         worker_wait_available(&worker);
         worker_deinit(&worker);
@@ -167,7 +169,7 @@ static void test_database_and_prefix_are_where_the_keys_go(void **state) {
     struct worker worker;
     struct berth_ledger_config config;
     worker_config(world, &worker, 1, &config);
-    config.database = 3;
+    config.server.database = 3;
     config.prefix = "other:";
     redis_says(world, "DEL berth:v1:epoch");
     redis_says(world, "SELECT 3");
@@ -187,7 +189,7 @@ static void test_database_and_prefix_are_where_the_keys_go(void **state) {
     worker_deinit(&worker);
 
     worker_config(world, &worker, 1, &config);
-    config.database = 4711;
+    config.server.database = 4711;
     worker_start(&worker, &config);
     worker_wait_unavailable(&worker);
     assert_non_null(strstr(worker.why, "it refuses database 4711"));

@@ -145,7 +145,7 @@ static void test_the_same_reason_again_is_said_once(void **state) {
     redis_says(&outage.world, "CONFIG RESETSTAT");
     struct berth_ledger_config config;
     impatient_config(&outage.world, &worker, &config);
-    config.password = "wrong";
+    config.server.password = "wrong";
     worker_start(&worker, &config);
     world_run_until(&outage.world, came_three_times, &outage.world);
     assert_int_equal(worker.changes, 1);

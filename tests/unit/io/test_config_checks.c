@@ -8,6 +8,35 @@
 #define OTHER_UID "11111111-2222-4333-8444-555555555555"
 
 /* Design 4.7: a write handed over at the last moment ends within the lease. */
+/* A socket has no name that a certificate could bear, and what is for TLS alone would do nothing.
+ */
+static void test_redis_has_an_address_and_tls_fits_it(void **state) {
+    struct config_fixture *fixture = *state;
+    config_fixture_assert_accepted(fixture,
+                                   CONFIG_WHOLE "[redis]\naddress = /run/redis/redis.sock\n", "");
+    config_fixture_assert_accepted(
+        fixture, CONFIG_WHOLE "[redis]\naddress = [::1]:6379\ntls = yes\nserver_name = r\n", "");
+    static const struct {
+        const char *lines;
+        const char *problem;
+    } BAD[] = {
+        {"address = redis\n", "must be HOST:PORT, [ADDRESS]:PORT for IPv6, or the path of a Unix"},
+        {"address = unix:/run/redis.sock\n", "or the path of a Unix socket, from \"/\" on"},
+        {"address = /run/redis.sock\ntls = yes\n", "there is no TLS on a Unix socket: tls = no"},
+        {"ca_file = @/nowhere.pem\n", "ca_file of [redis] needs tls = yes"},
+        {"server_name = redis\n", "server_name of [redis] needs tls = yes"},
+        {"tls = yes\nclient_key_file = @/k\n", "client_key_file needs client_cert_file"},
+        {"tls = yes\nca_file = @/nowhere.pem\n", "error: ca_file: "},
+    };
+    for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
+        char text[1024];
+        (void)snprintf(text, sizeof(text), CONFIG_WHOLE "[redis]\n%s", BAD[i].lines);
+        assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_DAEMON, text),
+                         BERTH_INVALID);
+        assert_non_null(strstr(config_fixture_messages(fixture), BAD[i].problem));
+    }
+}
+
 static void test_a_lease_outlives_two_requests_and_redis(void **state) {
     struct config_fixture *fixture = *state;
     config_fixture_assert_refused(
@@ -206,6 +235,7 @@ int main(void) {
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, config_fixture_setup, config_fixture_teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_redis_has_an_address_and_tls_fits_it),
         TEST(test_a_lease_outlives_two_requests_and_redis),
         TEST(test_times_fit_each_other),
         TEST(test_registries_are_told_apart),

@@ -16,14 +16,23 @@
 
 /* How the page shows what stands behind "name =". */
 static const char *const PLACEHOLDERS[BERTH_OPTION_TYPES] = {
-    [BERTH_OPTION_LABEL] = "name",        [BERTH_OPTION_WORD] = "name",
-    [BERTH_OPTION_TOPIC] = "topic",       [BERTH_OPTION_TEXT] = "text",
-    [BERTH_OPTION_PATH] = "path",         [BERTH_OPTION_SECRET_FILE] = "path",
-    [BERTH_OPTION_UUID] = "uuid",         [BERTH_OPTION_URL] = "url",
-    [BERTH_OPTION_ADDRESS] = "host:port", [BERTH_OPTION_BOOLEAN] = "yes|no",
-    [BERTH_OPTION_INTEGER] = "number",    [BERTH_OPTION_CHOICE] = NULL, /* Its choices. */
-    [BERTH_OPTION_NAMES] = "space, ...",  [BERTH_OPTION_HEADERS] = "line, ...",
-    [BERTH_OPTION_PROXY] = "url",         [BERTH_OPTION_PROPERTY] = "value",
+    [BERTH_OPTION_LABEL] = "name",
+    [BERTH_OPTION_WORD] = "name",
+    [BERTH_OPTION_TOPIC] = "topic",
+    [BERTH_OPTION_TEXT] = "text",
+    [BERTH_OPTION_PATH] = "path",
+    [BERTH_OPTION_SECRET_FILE] = "path",
+    [BERTH_OPTION_UUID] = "uuid",
+    [BERTH_OPTION_URL] = "url",
+    [BERTH_OPTION_ADDRESS] = "host:port",
+    [BERTH_OPTION_BOOLEAN] = "yes|no",
+    [BERTH_OPTION_INTEGER] = "number",
+    [BERTH_OPTION_CHOICE] = NULL, /* Its choices. */
+    [BERTH_OPTION_NAMES] = "space, ...",
+    [BERTH_OPTION_HEADERS] = "line, ...",
+    [BERTH_OPTION_PROXY] = "url",
+    [BERTH_OPTION_PROPERTY] = "value",
+    [BERTH_OPTION_SERVER] = "host:port|path",
 };
 
 #define PUT(out, ...) assert_int_equal(berth_buffer_printf(out, __VA_ARGS__), BERTH_OK)

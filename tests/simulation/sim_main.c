@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sim [--seed N] [--seeds N] [--trace] [--jobs N] [--keep-going] [--twice] [--table]
- *     [--crashes] [--scenarios FILE]
+ *     [--crashes] [--scenarios FILE] [--fresh N]
  *
- * Runs seeds, one process a processor. A failing seed prints its last lines, the sentence that
+ * Runs seeds, the fresh ones from a random number on (or BERTH_FRESH_SEED); under CI=true, where
+ * nothing may depend on luck, none of those. They run in one process a processor. A failing seed prints its last lines, the sentence that
  * doesn't hold and the command that repeats it; the exit status is then 1.
  */
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +23,9 @@
 #include "sim.h"
 
 #define JOBS_MAX 64
+
+#define FRESH_BASE_MIN UINT64_C(1000000)
+#define FRESH_BASE_MAX UINT64_C(1000000000)
 
 /* Shared by all processes of the run. */
 struct shared {
@@ -43,7 +48,7 @@ struct arguments {
 
 static void usage(void) {
     fputs("usage: sim [--seed N] [--seeds N] [--trace] [--jobs N] [--keep-going] [--twice] "
-          "[--table] [--crashes] [--scenarios FILE]\n",
+          "[--table] [--crashes] [--scenarios FILE] [--fresh N]\n",
           stderr);
     exit(2);
 }
@@ -56,6 +61,25 @@ static uint64_t number(const char *text) {
         usage();
     }
     return value;
+}
+
+/* A number that is easily typed, and none of the fixed set. */
+static uint64_t fresh_base(void) {
+    const char *ci = getenv("CI");
+    if (ci != NULL && strcmp(ci, "true") == 0) {
+        puts("no fresh seeds: CI=true");
+        exit(0);
+    }
+    uint64_t base = 0;
+    const char *given = getenv("BERTH_FRESH_SEED");
+    if (given != NULL) {
+        base = number(given);
+    } else if (getrandom(&base, sizeof(base), 0) != (ssize_t)sizeof(base)) {
+        base = (uint64_t)getpid();
+    }
+    base = given != NULL ? base : FRESH_BASE_MIN + base % (FRESH_BASE_MAX - FRESH_BASE_MIN);
+    printf("fresh seeds from %llu on\n", (unsigned long long)base);
+    return base;
 }
 
 static struct arguments read_arguments(int argc, char **argv) {
@@ -79,6 +103,10 @@ static struct arguments read_arguments(int argc, char **argv) {
             arguments.table = true;
         } else if (strcmp(argv[i], "--scenarios") == 0 && i + 1 < argc) {
             arguments.scenarios = argv[++i];
+        } else if (strcmp(argv[i], "--fresh") == 0) {
+            arguments.seeds = number(argv[++i]);
+            arguments.seed = fresh_base();
+            many = true;
         } else if (strcmp(argv[i], "--crashes") == 0) {
             arguments.crashes = true;
         } else if (strcmp(argv[i], "--keep-going") == 0) {

@@ -2,7 +2,8 @@
 /*
  * Many short worlds with everything going wrong at once: a fixed set, and outside of CI some that
  * nobody has run before. The seed of one that fails is printed, and BERTH_SOAK_SEED=<seed> runs
- * that one again with its trace. BERTH_SOAK_WORLDS=<n>: so many of the fixed set.
+ * that one again with its trace. BERTH_SOAK_WORLDS=<n>: so many of the fixed set;
+ * BERTH_FRESH_SEED=<seed>: the first of the fresh ones.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -69,9 +70,10 @@ static void test_worlds_that_nobody_has_run_before_end_so_too(void **state) {
     if ((ci != NULL && strcmp(ci, "true") == 0) || getenv("BERTH_SOAK_SEED") != NULL) {
         skip();
     }
-    uint64_t base = 0;
-    assert_int_equal(getrandom(&base, sizeof(base), 0), sizeof(base));
-    base = FRESH_BASE_MIN + base % (FRESH_BASE_MAX - FRESH_BASE_MIN);
+    uint64_t random = 0;
+    assert_int_equal(getrandom(&random, sizeof(random), 0), sizeof(random));
+    uint64_t base = number_from("BERTH_FRESH_SEED",
+                                FRESH_BASE_MIN + random % (FRESH_BASE_MAX - FRESH_BASE_MIN));
     print_message("soak: %d fresh worlds from seed %llu\n", FRESH_WORLDS, (unsigned long long)base);
     run_worlds(base, FRESH_WORLDS);
 }

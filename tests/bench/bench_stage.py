@@ -155,7 +155,7 @@ class WarmStage(Stage):
 
     def start(self) -> None:
         super().start()
-        count = self.bench.size(WARM_UP_TRANSACTIONS)
+        count = max(1, int(WARM_UP_TRANSACTIONS * self.bench.scale))
         rates = []
         for _ in range(WARM_UP_ROUNDS):
             rates.append(count / self.bench.bare(self, count)["seconds"])

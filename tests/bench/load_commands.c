@@ -60,6 +60,8 @@ static void send_one(struct load *load, struct sending *sending);
 static void collect(struct load *load);
 static bool is_ours(const struct load *load, const rd_kafka_message_t *message, size_t *ret_space);
 static size_t count_successes(struct load *load);
+static bool says_success(struct berth_codec *codec, const rd_kafka_message_t *message,
+                         struct berth_buffer *json);
 static void report(struct load *load, int64_t started_us);
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque);
@@ -281,20 +283,25 @@ static size_t count_successes(struct load *load) {
     size_t succeeded = 0;
     for (size_t i = 0; i < load->count; i++) {
         rd_kafka_message_t *message = load->sendings[i].result;
-        const struct berth_bytes value = {.data = message->payload, .len = message->len};
-        berth_buffer_clear(&json);
-        if (load->results_are_avro &&
-            berth_codec_to_json(codec, value, &json, NULL, &error) != BERTH_OK) {
-            load_fail("a result can't be read: %s", error.text);
-        }
-        static const char success[] = "\"outcome\":\"SUCCEEDED\"";
-        bool said = memmem(json.data, json.len, success, sizeof(success) - 1) != NULL;
-        succeeded += said || !load->results_are_avro ? 1 : 0;
+        bool success = !load->results_are_avro || says_success(codec, message, &json);
+        succeeded += success ? 1 : 0;
         rd_kafka_message_destroy(message);
     }
     berth_buffer_deinit(&json);
     (void)berth_codec_free(codec);
     return succeeded;
+}
+
+static bool says_success(struct berth_codec *codec, const rd_kafka_message_t *message,
+                         struct berth_buffer *json) {
+    static const char success[] = "\"outcome\":\"SUCCEEDED\"";
+    const struct berth_bytes value = {.data = message->payload, .len = message->len};
+    struct berth_error error = {0};
+    berth_buffer_clear(json);
+    if (berth_codec_to_json(codec, value, json, NULL, &error) != BERTH_OK) {
+        load_fail("a result can't be read: %s", error.text);
+    }
+    return memmem(json->data, json->len, success, sizeof(success) - 1) != NULL;
 }
 
 static void report(struct load *load, int64_t started_us) {

@@ -273,9 +273,10 @@ static void complain_of_no_answer(const struct sending *sending,
                  outgoing->title, outgoing->source, sending->plan->wait_ms,
                  sending->cli->config->topics.results);
     if (outgoing->id[0] != '\0') {
-        cli_complain("its id is %s; to ask again, send the same with it, which is never done twice: "
-                     "berth send ... --id %s --wait",
-                     outgoing->id, outgoing->id);
+        cli_complain(
+            "its id is %s; to ask again, send the same with it, which is never done twice: "
+            "berth send ... --id %s --wait",
+            outgoing->id, outgoing->id);
     }
 }
 

@@ -153,8 +153,9 @@ static long parse_count(struct argp_state *state, const char *option, const char
     errno = 0;
     long count = strtol(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || count < 1 || count > max) {
-        argp_error(state, max == LONG_MAX ? "%s must be a number from 1 on"
-                                          : "%s must be a number from 1 to %ld",
+        argp_error(state,
+                   max == LONG_MAX ? "%s must be a number from 1 on"
+                                   : "%s must be a number from 1 to %ld",
                    option, max);
     }
     return count;
@@ -181,10 +182,10 @@ static enum cli_exit run(struct cli *cli, const void *input) {
     }
     struct berth_reader *reader = NULL;
     struct berth_error error = {0};
-    enum berth_rc rc = open_reader(cli, arguments,
-                                   arguments->from_beginning ? BERTH_READER_FROM_BEGINNING
-                                                             : BERTH_READER_FROM_END,
-                                   &reader, &error);
+    enum berth_rc rc =
+        open_reader(cli, arguments,
+                    arguments->from_beginning ? BERTH_READER_FROM_BEGINNING : BERTH_READER_FROM_END,
+                    &reader, &error);
     if (rc != BERTH_OK) {
         return cli_fault(rc, &error);
     }
@@ -277,7 +278,6 @@ static void forget(struct last *last) {
 }
 
 /* ---- Following ---- */
-
 
 static enum cli_exit follow(const struct cli *cli, const struct arguments *arguments,
                             struct berth_reader *reader) {

@@ -170,10 +170,10 @@ static void tell_differences(const struct arguments *arguments,
         }
         if (arguments->replication_factor > 0 &&
             topic->replication_factor != arguments->replication_factor) {
-            cli_complain("%s was there already, with replication factor %d instead of %d, and stays "
-                         "so: kafka-reassign-partitions changes it",
-                         listing->names[i], topic->replication_factor,
-                         arguments->replication_factor);
+            cli_complain(
+                "%s was there already, with replication factor %d instead of %d, and stays "
+                "so: kafka-reassign-partitions changes it",
+                listing->names[i], topic->replication_factor, arguments->replication_factor);
         }
     }
 }

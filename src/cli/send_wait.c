@@ -143,8 +143,11 @@ static void on_delivered(void *ctx, const struct berth_delivery *delivery) {
     sending->undelivered--;
     if (delivery->error_text != NULL) {
         if (sending->rc == BERTH_OK) {
-            cli_complain("%s was not delivered to %s: %s", outgoing->title, outgoing->topic,
-                         delivery->error_text);
+            bool known = outgoing->id[0] != '\0';
+            cli_complain("%s was not delivered to %s: %s%s%s", outgoing->title, outgoing->topic,
+                         delivery->error_text,
+                         known ? "; if you send it again, do so with its id: --id " : "",
+                         outgoing->id);
         }
         end(sending, outgoing, CLI_UNDELIVERED);
         return;

@@ -49,6 +49,10 @@ enum cli_exit cli_with_config(const struct cli_common *common, enum berth_config
  * CLI_FAILED: told on standard error. Once at most (asserted). */
 enum cli_exit cli_make_codec(struct cli *cli);
 
+/* Whether Kafka is there, before anything is waited for. CLI_NO_ANSWER, CLI_FAILED (it refuses):
+ * told on standard error, with its address. */
+enum cli_exit cli_reach_kafka(const struct cli *cli);
+
 /* What was found wrong, on standard error; path is what each line begins with. */
 void cli_print_report(const struct berth_config_report *report, const char *path);
 

@@ -36,12 +36,11 @@ enum cli_exit cli_lookups_open(const struct berth_config *config, bool lists_onl
     if (ret_lookups->base == NULL) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);
     }
-    const struct berth_lookup_config lookup = {
-        .base = ret_lookups->base,
-        .config = config,
-        .lists_only = lists_only,
-        .seed = random_seed(),
-        .one_shot = true};
+    const struct berth_lookup_config lookup = {.base = ret_lookups->base,
+                                               .config = config,
+                                               .lists_only = lists_only,
+                                               .seed = random_seed(),
+                                               .one_shot = true};
     struct berth_error error = {0};
     enum berth_rc rc = berth_lookup_new(&lookup, &ret_lookups->lookup, &error);
     if (rc != BERTH_OK) {

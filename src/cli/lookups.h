@@ -17,8 +17,8 @@ struct cli_lookups {
     struct berth_lookup *lookup;
 };
 
-/* Starts to connect. lists_only: cli_lookups_list() is all that is called. CLI_USAGE, CLI_FAILED, told on standard error. Freed with cli_lookups_close(),
- * which is fine after a failure too. */
+/* Starts to connect. lists_only: cli_lookups_list() is all that is called. CLI_USAGE, CLI_FAILED,
+ * told on standard error. Freed with cli_lookups_close(), which is fine after a failure too. */
 enum cli_exit cli_lookups_open(const struct berth_config *config, bool lists_only,
                                struct cli_lookups *ret_lookups);
 void cli_lookups_close(struct cli_lookups *lookups);

@@ -96,7 +96,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-/* "--wait 5": an optional argument is taken from behind a '=' only, but a number is nothing else. */
+/* "--wait 5": an optional argument is taken from behind a '=' only, but a number is nothing else.
+ */
 static char *next_number(struct argp_state *state) {
     char *next = state->next < state->argc ? state->argv[state->next] : NULL;
     if (next == NULL || strchr("0123456789.", next[0]) == NULL || next[0] == '\0') {

@@ -161,10 +161,11 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         request->used |= USES_QUOTA;
         request->quota_given = true;
         if (!cli_parse_quota(argument, &request->quota_bytes)) {
-            return fail(state,
-                        "--quota %s: must be bytes, or a size such as 10G or 10GiB (powers of 1024; "
-                        "GB would be another number), or unlimited",
-                        argument);
+            return fail(
+                state,
+                "--quota %s: must be bytes, or a size such as 10G or 10GiB (powers of 1024; "
+                "GB would be another number), or unlimited",
+                argument);
         }
         return 0;
     case ARGP_KEY_END:

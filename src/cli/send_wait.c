@@ -53,8 +53,11 @@ enum cli_exit cli_send_all(const struct cli *cli, const struct cli_send_plan *pl
                            struct cli_outgoing_list *list) {
     struct sending sending = {
         .cli = cli, .plan = plan, .list = list, .open = list->count, .rc = BERTH_OK};
+    enum cli_exit status = cli_reach_kafka(cli);
     /* The positions are fixed first, so that no answer is behind them. */
-    enum cli_exit status = plan->wait ? open_reader(&sending) : CLI_SUCCEEDED;
+    if (status == CLI_SUCCEEDED && plan->wait) {
+        status = open_reader(&sending);
+    }
     if (status == CLI_SUCCEEDED) {
         status = open_producer(&sending);
     }
@@ -140,8 +143,11 @@ static void on_delivered(void *ctx, const struct berth_delivery *delivery) {
     sending->undelivered--;
     if (delivery->error_text != NULL) {
         if (sending->rc == BERTH_OK) {
-            cli_complain("%s was not delivered to %s: %s", outgoing->title, outgoing->topic,
-                         delivery->error_text);
+            bool known = outgoing->id[0] != '\0';
+            cli_complain("%s was not delivered to %s: %s%s%s", outgoing->title, outgoing->topic,
+                         delivery->error_text,
+                         known ? "; if you send it again, do so with its id: --id " : "",
+                         outgoing->id);
         }
         end(sending, outgoing, CLI_UNDELIVERED);
         return;
@@ -273,9 +279,10 @@ static void complain_of_no_answer(const struct sending *sending,
                  outgoing->title, outgoing->source, sending->plan->wait_ms,
                  sending->cli->config->topics.results);
     if (outgoing->id[0] != '\0') {
-        cli_complain("its id is %s; to ask again, send the same with it, which is never done twice: "
-                     "berth send ... --id %s --wait",
-                     outgoing->id, outgoing->id);
+        cli_complain(
+            "its id is %s; to ask again, send the same with it, which is never done twice: "
+            "berth send ... --id %s --wait",
+            outgoing->id, outgoing->id);
     }
 }
 

@@ -92,7 +92,9 @@ static const struct argp argp = {
            "every partition, until it is interrupted."
            "\vRecords of one space come in their order, those of different spaces as they are "
            "read.\n\n"
-           "Exit status: 0 also when it is interrupted, 1 the topic can't be read, 2 wrong usage.",
+           "Exit status: 0 also when it is interrupted, 1 the topic can't be read, 2 wrong usage, "
+           "3 Kafka "
+           "doesn't answer.",
     .children = children,
 };
 
@@ -153,8 +155,9 @@ static long parse_count(struct argp_state *state, const char *option, const char
     errno = 0;
     long count = strtol(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || count < 1 || count > max) {
-        argp_error(state, max == LONG_MAX ? "%s must be a number from 1 on"
-                                          : "%s must be a number from 1 to %ld",
+        argp_error(state,
+                   max == LONG_MAX ? "%s must be a number from 1 on"
+                                   : "%s must be a number from 1 to %ld",
                    option, max);
     }
     return count;
@@ -168,6 +171,9 @@ static void interrupt(int signal_number) {
 static enum cli_exit run(struct cli *cli, const void *input) {
     const struct arguments *arguments = input;
     enum cli_exit status = cli_make_codec(cli);
+    if (status == CLI_SUCCEEDED) {
+        status = cli_reach_kafka(cli);
+    }
     if (status != CLI_SUCCEEDED) {
         return status;
     }
@@ -181,10 +187,10 @@ static enum cli_exit run(struct cli *cli, const void *input) {
     }
     struct berth_reader *reader = NULL;
     struct berth_error error = {0};
-    enum berth_rc rc = open_reader(cli, arguments,
-                                   arguments->from_beginning ? BERTH_READER_FROM_BEGINNING
-                                                             : BERTH_READER_FROM_END,
-                                   &reader, &error);
+    enum berth_rc rc =
+        open_reader(cli, arguments,
+                    arguments->from_beginning ? BERTH_READER_FROM_BEGINNING : BERTH_READER_FROM_END,
+                    &reader, &error);
     if (rc != BERTH_OK) {
         return cli_fault(rc, &error);
     }
@@ -277,7 +283,6 @@ static void forget(struct last *last) {
 }
 
 /* ---- Following ---- */
-
 
 static enum cli_exit follow(const struct cli *cli, const struct arguments *arguments,
                             struct berth_reader *reader) {

@@ -69,7 +69,7 @@ static const struct argp argp = {
         "\vThe number of partitions of a command topic can't be changed later without losing the "
         "order of commands.\n\n"
         "Exit status: 0 all are there, 1 one is missing or has the wrong cleanup policy, "
-        "2 wrong usage.",
+        "2 wrong usage, 3 Kafka doesn't answer.",
     .children = children,
 };
 
@@ -131,7 +131,10 @@ static enum cli_exit run(struct cli *cli, const void *input) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);
     }
     cli_topic_listing_make(cli->config, listing);
-    enum cli_exit status = describe(cli, listing);
+    enum cli_exit status = cli_reach_kafka(cli);
+    if (status == CLI_SUCCEEDED) {
+        status = describe(cli, listing);
+    }
     if (status == CLI_SUCCEEDED && arguments->create) {
         tell_differences(arguments, listing);
     }
@@ -170,10 +173,10 @@ static void tell_differences(const struct arguments *arguments,
         }
         if (arguments->replication_factor > 0 &&
             topic->replication_factor != arguments->replication_factor) {
-            cli_complain("%s was there already, with replication factor %d instead of %d, and stays "
-                         "so: kafka-reassign-partitions changes it",
-                         listing->names[i], topic->replication_factor,
-                         arguments->replication_factor);
+            cli_complain(
+                "%s was there already, with replication factor %d instead of %d, and stays "
+                "so: kafka-reassign-partitions changes it",
+                listing->names[i], topic->replication_factor, arguments->replication_factor);
         }
     }
 }

@@ -154,9 +154,10 @@ static void measured(void *ctx, const struct berth_kafka_ends *ends, const char 
     /* Nothing was ever taken in or published: there is no claim that could have been lost. */
     bool first_start = !ends->group_committed && !ends->states_written;
     if (first_start) {
-        berth_log(BERTH_LOG_INFO, "rebuild.first_start",
-                  "reason=\"nothing was ever committed or published here: there is nothing to rebuild "
-                  "from\"");
+        berth_log(
+            BERTH_LOG_INFO, "rebuild.first_start",
+            "reason=\"nothing was ever committed or published here: there is nothing to rebuild "
+            "from\"");
     }
     size_t count = first_start ? 0 : ends->count;
     free(rebuild->beginnings);

@@ -133,9 +133,10 @@ static void check_registry(struct berth_config_loader *loader, size_t index) {
     }
     check_login(loader, index);
     if (registry->pull_host != NULL && !is_image_host(registry->pull_host)) {
-        berth_config_error(loader->report, registry_line_of(loader, index, "pull_host"),
-                           "pull_host must be a host as images are named: lower case, with :PORT if "
-                           "it isn't 443, and neither https:// nor a path");
+        berth_config_error(
+            loader->report, registry_line_of(loader, index, "pull_host"),
+            "pull_host must be a host as images are named: lower case, with :PORT if "
+            "it isn't 443, and neither https:// nor a path");
     }
     if (registry->client_key_file != NULL && registry->client_cert_file == NULL) {
         berth_config_error(loader->report, registry_line_of(loader, index, "client_key_file"),

@@ -340,8 +340,9 @@ static const struct berth_config_option TABLE[] = {
      .max = BERTH_CONFIG_PULL_HOST_BYTES - 1,
      .example = "registry.example.com",
      REGISTRY_FIELD(pull_host),
-     .help = "What the names of its images begin with, for pull secrets; the url's host and port if "
-             "none is given."},
+     .help =
+         "What the names of its images begin with, for pull secrets; the url's host and port if "
+         "none is given."},
     {.section = BERTH_SECTION_REGISTRY,
      .name = "username",
      .reloads = true,

@@ -38,9 +38,8 @@ static enum berth_rc list_partitions(struct berth_reader *reader, const char *co
                                      rd_kafka_topic_partition_list_t *list,
                                      struct berth_error *reterr);
 static enum berth_rc fix_positions(struct berth_reader *reader,
-                                   rd_kafka_topic_partition_list_t *list,
-                                   int64_t back_offsets, int64_t until_ms,
-                                   struct berth_error *reterr);
+                                   rd_kafka_topic_partition_list_t *list, int64_t back_offsets,
+                                   int64_t until_ms, struct berth_error *reterr);
 static enum berth_rc start_reading(struct berth_reader *reader, struct berth_error *reterr);
 static int left_ms(int64_t until_ms);
 static struct partition *find_partition(struct berth_reader *reader,
@@ -48,9 +47,9 @@ static struct partition *find_partition(struct berth_reader *reader,
 static void move_to(struct berth_reader *reader, struct partition *partition, int64_t next_offset);
 
 enum berth_rc berth_reader_new(const struct berth_kafka_properties *properties,
-                               const char *const *topics, size_t topics_count,
-                               int64_t back_offsets, int timeout_ms,
-                               struct berth_reader **ret_reader, struct berth_error *reterr) {
+                               const char *const *topics, size_t topics_count, int64_t back_offsets,
+                               int timeout_ms, struct berth_reader **ret_reader,
+                               struct berth_error *reterr) {
     BERTH_ASSERT(topics_count > 0);
     BERTH_ASSERT(topics_count <= BERTH_READER_TOPICS_MAX);
     struct berth_reader *reader = calloc(1, sizeof(*reader));
@@ -189,9 +188,8 @@ static enum berth_rc list_partitions(struct berth_reader *reader, const char *co
 }
 
 static enum berth_rc fix_positions(struct berth_reader *reader,
-                                   rd_kafka_topic_partition_list_t *list,
-                                   int64_t back_offsets, int64_t until_ms,
-                                   struct berth_error *reterr) {
+                                   rd_kafka_topic_partition_list_t *list, int64_t back_offsets,
+                                   int64_t until_ms, struct berth_error *reterr) {
     reader->partitions = calloc((size_t)list->cnt, sizeof(reader->partitions[0]));
     if (reader->partitions == NULL) {
         return BERTH_FAULT_MEMORY;

@@ -236,10 +236,11 @@ static void begun(struct berth_ledger *ledger) {
         return;
     }
     (void)move_to(data_set, DATA_SET_REBUILDING);
-    say(ledger, is_unknown(data_set)
-                    ? "it holds no data set of berth's yet: one is being made, from what the topic of "
-                      "spaces holds"
-                    : "its data set is missing or older than it was, and is being rebuilt");
+    say(ledger,
+        is_unknown(data_set)
+            ? "it holds no data set of berth's yet: one is being made, from what the topic of "
+              "spaces holds"
+            : "its data set is missing or older than it was, and is being rebuilt");
     ledger->on_rebuild(ledger->ctx, BERTH_REBUILD_BEGUN);
 }
 

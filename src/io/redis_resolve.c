@@ -19,7 +19,7 @@ struct berth_redis_resolve {
     berth_redis_resolve_fn fn; /* NULL once stopped. */
     void *ctx;
     size_t nth;
-    size_t count; /* Of the addresses that were found. */
+    size_t count;           /* Of the addresses that were found. */
     struct evdns_base *dns; /* NULL when nothing had to be looked up. */
     struct event *done;
     bool looking_up; /* evdns holds a pointer to this. */

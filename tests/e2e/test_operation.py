@@ -14,6 +14,7 @@ from pathlib import Path
 
 from front_end import FrontEnd, make_certificates
 from run import run_tests
+from service import free_port
 from stage import DONE, NO_ANSWER, USAGE, Worker, wait_until
 from workload import StageCase, wait_for_answers
 
@@ -277,6 +278,21 @@ class Operation(StageCase):
         words = ("create-space", "--registry", "alpha", "--space", "nobody-does-it")
         done = self.stage.berth("send", *words, "--wait=1", accept=(NO_ANSWER,))
         self.assertIn("no answer", (done.stdout + done.stderr).lower())
+
+    def test_a_kafka_that_is_down_is_named_with_its_address_and_status_3(self) -> None:
+        nowhere = f"127.0.0.1:{free_port()}"
+        text = self.stage.client_configuration.read_text()
+        elsewhere = self.stage.folder / "elsewhere.conf"
+        elsewhere.write_text(text.replace(self.stage.kafka.address, nowhere))
+        send = ("send", "create-space", "--registry", "alpha", "--space", "team-a")
+        for words in (send, (*send, "--wait"), ("tail", "results"), ("topics", "--create")):
+            with self.subTest(words=words):
+                done = self.stage.berth("-c", str(elsewhere), *words, accept=(NO_ANSWER,))
+                self.assertEqual(done.stdout, "")
+                said = f"berth: Kafka at {nowhere} doesn't answer: "
+                self.assertTrue(done.stderr.startswith(said), done.stderr)
+                self.assertIn("Connection refused", done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
     def test_a_record_too_large_to_be_copied_is_a_dead_letter_without_its_value(self) -> None:
         worker = self.stage.add_worker()

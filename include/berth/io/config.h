@@ -87,7 +87,7 @@ struct berth_config_property {
 struct berth_config_registry {
     char *name;
     char *uid; /* A UUID in lower case. NULL for tools when it isn't given, as url and username. */
-    char *url;       /* Without a slash at its end. */
+    char *url; /* Without a slash at its end. */
     char *pull_host; /* NULL: the url's. */
     char *username;
     char *password_file;

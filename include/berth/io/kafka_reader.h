@@ -54,8 +54,8 @@ BERTH_MUST_USE enum berth_rc berth_reader_take(struct berth_reader *reader, int 
 /* Whether every record that was committed when the reader was made has been taken. */
 bool berth_reader_at_end(const struct berth_reader *reader);
 
-/* Whether each partition has given so many records, or was read from its beginning: then the last so
- * many of the topic are among those that were taken, once berth_reader_at_end(). */
+/* Whether each partition has given so many records, or was read from its beginning: then the last
+ * so many of the topic are among those that were taken, once berth_reader_at_end(). */
 bool berth_reader_gave(const struct berth_reader *reader, int64_t count);
 
 /* All records must have been freed. Blocks for at most about 2 s. NULL is fine; returns NULL. */

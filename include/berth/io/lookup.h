@@ -45,9 +45,9 @@ struct berth_lookup_config {
     struct event_base *base;
     /* Redis, the registries and the deployment, loaded FOR_DAEMON or FOR_LOOKUPS. Borrowed. */
     const struct berth_config *config;
-    uint64_t seed; /* For the jitter of reconnects and logins. */
+    uint64_t seed;   /* For the jitter of reconnects and logins. */
     bool lists_only; /* Redis alone is asked: berth_lookup_list() only (asserted). */
-    bool one_shot; /* For a few lookups and no more: a session at Harbor isn't worth its while. */
+    bool one_shot;   /* For a few lookups and no more: a session at Harbor isn't worth its while. */
 };
 
 /*

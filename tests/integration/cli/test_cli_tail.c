@@ -163,7 +163,8 @@ static void test_the_last_ones_are_shown_and_it_ends(void **state) {
     const char *topic = world->config->topics.results;
     cli_world_send(world, topic, "another partition's, perhaps", (struct berth_bytes){0}, NULL, 0);
     for (int i = 0; i < 20; i++) {
-        cli_world_send(world, topic, "k", (struct berth_bytes){(const uint8_t *)"\x01", 1}, NULL, 0);
+        cli_world_send(world, topic, "k", (struct berth_bytes){(const uint8_t *)"\x01", 1}, NULL,
+                       0);
     }
     cli_world_run(world, "tail", "results", "-n", "3", "--json", NULL);
     cli_world_assert_status(world, 0);
@@ -225,11 +226,15 @@ int main(void) {
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, cli_world_setup, cli_world_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_results_are_readable),      TEST(test_audit_shows_before_and_after),
-        TEST(test_spaces_are_a_table),        TEST(test_dead_letters_say_why_and_whence),
-        TEST(test_json_has_all_of_a_record),  TEST(test_what_is_not_a_record_of_the_topic_is_told),
+        TEST(test_results_are_readable),
+        TEST(test_audit_shows_before_and_after),
+        TEST(test_spaces_are_a_table),
+        TEST(test_dead_letters_say_why_and_whence),
+        TEST(test_json_has_all_of_a_record),
+        TEST(test_what_is_not_a_record_of_the_topic_is_told),
         TEST(test_the_last_ones_are_shown_and_it_ends),
-        TEST(test_a_limit_ends_it),           TEST(test_it_follows_until_it_is_interrupted),
+        TEST(test_a_limit_ends_it),
+        TEST(test_it_follows_until_it_is_interrupted),
         TEST(test_it_ends_when_nobody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

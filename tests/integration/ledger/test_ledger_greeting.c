@@ -91,6 +91,10 @@ static void test_redis_is_found_by_its_name(void **state) {
     /* Nobody listens at the first of its addresses: no reason to say that Redis is away. */
     worker_wait_available(&worker);
     assert_int_equal(worker.changes, 1);
+    /* That a connection was lost is said at once, whatever other addresses there are. */
+    redis_says(world, "CLIENT KILL TYPE normal SKIPME yes");
+    worker_wait_unavailable(&worker);
+    worker_wait_available(&worker);
     worker_deinit(&worker);
 
     size_t asked = server.asked;

@@ -178,7 +178,7 @@ static void test_quotas_are_sizes(void **state) {
         assert_int_equal(bytes, cases[i].bytes);
     }
     static const char *const wrong[] = {
-        "",     "G",        "-2",   "1.5G", "1 G", "10GB", "10gb", "10GiBx", "9223372036854775808",
+        "",         "G",    "-2", "1.5G", "1 G", "10GB", "10gb", "10GiBx", "9223372036854775808",
         "8388608T", "none",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

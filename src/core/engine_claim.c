@@ -104,6 +104,7 @@ void claim_remember(struct berth_engine *engine, struct item *item) {
         .command = &item->command,
         .token = item->token,
         .before = &item->work->before,
+        .corrects = item->work->before_corrected,
     };
 }
 

@@ -321,7 +321,9 @@ static enum berth_rc make_harbor(struct berth_lookup *lookup,
         .deployment = its->deployment,
         .registries = registries,
         .registries_count = its->registries_count,
-        /* No master key: nothing is ever written from here. */
+        /* For its id, which tells our robots from another installation's; nothing is ever written
+         * from here. People's tools may be without. */
+        .master_key = {.data = (const uint8_t *)its->master_key.text, .len = its->master_key.len},
         .seed = config->seed,
         .on_answer = lookup_flight_answered,
         .ctx = lookup,

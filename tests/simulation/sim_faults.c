@@ -80,7 +80,7 @@ static const unsigned requests[BERTH_COMMAND_TYPES] = {
     [BERTH_CREATE_SPACE] = READS | BY_ID | SETS | CALL(BERTH_HARBOR_CREATE_PROJECT),
     [BERTH_UPDATE_SPACE] = READS | BY_ID | SETS,
     [BERTH_DELETE_SPACE] = READS | BY_ID | CALL(BERTH_HARBOR_DELETE_PROJECT),
-    [BERTH_BIND_WORKSPACE] = READS | BY_ID | BINDS | CALL(BERTH_HARBOR_ENABLE_ROBOT),
+    [BERTH_BIND_WORKSPACE] = READS | BY_ID | BINDS | CALL(BERTH_HARBOR_MEND_ROBOT),
     [BERTH_UNBIND_WORKSPACE] = READS | CALL(BERTH_HARBOR_DELETE_ROBOT),
     [BERTH_SET_WORKSPACE_BINDINGS] = READS | BY_ID | BINDS | CALL(BERTH_HARBOR_DELETE_ROBOT),
 };
@@ -128,7 +128,7 @@ static int weight(int type, int step) {
         [BERTH_CREATE_SPACE] = BY_ID | SETS,
         [BERTH_UPDATE_SPACE] = BY_ID | SETS | READS,
         [BERTH_DELETE_SPACE] = READS,
-        [BERTH_BIND_WORKSPACE] = BY_ID | CALL(BERTH_HARBOR_ENABLE_ROBOT),
+        [BERTH_BIND_WORKSPACE] = BY_ID | CALL(BERTH_HARBOR_MEND_ROBOT),
         [BERTH_UNBIND_WORKSPACE] = READS | CALL(BERTH_HARBOR_DELETE_ROBOT),
         [BERTH_SET_WORKSPACE_BINDINGS] = BY_ID | READS,
     };
@@ -189,14 +189,14 @@ void sim_faults_init(struct sim *sim) {
 /* Steps that a plan comes to only after something happened by hand. */
 static bool is_rare(const struct sim_wish *wish) {
     int by_id = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_GET_PROJECT_ID;
-    int enable = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_ENABLE_ROBOT;
+    int enable = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_MEND_ROBOT;
     bool binds = wish->type == BERTH_BIND_WORKSPACE || wish->type == BERTH_SET_WORKSPACE_BINDINGS;
     return (binds && wish->step == by_id) || wish->step == enable;
 }
 
 /* Somebody deletes a project, or disables a robot, and a command comes that meets that. */
 static void arrange(struct sim *sim, const struct sim_wish *wish) {
-    bool enable = wish->step == (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_ENABLE_ROBOT;
+    bool enable = wish->step == (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_MEND_ROBOT;
     int first = (int)sim_below(sim, sim->spaces_count);
     for (int i = 0; i < sim->spaces_count; i++) {
         int space = (first + i) % sim->spaces_count;

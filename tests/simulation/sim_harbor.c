@@ -288,11 +288,15 @@ static struct berth_model_verdict carry_out(struct request *request) {
         (void)own_robot(request);
         return berth_model_set_robot_secret(request->model, &request->caller, call->robot_id,
                                             SECRET, true, request->wall_ms);
-    case BERTH_HARBOR_ENABLE_ROBOT:
+    case BERTH_HARBOR_MEND_ROBOT:
         return enable_robot(request);
     case BERTH_HARBOR_DELETE_ROBOT:
         (void)own_robot(request);
         return berth_model_delete_robot(request->model, &request->caller, call->robot_id);
+    case BERTH_HARBOR_GET_ACCOUNT:
+        (void)snprintf(request->event->answer.owner, sizeof(request->event->answer.owner), "%s",
+                       SIM_ACCOUNT);
+        return (struct berth_model_verdict){.status = 200, .code = ""};
     case BERTH_HARBOR_PROBE:
         return (struct berth_model_verdict){.status = 200, .code = ""};
     }

@@ -159,7 +159,7 @@ static void test_a_robot_is_made_found_enabled_and_removed(void **state) {
     call.robot_id = ask(fixture, &call, BERTH_HARBOR_CREATE_ROBOT, BERTH_HARBOR_DONE)->robot_id;
     (void)ask(fixture, &call, BERTH_HARBOR_CREATE_ROBOT, BERTH_HARBOR_CONFLICT);
     (void)ask(fixture, &call, BERTH_HARBOR_SET_SECRET, BERTH_HARBOR_DONE);
-    (void)ask(fixture, &call, BERTH_HARBOR_ENABLE_ROBOT, BERTH_HARBOR_DONE);
+    (void)ask(fixture, &call, BERTH_HARBOR_MEND_ROBOT, BERTH_HARBOR_DONE);
 
     answer = ask(fixture, &call, BERTH_HARBOR_LIST_ROBOTS, BERTH_HARBOR_DONE);
     assert_int_equal(answer->robots_total, 1);
@@ -173,7 +173,7 @@ static void test_a_robot_is_made_found_enabled_and_removed(void **state) {
     (void)ask(fixture, &call, BERTH_HARBOR_DELETE_ROBOT, BERTH_HARBOR_DONE);
     (void)ask(fixture, &call, BERTH_HARBOR_DELETE_ROBOT, BERTH_HARBOR_ABSENT);
     (void)ask(fixture, &call, BERTH_HARBOR_SET_SECRET, BERTH_HARBOR_ABSENT);
-    (void)ask(fixture, &call, BERTH_HARBOR_ENABLE_ROBOT, BERTH_HARBOR_ABSENT);
+    (void)ask(fixture, &call, BERTH_HARBOR_MEND_ROBOT, BERTH_HARBOR_ABSENT);
 }
 
 static void test_an_illegal_name_is_invalid(void **state) {

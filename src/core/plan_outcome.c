@@ -16,6 +16,7 @@ static void conclude(struct berth_work *work, bool told, const char *code,
 static bool is_told(const struct berth_work *work);
 static bool was_somebody_elses(const struct berth_work *work);
 static bool has_changed(const struct berth_work *work, bool told);
+static bool left_nothing(const struct berth_work *work);
 static bool differs(const struct berth_work *work);
 static bool bindings_differ(const struct berth_space_state *a, const struct berth_space_state *b);
 static bool is_news(const struct berth_work *work);
@@ -150,13 +151,20 @@ static bool was_somebody_elses(const struct berth_work *work) {
 /* What others changed in Harbor meanwhile is not this command's change, as far as can be told:
  * without a write of its own, in this claim or possibly in an earlier one, it changed nothing. */
 static bool has_changed(const struct berth_work *work, bool told) {
-    if (was_somebody_elses(work) || !work->before_known) {
+    if (was_somebody_elses(work) || !work->before_known || left_nothing(work)) {
         return false;
     }
     if (!told) {
         return work->wrote || work->wrote_secret;
     }
     return (work->wrote || !work->first_claim) && differs(work);
+}
+
+/* Bindings of a project that is gone are gone with it, and in a namesake none of this command's are
+ * left. */
+static bool left_nothing(const struct berth_work *work) {
+    return plan_has_items(work->command) && work->refusal != BERTH_REFUSAL_NONE &&
+           plan_replaced(work);
 }
 
 static bool differs(const struct berth_work *work) {

@@ -65,7 +65,7 @@ static void test_nothing_is_left_in_a_namesake(void **state) {
         driver.injections[0] = (struct driver_injection){3, DRIVER_LOST_REPLY};
         driver.injections_count = (size_t)lost;
         driver_run(&driver);
-        driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_REPLACED, true);
+        driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_REPLACED, false);
         driver_expect_binding(&driver, "a", BERTH_BINDING_FAILED, BERTH_CODE_SPACE_REPLACED);
         driver_expect_binding(&driver, "b", BERTH_BINDING_FAILED, BERTH_CODE_SPACE_REPLACED);
         int64_t id = model_harbor_find(&driver.harbor, DRIVER_SPACE)->id;
@@ -92,7 +92,7 @@ static void test_an_orphan_is_deleted(void **state) {
     driver_workspace(&driver, "a");
     driver.on_call = orphan_before_call_2;
     driver_run(&driver);
-    driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_NOT_FOUND, true);
+    driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_NOT_FOUND, false);
     assert_int_equal(driver.harbor.robots_count, 1);
     assert_false(driver.harbor.robots[0].exists);
     driver_deinit(&driver);

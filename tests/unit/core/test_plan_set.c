@@ -64,6 +64,38 @@ static void test_setting_what_is_set_is_seen_and_writes_nothing(void **state) {
     driver_deinit(&driver);
 }
 
+/* Redis remembers a key id of another robot, or of one that was switched off: neither says anything
+ * about the secret of the robot that is there. */
+static void test_setting_bindings_sets_a_secret_that_is_not_known(void **state) {
+    (void)state;
+    for (int disabled = 0; disabled < 2; disabled++) {
+        init(BERTH_SET_WORKSPACE_BINDINGS);
+        driver_binding(&driver, "a", DRIVER_KEY)->secret_derived = false;
+        driver.redis.bindings[0].disabled = disabled == 1;
+        driver.redis.bindings[0].robot_id -= disabled == 0;
+        driver_workspace(&driver, "a");
+        driver_run(&driver);
+        driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BINDINGS_SET, false);
+        assert_true(driver.harbor.robots[0].secret_derived);
+        driver_deinit(&driver);
+    }
+}
+
+/* Another key, or none that is known: set. One whose outcome nobody saw: set again. */
+static void test_setting_bindings_sets_secrets_of_another_key(void **state) {
+    (void)state;
+    init(BERTH_SET_WORKSPACE_BINDINGS);
+    (void)driver_binding(&driver, "a", "01d01d01");
+    driver_workspace(&driver, "a");
+    driver.injections[0] = (struct driver_injection){3, DRIVER_LOST_REQUEST};
+    driver.injections_count = 1;
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BINDINGS_SET, false);
+    assert_int_equal(driver.harbor.calls[BERTH_HARBOR_SET_SECRET], 1);
+    assert_true(driver.harbor.robots[0].secret_derived);
+    driver_deinit(&driver);
+}
+
 /* Whoever sends the whole set doesn't necessarily mean what a human switched off. */
 static void test_setting_bindings_leaves_a_disabled_robot(void **state) {
     (void)state;
@@ -203,6 +235,8 @@ int main(void) {
         cmocka_unit_test(test_setting_bindings_does_the_difference),
         cmocka_unit_test(test_an_empty_set_unbinds_all),
         cmocka_unit_test(test_setting_what_is_set_is_seen_and_writes_nothing),
+        cmocka_unit_test(test_setting_bindings_sets_a_secret_that_is_not_known),
+        cmocka_unit_test(test_setting_bindings_sets_secrets_of_another_key),
         cmocka_unit_test(test_setting_bindings_leaves_a_disabled_robot),
         cmocka_unit_test(test_a_later_claim_tells_what_an_earlier_one_unbound),
         cmocka_unit_test(test_a_thousand_workspaces_are_bound_side_by_side),

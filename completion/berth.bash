@@ -17,7 +17,8 @@ declare -gA _berth_options=(
         -R,--replication-factor= -j,--json'
     [berth-check]='-c,--config= -?,--help --usage -V,--version -t,--transaction -j,--json'
     [berth-pull-secret]='-c,--config= -?,--help --usage -V,--version -w,--workspace=
-        -r,--registry= -s,--space= -o,--output= -j,--json --name= --namespace= --key-file='
+        -r,--registry= -s,--space= -o,--output= -j,--json --name= --namespace= --key-file=
+        --no-verify'
     [berth-workspace-key]='-c,--config= -?,--help --usage -V,--version -w,--workspace= -j,--json'
     [berthd]='-c,--config= -t,--test -?,--help --usage -V,--version'
     [berth-sandbox]='-r,--registry= -a,--admin-port= -u,--user= -U,--plain-user= -p,--password-file=

@@ -210,5 +210,8 @@ static const char *flaw_of(const struct berth_binding *binding) {
     if (binding->disabled) {
         return " (disabled)";
     }
+    if (binding->altered) {
+        return " (altered)";
+    }
     return binding->key_id[0] == '\0' ? " (secret unknown)" : "";
 }

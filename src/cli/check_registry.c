@@ -200,6 +200,8 @@ static void check_identity(struct registry *registry) {
 
 static void check_user(struct registry *registry, const json_t *user) {
     const char *name = registry->config->username;
+    const char *called = json_string_value(json_object_get(user, "username"));
+    bool otherwise = called != NULL && strcmp(called, name) != 0;
     bool is_admin = json_integer_value(json_object_get(user, "user_id")) == ADMIN_ID;
     bool sysadmin = json_is_true(json_object_get(user, "sysadmin_flag")) ||
                     json_is_true(json_object_get(user, "admin_role_in_auth"));
@@ -212,7 +214,9 @@ static void check_user(struct registry *registry, const json_t *user) {
         return;
     }
     check_say(registry->report, CHECK_OK, registry->subject, "identity", NULL,
-              "%s is a system administrator: it may create, set quotas and manage robots", name);
+              "%s%s%s%s is a system administrator: it may create, set quotas and manage robots",
+              name, otherwise ? " (to Harbor: " : "", otherwise ? called : "",
+              otherwise ? ")" : "");
     check_dedication(registry, is_admin);
     check_quotas(registry);
 }
@@ -246,7 +250,8 @@ static void check_quotas(struct registry *registry) {
         json_object_get(json_object_get(configuration, "quota_per_project_enable"), "value");
     if (json_is_false(enabled)) {
         check_say(registry->report, CHECK_WARNING, registry->subject, "quota",
-                  "turn quotas on, or send no quota_bytes",
+                  "turn quotas on and, for the projects that there are, POST "
+                  "/api/internal/syncquota; or send no quota_bytes",
                   "quotas are turned off: a command with quota_bytes is refused");
     } else if (json_is_true(enabled)) {
         check_say(registry->report, CHECK_OK, registry->subject, "quota", NULL,

@@ -31,6 +31,8 @@ static char accept_line[] = "Accept: application/json";
 static char request_id_line[] = "X-Request-Id: " REQUEST_ID;
 
 static bool make_authorization(struct cli_harbor *harbor);
+static void put_basic(const char *user, const char *password, size_t password_len,
+                      struct cli_secret_text *line);
 static CURLcode set_options(struct cli_harbor *harbor);
 static void read_reply(struct cli_harbor *harbor, struct cli_harbor_reply *reply);
 static const char *header_of(CURL *easy, const char *name);
@@ -98,6 +100,19 @@ void cli_harbor_get(struct cli_harbor *harbor, const char *path,
     ret_reply->words = harbor->curl_says[0] != '\0' ? harbor->curl_says : curl_easy_strerror(code);
 }
 
+void cli_harbor_get_as(struct cli_harbor *harbor, const char *path, const char *user,
+                       const char *password, struct cli_harbor_reply *ret_reply) {
+    struct cli_secret_text line = {0};
+    put_basic(user, password, strlen(password), &line);
+    *ret_reply = (struct cli_harbor_reply){.words = "no memory left", .content_type = ""};
+    if (!line.failed) {
+        harbor->authorization.data = line.data;
+        cli_harbor_get(harbor, path, ret_reply);
+        harbor->authorization.data = harbor->authorization_line.data;
+    }
+    cli_secret_text_wipe(&line);
+}
+
 static void read_reply(struct cli_harbor *harbor, struct cli_harbor_reply *reply) {
     CURLcode code = curl_easy_getinfo(harbor->easy, CURLINFO_RESPONSE_CODE, &reply->status);
     BERTH_ASSERT(code == CURLE_OK);
@@ -132,19 +147,24 @@ static int64_t certificate_expires_s(CURL *easy) {
 }
 
 /* Made here and not by curl, which would never wipe its copy of the password. */
-static bool make_authorization(struct cli_harbor *harbor) {
-    const struct berth_config_registry *registry = harbor->registry;
-    struct cli_secret_text *line = &harbor->authorization_line;
+static void put_basic(const char *user, const char *password, size_t password_len,
+                      struct cli_secret_text *line) {
     struct cli_secret_text login = {0};
-    cli_secret_text_puts(&login, registry->username);
+    cli_secret_text_puts(&login, user);
     cli_secret_text_puts(&login, ":");
-    cli_secret_text_add(&login, registry->password.text, registry->password.len);
+    cli_secret_text_add(&login, password, password_len);
     cli_secret_text_puts(line, "Authorization: Basic ");
     line->failed = line->failed || login.failed;
     if (!line->failed) {
         cli_secret_text_add_base64(line, login.data, login.len);
     }
     cli_secret_text_wipe(&login);
+}
+
+static bool make_authorization(struct cli_harbor *harbor) {
+    const struct berth_config_registry *registry = harbor->registry;
+    struct cli_secret_text *line = &harbor->authorization_line;
+    put_basic(registry->username, registry->password.text, registry->password.len, line);
     harbor->authorization = (struct curl_slist){.data = line->data, .next = &harbor->accept};
     harbor->accept = (struct curl_slist){.data = accept_line, .next = &harbor->request_id};
     harbor->request_id = (struct curl_slist){.data = request_id_line};

@@ -36,4 +36,8 @@ struct cli_harbor_reply {
 void cli_harbor_get(struct cli_harbor *harbor, const char *path,
                     struct cli_harbor_reply *ret_reply);
 
+/* The same with another login than the configuration's. */
+void cli_harbor_get_as(struct cli_harbor *harbor, const char *path, const char *user,
+                       const char *password, struct cli_harbor_reply *ret_reply);
+
 #endif

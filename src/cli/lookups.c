@@ -21,6 +21,7 @@ struct waiting {
     char last[BERTH_LOOKUP_CURSOR_BYTES];
 };
 
+static bool show_none(void *ctx, const struct berth_lookup_answer *answer);
 static uint64_t random_seed(void);
 static enum cli_exit wait_for(struct cli_lookups *lookups, struct waiting *waiting,
                               enum berth_rc asked);
@@ -83,6 +84,19 @@ enum cli_exit cli_lookups_one(struct cli_lookups *lookups, const char *registry,
         return CLI_FAILED;
     }
     return status;
+}
+
+enum cli_exit cli_lookups_doubt(struct cli_lookups *lookups, const char *registry,
+                                const char *space) {
+    struct waiting waiting = {.lookups = lookups, .fn = show_none};
+    enum berth_rc rc = berth_lookup_doubt(lookups->lookup, registry, space, answered, &waiting);
+    return wait_for(lookups, &waiting, rc);
+}
+
+static bool show_none(void *ctx, const struct berth_lookup_answer *answer) {
+    (void)ctx;
+    (void)answer;
+    return false;
 }
 
 static uint64_t random_seed(void) {

@@ -40,4 +40,8 @@ enum cli_exit cli_lookups_list(struct cli_lookups *lookups, const struct berth_l
 enum cli_exit cli_lookups_one(struct cli_lookups *lookups, const char *registry, const char *space,
                               cli_lookups_fn *fn, void *ctx);
 
+/* Marks a space of a configured registry cold, see berth_lookup_doubt(). The same outcomes. */
+enum cli_exit cli_lookups_doubt(struct cli_lookups *lookups, const char *registry,
+                                const char *space);
+
 #endif

@@ -11,6 +11,7 @@
 #include "credential.h"
 #include "key.h"
 #include "lookups.h"
+#include "pull_proof.h"
 #include "robot_login.h"
 
 /* A workspace is bound to at most so many spaces; with more, nothing is printed. */
@@ -21,6 +22,7 @@ enum {
     KEY_KEY_FILE = 0x100,
     KEY_NAME,
     KEY_NAMESPACE,
+    KEY_NO_VERIFY,
 };
 
 enum form {
@@ -60,6 +62,7 @@ struct arguments {
     const char *key_file; /* NULL: the configuration's master key. */
     struct cli_k8s_names names;
     bool names_given;
+    bool no_verify;
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
@@ -77,10 +80,10 @@ static enum cli_exit check_key_id(const struct arguments *arguments, const char 
 static enum cli_exit make_all(const struct berth_config *config, const struct arguments *arguments,
                               const struct cli_key *key, const struct bindings *bindings,
                               struct cli_credential *credentials);
-static enum cli_exit make_one(struct cli_harbor *harbor,
-                              const struct berth_config_registry *registry, const char *workspace,
+static void mark_cold(const struct berth_config *config, const struct cli_binding *binding);
+static enum cli_exit make_one(struct cli_harbor *harbor, const struct arguments *arguments,
                               const struct cli_key *key, const struct cli_binding *binding,
-                              struct cli_credential *credential);
+                              struct cli_credential *credential, bool *ret_broken);
 static enum cli_exit print(const struct arguments *arguments,
                            const struct cli_credential *credentials, size_t count);
 
@@ -104,6 +107,9 @@ static const struct argp_option options[] = {
      .arg = "FILE",
      .doc = "The key of this workspace alone, as `berth workspace-key` prints it (default: the "
             "master key of the configuration)"},
+    {.name = "no-verify",
+     .key = KEY_NO_VERIFY,
+     .doc = "Don't try the credentials on the registries' token services before they are printed"},
     {0},
 };
 
@@ -115,10 +121,14 @@ static const struct argp argp = {
     .args_doc = "--workspace ID",
     .doc = "Prints the credentials with which a workspace pulls from the spaces that it is bound "
            "to: all of them in the registries of the configuration, or what --registry and --space "
-           "leave. Redis is asked for the bindings, Harbor for the robots' login names."
-           "\vIt prints all that was asked for, or nothing.\n\n"
-           "Exit status: 0, 1 it isn't bound, or bound under another key, or Redis or Harbor "
-           "refuses, 2 wrong usage, 3 Redis or Harbor doesn't answer.",
+           "leave. Redis is asked for the bindings, Harbor for the robots' login names, and each "
+           "credential is tried on the registry's token service."
+           "\vIt prints all that was asked for, or nothing. A space whose credential doesn't work "
+           "is marked in Redis, so that its next command looks at Harbor first; to bind the "
+           "workspace again repairs it.\n\n"
+           "Exit status: 0, 1 it isn't bound, or bound under another key, or the credential "
+           "doesn't work, or Redis or Harbor refuses, 2 wrong usage, 3 Redis or Harbor doesn't "
+           "answer.",
     .children = children,
 };
 
@@ -160,6 +170,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_NAMESPACE:
         arguments->names.name_space = argument;
         arguments->names_given = true;
+        return 0;
+    case KEY_NO_VERIFY:
+        arguments->no_verify = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s: berth pull-secret takes only options", argument);
@@ -357,19 +370,38 @@ static enum cli_exit make_all(const struct berth_config *config, const struct ar
             harbor = cli_harbor_close(harbor);
             status = cli_harbor_open(registry, &harbor);
         }
+        bool broken = false;
         if (status == CLI_SUCCEEDED) {
-            status = make_one(harbor, registry, arguments->query.workspace, key, binding,
-                              &credentials[i]);
+            status = make_one(harbor, arguments, key, binding, &credentials[i], &broken);
+        }
+        if (broken) {
+            mark_cold(config, binding);
         }
     }
     (void)cli_harbor_close(harbor);
     return status;
 }
 
-static enum cli_exit make_one(struct cli_harbor *harbor,
-                              const struct berth_config_registry *registry, const char *workspace,
+/* Somebody changed it by hand. Who may only read Redis can't do this; the bind that repairs it
+ * looks at Harbor all the same. */
+static void mark_cold(const struct berth_config *config, const struct cli_binding *binding) {
+    struct cli_lookups lookups = {0};
+    enum cli_exit status = cli_lookups_open(config, true, &lookups);
+    if (status == CLI_SUCCEEDED) {
+        status = cli_lookups_doubt(&lookups, binding->registry, binding->space);
+    }
+    cli_lookups_close(&lookups);
+    if (status != CLI_SUCCEEDED) {
+        cli_complain("so Redis still shows %s/%s as it was", binding->registry, binding->space);
+    }
+}
+
+/* ret_broken: the binding isn't in Harbor what it should be. */
+static enum cli_exit make_one(struct cli_harbor *harbor, const struct arguments *arguments,
                               const struct cli_key *key, const struct cli_binding *binding,
-                              struct cli_credential *credential) {
+                              struct cli_credential *credential, bool *ret_broken) {
+    const struct berth_config_registry *registry = cli_harbor_registry(harbor);
+    const char *workspace = arguments->query.workspace;
     if (registry->pull_host != NULL) {
         (void)snprintf(credential->host, sizeof(credential->host), "%s", registry->pull_host);
     } else if (!cli_image_host(registry->url, credential->host)) {
@@ -379,12 +411,14 @@ static enum cli_exit make_one(struct cli_harbor *harbor,
     (void)snprintf(credential->registry, sizeof(credential->registry), "%s", binding->registry);
     (void)snprintf(credential->space, sizeof(credential->space), "%s", binding->space);
     enum cli_exit status =
-        cli_harbor_robot_login(harbor, binding, workspace, credential->login_name);
-    if (status == CLI_SUCCEEDED) {
-        berth_pull_secret(key->key, registry->uid, binding->project_id, binding->robot_id,
-                          credential->secret);
+        cli_harbor_robot_login(harbor, binding, workspace, credential->login_name, ret_broken);
+    if (status != CLI_SUCCEEDED) {
+        return status;
     }
-    return status;
+    berth_pull_secret(key->key, registry->uid, binding->project_id, binding->robot_id,
+                      credential->secret);
+    return arguments->no_verify ? CLI_SUCCEEDED
+                                : cli_prove_pull(harbor, credential, workspace, ret_broken);
 }
 
 static enum cli_exit print(const struct arguments *arguments,

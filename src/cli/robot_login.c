@@ -19,7 +19,8 @@ static bool names_binding(const char *login_name, const struct cli_binding *bind
 
 enum cli_exit cli_harbor_robot_login(struct cli_harbor *harbor, const struct cli_binding *binding,
                                      const char *workspace,
-                                     char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]) {
+                                     char ret_login_name[BERTH_HARBOR_LOGIN_BYTES],
+                                     bool *ret_broken) {
     const struct berth_config_registry *config = cli_harbor_registry(harbor);
     const char *registry = config->name;
     char path[PATH_BYTES];
@@ -31,12 +32,14 @@ enum cli_exit cli_harbor_robot_login(struct cli_harbor *harbor, const struct cli
         return CLI_NO_ANSWER;
     }
     if (reply.status != 200) {
+        *ret_broken = reply.status == 404;
         return explain_status(config, binding, workspace, reply.status);
     }
     switch ((int)cli_robot_login_parse(reply.body, binding, workspace, ret_login_name)) {
     case BERTH_OK:
         return CLI_SUCCEEDED;
     case BERTH_NOT_FOUND:
+        *ret_broken = true;
         cli_complain("the robot account %" PRId64 " of %s in %s/%s was disabled in Harbor: binding "
                      "the workspace again enables it",
                      binding->robot_id, workspace, registry, binding->space);

@@ -23,12 +23,14 @@ struct cli_binding {
 
 /*
  * The login name of the robot that binds the workspace to a space of this registry. What is wrong
- * is told on standard error. CLI_FAILED: Harbor refuses, or has no such robot that can pull.
+ * is told on standard error. CLI_FAILED: Harbor refuses, or with ret_broken has no such robot that
+ * can pull.
  * CLI_NO_ANSWER: it can't be reached, is late, or is out of order.
  */
 enum cli_exit cli_harbor_robot_login(struct cli_harbor *harbor, const struct cli_binding *binding,
                                      const char *workspace,
-                                     char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]);
+                                     char ret_login_name[BERTH_HARBOR_LOGIN_BYTES],
+                                     bool *ret_broken);
 
 /*
  * Reads the body of GET /robots/{id}.

@@ -14,13 +14,13 @@
 #define ERROR_CODE_LEN_MAX 40
 
 #define CALL(kind) (1U << (unsigned)(kind))
-#define LOOKUP     CALL(BERTH_HARBOR_CALL_KINDS) /* The first half of an ENABLE_ROBOT. */
+#define LOOKUP     CALL(BERTH_HARBOR_CALL_KINDS) /* The first half of a MEND_ROBOT. */
 #define ALL        (LOOKUP | (LOOKUP - 1))
 #define CREATES    (CALL(BERTH_HARBOR_CREATE_PROJECT) | CALL(BERTH_HARBOR_CREATE_ROBOT))
 #define LISTS      (CALL(BERTH_HARBOR_GET_QUOTA) | CALL(BERTH_HARBOR_LIST_ROBOTS))
 #define READS                                                                                      \
     (LOOKUP | LISTS | CALL(BERTH_HARBOR_GET_PROJECT_NAME) | CALL(BERTH_HARBOR_GET_PROJECT_ID) |    \
-     CALL(BERTH_HARBOR_PROBE))
+     CALL(BERTH_HARBOR_PROBE) | CALL(BERTH_HARBOR_GET_ACCOUNT))
 #define WRITES (ALL & ~READS)
 
 /* What the error code in the body must be. */
@@ -52,8 +52,9 @@ static const struct rule {
     {CREATES, 201, NO_CODE, BERTH_HARBOR_DONE},
     {ALL & ~CREATES, 200, NO_CODE, BERTH_HARBOR_DONE},
     {CREATES, 409, "CONFLICT", BERTH_HARBOR_CONFLICT},
-    {ALL & ~(LISTS | CALL(BERTH_HARBOR_CREATE_PROJECT) | CALL(BERTH_HARBOR_PROBE)), 404,
-     "NOT_FOUND", BERTH_HARBOR_ABSENT},
+    {ALL & ~(LISTS | CALL(BERTH_HARBOR_CREATE_PROJECT) | CALL(BERTH_HARBOR_PROBE) |
+             CALL(BERTH_HARBOR_GET_ACCOUNT)),
+     404, "NOT_FOUND", BERTH_HARBOR_ABSENT},
     {CALL(BERTH_HARBOR_DELETE_PROJECT), 412, "PRECONDITION", BERTH_HARBOR_NOT_EMPTY},
     {ALL, 400, ANY_CODE, BERTH_HARBOR_INVALID},
     {ALL, 413, ANY_CODE, BERTH_HARBOR_INVALID},
@@ -79,7 +80,7 @@ static bool echo_holds(unsigned call, const char *request_id, bool waived,
                        const struct berth_harbor_reply *reply);
 static enum berth_harbor_verdict look_up(unsigned call, const struct berth_harbor_reply *reply,
                                          const struct refusal *refusal);
-static bool read_body(const struct berth_harbor_call *call, const char *deployment,
+static bool read_body(const struct berth_harbor_call *call, const struct berth_robot_marker *marker,
                       const struct berth_harbor_reply *reply, const json_t *json,
                       struct berth_harbor_decoded *decoded);
 static bool read_location(const struct berth_harbor_reply *reply,
@@ -93,15 +94,16 @@ static json_t *parse(const struct berth_harbor_reply *reply);
 static bool is_json(const char *content_type);
 static bool is_shallow(struct berth_bytes text);
 
-void berth_harbor_reply_decode(const struct berth_harbor_call *call, const char *deployment,
-                               bool echo_waived, const struct berth_harbor_reply *reply,
+void berth_harbor_reply_decode(const struct berth_harbor_call *call,
+                               const struct berth_robot_marker *marker, bool echo_waived,
+                               const struct berth_harbor_reply *reply,
                                struct berth_harbor_decoded *ret_decoded) {
     *ret_decoded = (struct berth_harbor_decoded){.robots = NULL};
     struct berth_harbor_answer *answer = &ret_decoded->answer;
     json_t *json = parse(reply);
     answer->verdict = judge(CALL(call->kind), call, echo_waived, reply, json, answer);
     if (answer->verdict == BERTH_HARBOR_DONE &&
-        !read_body(call, deployment, reply, json, ret_decoded)) {
+        !read_body(call, marker, reply, json, ret_decoded)) {
         answer->verdict = BERTH_HARBOR_UNKNOWN;
     }
     answer->trouble = trouble_of(answer);
@@ -113,18 +115,19 @@ void berth_harbor_decoded_deinit(struct berth_harbor_decoded *decoded) {
     *decoded = (struct berth_harbor_decoded){.robots = NULL};
 }
 
-void berth_harbor_lookup_decode(const struct berth_harbor_call *call, const char *deployment,
-                                bool echo_waived, const struct berth_harbor_reply *reply,
+void berth_harbor_lookup_decode(const struct berth_harbor_call *call,
+                                const struct berth_robot_marker *marker, bool echo_waived,
+                                const struct berth_harbor_reply *reply,
                                 struct berth_harbor_answer *ret_answer,
                                 char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]) {
-    BERTH_ASSERT(call->kind == BERTH_HARBOR_ENABLE_ROBOT);
+    BERTH_ASSERT(call->kind == BERTH_HARBOR_MEND_ROBOT);
     struct berth_harbor_answer *answer = ret_answer;
     *answer = (struct berth_harbor_answer){.http_status = 0};
     json_t *json = parse(reply);
     answer->verdict = judge(LOOKUP, call, echo_waived, reply, json, answer);
     bool ours = true;
     if (answer->verdict == BERTH_HARBOR_DONE &&
-        !berth_harbor_read_login_name(call, deployment, json, answer, &ours, ret_login_name)) {
+        !berth_harbor_read_login_name(call, marker, json, answer, &ours, ret_login_name)) {
         answer->verdict = BERTH_HARBOR_UNKNOWN;
     }
     if (!ours) {
@@ -233,7 +236,7 @@ static enum berth_harbor_verdict look_up(unsigned call, const struct berth_harbo
     return BERTH_HARBOR_UNKNOWN;
 }
 
-static bool read_body(const struct berth_harbor_call *call, const char *deployment,
+static bool read_body(const struct berth_harbor_call *call, const struct berth_robot_marker *marker,
                       const struct berth_harbor_reply *reply, const json_t *json,
                       struct berth_harbor_decoded *decoded) {
     struct berth_harbor_answer *answer = &decoded->answer;
@@ -246,7 +249,7 @@ static bool read_body(const struct berth_harbor_call *call, const char *deployme
     case BERTH_HARBOR_GET_QUOTA:
         return berth_harbor_read_quota(call, json, answer);
     case BERTH_HARBOR_LIST_ROBOTS:
-        return berth_harbor_read_robots(call, deployment, reply->total_count, json, decoded);
+        return berth_harbor_read_robots(call, marker, reply->total_count, json, decoded);
     case BERTH_HARBOR_CREATE_ROBOT:
         return berth_harbor_read_created_robot(call, json, answer);
     case BERTH_HARBOR_SET_SECRET:
@@ -254,11 +257,13 @@ static bool read_body(const struct berth_harbor_call *call, const char *deployme
     case BERTH_HARBOR_UPDATE_PROJECT:
     case BERTH_HARBOR_DELETE_PROJECT:
     case BERTH_HARBOR_SET_QUOTA:
-    case BERTH_HARBOR_ENABLE_ROBOT:
+    case BERTH_HARBOR_MEND_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         return read_nothing(reply, json, answer);
     case BERTH_HARBOR_PROBE:
         return read_system_info(json, answer);
+    case BERTH_HARBOR_GET_ACCOUNT:
+        return berth_harbor_read_account(json, answer);
     }
     BERTH_UNREACHABLE("every kind of call has a reader");
 }

@@ -22,18 +22,22 @@ bool berth_harbor_read_quota(const struct berth_harbor_call *call, const json_t 
                              struct berth_harbor_answer *answer);
 
 /* GET /robots of one project; the robots are allocated in decoded. */
-bool berth_harbor_read_robots(const struct berth_harbor_call *call, const char *deployment,
-                              int64_t total_count, const json_t *json,
-                              struct berth_harbor_decoded *decoded);
+bool berth_harbor_read_robots(const struct berth_harbor_call *call,
+                              const struct berth_robot_marker *marker, int64_t total_count,
+                              const json_t *json, struct berth_harbor_decoded *decoded);
 
 /* 201 of POST /robots. */
 bool berth_harbor_read_created_robot(const struct berth_harbor_call *call, const json_t *json,
                                      struct berth_harbor_answer *answer);
 
-/* GET /robots/{id} before an ENABLE_ROBOT. ret_ours is false when the robot has another marker. */
-bool berth_harbor_read_login_name(const struct berth_harbor_call *call, const char *deployment,
-                                  const json_t *json, struct berth_harbor_answer *answer,
-                                  bool *ret_ours, char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]);
+/* GET /users/current. */
+bool berth_harbor_read_account(const json_t *json, struct berth_harbor_answer *answer);
+
+/* GET /robots/{id} before a MEND_ROBOT. ret_ours is false when the robot has another marker. */
+bool berth_harbor_read_login_name(const struct berth_harbor_call *call,
+                                  const struct berth_robot_marker *marker, const json_t *json,
+                                  struct berth_harbor_answer *answer, bool *ret_ours,
+                                  char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]);
 
 /* 200 of PATCH /robots/{id}. */
 bool berth_harbor_read_secret_set(const json_t *json, struct berth_harbor_answer *answer);

@@ -8,15 +8,21 @@
 #include "berth/core/command_rules.h"
 #include "harbor_reply.h"
 
+#define ADMIN_ID 1
+
 static bool disbelieve(struct berth_harbor_answer *answer, const char *format, ...)
     BERTH_PRINTF(2, 3);
 static bool read_id(const json_t *object, const char *name, int64_t *ret_id);
 static bool is_go_true(const char *text);
-static bool read_robot(const struct berth_harbor_call *call, const char *deployment,
-                       const json_t *json, struct berth_harbor_robot *robot);
+static bool read_robot(const struct berth_harbor_call *call,
+                       const struct berth_robot_marker *marker, const json_t *json,
+                       struct berth_harbor_robot *robot);
+static bool is_altered(const json_t *robot, const char *space);
+static bool is_our_right(const json_t *permission, const char *space);
 static bool is_of_space(const char *login_name, const char *plus, const char *space);
-static bool has_our_marker(const char *description, const char *deployment, const char *short_name,
-                           char ret_workspace[BERTH_WORKSPACE_BYTES]);
+static void read_marker(const char *description, const struct berth_robot_marker *marker,
+                        const char *short_name, struct berth_harbor_robot *robot);
+static const char *after(const char *text, const char *start);
 
 bool berth_harbor_read_project(const struct berth_harbor_call *call, const json_t *json,
                                struct berth_harbor_answer *answer) {
@@ -77,9 +83,9 @@ bool berth_harbor_read_quota(const struct berth_harbor_call *call, const json_t 
  * An empty list is believed: whoever isn't logged in gets a 401 from GET /robots, unlike from
  * GET /projects (contract 2.1, 5.1), so 200 proves that we were.
  */
-bool berth_harbor_read_robots(const struct berth_harbor_call *call, const char *deployment,
-                              int64_t total_count, const json_t *json,
-                              struct berth_harbor_decoded *decoded) {
+bool berth_harbor_read_robots(const struct berth_harbor_call *call,
+                              const struct berth_robot_marker *marker, int64_t total_count,
+                              const json_t *json, struct berth_harbor_decoded *decoded) {
     struct berth_harbor_answer *answer = &decoded->answer;
     if (total_count < 0) {
         return disbelieve(answer, "the list of robots has no X-Total-Count");
@@ -96,7 +102,7 @@ bool berth_harbor_read_robots(const struct berth_harbor_call *call, const char *
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (!read_robot(call, deployment, json_array_get(json, i), &decoded->robots[i])) {
+        if (!read_robot(call, marker, json_array_get(json, i), &decoded->robots[i])) {
             return disbelieve(answer, "the list has an entry that is no robot of this project");
         }
     }
@@ -121,14 +127,28 @@ bool berth_harbor_read_created_robot(const struct berth_harbor_call *call, const
     return true;
 }
 
-bool berth_harbor_read_login_name(const struct berth_harbor_call *call, const char *deployment,
-                                  const json_t *json, struct berth_harbor_answer *answer,
-                                  bool *ret_ours, char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]) {
+/* Harbor's first user is everybody's, so that a project is his says nothing (design 4.5). A name
+ * that is cut is worse than none. */
+bool berth_harbor_read_account(const json_t *json, struct berth_harbor_answer *answer) {
+    const char *name = berth_harbor_text_of(json, "username");
+    int64_t user_id = 0;
+    if (!read_id(json, "user_id", &user_id) || name == NULL || name[0] == 0) {
+        return disbelieve(answer, "the body is no user");
+    }
+    bool proves = user_id != ADMIN_ID && strlen(name) < sizeof answer->owner;
+    berth_harbor_copy_text(answer->owner, sizeof answer->owner, proves ? name : "");
+    return true;
+}
+
+bool berth_harbor_read_login_name(const struct berth_harbor_call *call,
+                                  const struct berth_robot_marker *marker, const json_t *json,
+                                  struct berth_harbor_answer *answer, bool *ret_ours,
+                                  char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]) {
     struct berth_harbor_robot robot = {.id = 0};
-    if (!read_robot(call, deployment, json, &robot) || robot.id != call->robot_id) {
+    if (!read_robot(call, marker, json, &robot) || robot.id != call->robot_id) {
         return disbelieve(answer, "the body is no robot of this project with the id asked for");
     }
-    if (!robot.ours || strcmp(robot.workspace, call->workspace) != 0) {
+    if ((!robot.ours && !robot.kin) || strcmp(robot.workspace, call->workspace) != 0) {
         *ret_ours = false;
         return disbelieve(answer, "the robot is no longer ours");
     }
@@ -199,8 +219,9 @@ static bool is_go_true(const char *text) {
 }
 
 /* A robot of the call's project. False: it is none. */
-static bool read_robot(const struct berth_harbor_call *call, const char *deployment,
-                       const json_t *json, struct berth_harbor_robot *robot) {
+static bool read_robot(const struct berth_harbor_call *call,
+                       const struct berth_robot_marker *marker, const json_t *json,
+                       struct berth_harbor_robot *robot) {
     const char *login_name = berth_harbor_text_of(json, "name");
     const char *level = berth_harbor_text_of(json, "level");
     const char *description = berth_harbor_text_of(json, "description");
@@ -216,12 +237,38 @@ static bool read_robot(const struct berth_harbor_call *call, const char *deploym
         return true;
     }
     berth_harbor_copy_text(robot->name, sizeof robot->name, plus + 1);
-    if (description != NULL &&
-        has_our_marker(description, deployment, plus + 1, robot->workspace)) {
-        robot->ours = true;
-        return is_of_space(login_name, plus, call->space);
+    if (description != NULL) {
+        read_marker(description, marker, plus + 1, robot);
     }
-    return true;
+    if (!robot->ours && !robot->kin) {
+        return true;
+    }
+    robot->altered = is_altered(json, call->space);
+    return is_of_space(login_name, plus, call->space);
+}
+
+/* A binding is exactly one right, to pull from this project, and has no end (contract 2.2). */
+static bool is_altered(const json_t *robot, const char *space) {
+    const json_t *permissions = json_object_get(robot, "permissions");
+    const json_t *expires_at = json_object_get(robot, "expires_at");
+    bool ends = json_is_integer(expires_at) && json_integer_value(expires_at) != -1;
+    return ends || json_array_size(permissions) != 1 ||
+           !is_our_right(json_array_get(permissions, 0), space);
+}
+
+static bool is_our_right(const json_t *permission, const char *space) {
+    const json_t *access = json_object_get(permission, "access");
+    const json_t *right = json_array_get(access, 0);
+    const char *kind = berth_harbor_text_of(permission, "kind");
+    const char *namespace = berth_harbor_text_of(permission, "namespace");
+    const char *resource = berth_harbor_text_of(right, "resource");
+    const char *action = berth_harbor_text_of(right, "action");
+    const char *effect = berth_harbor_text_of(right, "effect"); /* None is "allow". */
+    return json_array_size(access) == 1 && kind != NULL && strcmp(kind, "project") == 0 &&
+           namespace != NULL && (space[0] == 0 || strcmp(namespace, space) == 0) &&
+           resource != NULL && strcmp(resource, "repository") == 0 && action != NULL &&
+           strcmp(action, "pull") == 0 &&
+           (effect == NULL || effect[0] == 0 || strcmp(effect, "allow") == 0);
 }
 
 /* The project's name stands before the "+", behind a prefix that only Harbor knows. */
@@ -231,23 +278,34 @@ static bool is_of_space(const char *login_name, const char *plus, const char *sp
     return before >= len && memcmp(plus - len, space, len) == 0;
 }
 
-/* "berth=<deployment>;ws=<workspace>", and the name that this workspace's robot has. */
-static bool has_our_marker(const char *description, const char *deployment, const char *short_name,
-                           char ret_workspace[BERTH_WORKSPACE_BYTES]) {
-    char start[sizeof "berth=;ws=" + BERTH_DEPLOYMENT_BYTES];
-    int len = snprintf(start, sizeof start, "berth=%s;ws=", deployment);
-    if (len < 0 || strncmp(description, start, (size_t)len) != 0) {
-        return false;
-    }
-    const char *workspace = description + len;
-    if (!berth_workspace_id_legal(workspace)) {
-        return false;
+/* The marker of harbor.h, or one of old without a key, and the name that this workspace's robot
+ * has.
+ */
+static void read_marker(const char *description, const struct berth_robot_marker *marker,
+                        const char *short_name, struct berth_harbor_robot *robot) {
+    const char *rest = after(description, "berth=");
+    rest = rest == NULL ? NULL : after(rest, marker->deployment);
+    const char *key = rest == NULL ? NULL : after(rest, ";key=");
+    size_t key_len = key == NULL ? 0 : strcspn(key, ";");
+    const char *workspace = rest == NULL ? NULL : after(key == NULL ? rest : key + key_len, ";ws=");
+    if (workspace == NULL || !berth_workspace_id_legal(workspace)) {
+        return;
     }
     char expected[BERTH_ROBOT_NAME_BYTES];
     berth_robot_name(workspace, expected);
     if (strcmp(expected, short_name) != 0) {
-        return false;
+        return;
     }
-    berth_harbor_copy_text(ret_workspace, BERTH_WORKSPACE_BYTES, workspace);
-    return true;
+    bool same_key = key != NULL && strlen(marker->key_id) == key_len &&
+                    memcmp(marker->key_id, key, key_len) == 0;
+    robot->ours = key == NULL || same_key || marker->key_id[0] == 0;
+    robot->kin = !robot->ours;
+    robot->outdated = !same_key;
+    berth_harbor_copy_text(robot->workspace, BERTH_WORKSPACE_BYTES, workspace);
+}
+
+/* What follows a beginning; NULL: it begins otherwise. */
+static const char *after(const char *text, const char *start) {
+    size_t len = strlen(start);
+    return strncmp(text, start, len) == 0 ? text + len : NULL;
 }

@@ -30,6 +30,7 @@ static set_path_fn set_quotas_path;
 static set_path_fn set_quota_path;
 static set_path_fn set_robots_path;
 static set_path_fn set_system_info_path;
+static set_path_fn set_account_path;
 static set_path_fn set_robot_list_path;
 static set_path_fn set_robot_path;
 static void set_path(struct berth_harbor_request *request, const char *format, ...)
@@ -39,10 +40,10 @@ static write_body_fn write_update;
 static write_body_fn write_quota;
 static write_body_fn write_new_robot;
 static write_body_fn write_secret;
-static write_body_fn write_enabled_robot;
+static write_body_fn write_mended_robot;
 static void write_visibility(struct writer *writer, enum berth_visibility visibility);
 static void write_robot(struct writer *writer, const struct berth_harbor_call *call,
-                        const char *deployment, const char *name);
+                        const struct berth_robot_marker *marker, const char *name);
 static void write_text(struct writer *writer, const char *text);
 static void write_number(struct writer *writer, int64_t number);
 static void write_string(struct writer *writer, const char *text);
@@ -64,9 +65,10 @@ static const struct shape {
     [BERTH_HARBOR_LIST_ROBOTS] = {"GET", set_robot_list_path, NULL},
     [BERTH_HARBOR_CREATE_ROBOT] = {"POST", set_robots_path, write_new_robot},
     [BERTH_HARBOR_SET_SECRET] = {"PATCH", set_robot_path, write_secret},
-    [BERTH_HARBOR_ENABLE_ROBOT] = {"PUT", set_robot_path, write_enabled_robot},
+    [BERTH_HARBOR_MEND_ROBOT] = {"PUT", set_robot_path, write_mended_robot},
     [BERTH_HARBOR_DELETE_ROBOT] = {"DELETE", set_robot_path, NULL},
     [BERTH_HARBOR_PROBE] = {"GET", set_system_info_path, NULL},
+    [BERTH_HARBOR_GET_ACCOUNT] = {"GET", set_account_path, NULL},
 };
 
 enum berth_rc berth_harbor_request_make(const struct berth_harbor_call *call,
@@ -92,7 +94,7 @@ enum berth_rc berth_harbor_request_make(const struct berth_harbor_call *call,
 
 void berth_harbor_request_make_lookup(const struct berth_harbor_call *call,
                                       struct berth_harbor_request *ret_request) {
-    BERTH_ASSERT(call->kind == BERTH_HARBOR_ENABLE_ROBOT);
+    BERTH_ASSERT(call->kind == BERTH_HARBOR_MEND_ROBOT);
     *ret_request = (struct berth_harbor_request){.method = "GET"};
     set_robot_path(ret_request, call);
 }
@@ -174,6 +176,12 @@ static void set_system_info_path(struct berth_harbor_request *request,
     set_path(request, API "/systeminfo");
 }
 
+static void set_account_path(struct berth_harbor_request *request,
+                             const struct berth_harbor_call *call) {
+    (void)call;
+    set_path(request, API "/users/current");
+}
+
 static void set_path(struct berth_harbor_request *request, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -218,7 +226,7 @@ static void write_quota(struct writer *writer, const struct berth_harbor_call *c
 
 static void write_new_robot(struct writer *writer, const struct berth_harbor_call *call,
                             const struct berth_harbor_request_context *context) {
-    write_robot(writer, call, context->deployment, call->robot_name);
+    write_robot(writer, call, context->marker, call->robot_name);
 }
 
 static void write_secret(struct writer *writer, const struct berth_harbor_call *call,
@@ -231,10 +239,10 @@ static void write_secret(struct writer *writer, const struct berth_harbor_call *
 }
 
 /* Harbor compares the name with the one it shows, prefix and all (contract 2.7). */
-static void write_enabled_robot(struct writer *writer, const struct berth_harbor_call *call,
-                                const struct berth_harbor_request_context *context) {
+static void write_mended_robot(struct writer *writer, const struct berth_harbor_call *call,
+                               const struct berth_harbor_request_context *context) {
     BERTH_ASSERT(context->login_name != NULL);
-    write_robot(writer, call, context->deployment, context->login_name);
+    write_robot(writer, call, context->marker, context->login_name);
 }
 
 /* Two words, as strings: Harbor's PUT stores any other text unchecked (contract 1.6). */
@@ -244,12 +252,14 @@ static void write_visibility(struct writer *writer, enum berth_visibility visibi
 }
 
 static void write_robot(struct writer *writer, const struct berth_harbor_call *call,
-                        const char *deployment, const char *name) {
+                        const struct berth_robot_marker *marker, const char *name) {
     write_text(writer, "{\"name\":");
     write_string(writer, name);
     write_text(writer, ",\"level\":\"project\",\"disable\":false,\"duration\":-1,"
                        "\"description\":\"berth=");
-    write_escaped(writer, deployment);
+    write_escaped(writer, marker->deployment);
+    write_text(writer, ";key=");
+    write_escaped(writer, marker->key_id);
     write_text(writer, ";ws=");
     write_escaped(writer, call->workspace);
     write_text(writer, "\",\"permissions\":[{\"kind\":\"project\",\"namespace\":");

@@ -161,10 +161,14 @@ static const char *visibility_json(enum berth_visibility visibility) {
     BERTH_UNREACHABLE("every visibility is listed");
 }
 
-/* A robot that is switched off pulls nothing, whatever its secret is. */
+/* A robot that is switched off pulls nothing, whatever its secret is; what one that was altered may
+ * do is anybody's guess. */
 static const char *binding_state(const struct berth_binding *binding) {
     if (binding->disabled) {
         return "DISABLED";
+    }
+    if (binding->altered) {
+        return "ALTERED";
     }
     return binding->key_id[0] == '\0' ? "SECRET_UNKNOWN" : "ACTIVE";
 }

@@ -106,6 +106,7 @@ void claim_remember(struct berth_engine *engine, struct item *item) {
         .command = &item->command,
         .token = item->token,
         .before = &item->work->before,
+        .corrects = item->work->before_corrected,
     };
     if (item->state != ITEM_REMEMBERING) {
         item_move(engine, item, ITEM_REMEMBERING);

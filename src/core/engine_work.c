@@ -38,8 +38,8 @@ static void stamp_states(struct berth_engine *engine, struct item *item);
 void work_start(struct berth_engine *engine, struct item *item,
                 const struct berth_claim_answer *claim) {
     const struct berth_engine_registry *registry = &engine->config->registries[item->registry];
-    struct berth_plan_registry plan_registry = {
-        .index = item->registry, .account = registry->account, .dedicated = registry->dedicated};
+    struct berth_plan_registry plan_registry = {.index = item->registry,
+                                                .dedicated = registry->dedicated};
     /* Redis may have lost a claim under which this worker asked Harbor. */
     bool first_claim = claim->first && item->calls_made == 0;
     bool cold = !first_claim || item->take_over || claim->state.knowledge == BERTH_SPACE_UNKNOWN ||
@@ -253,7 +253,7 @@ int64_t work_paused_ms(const struct berth_engine *engine, const struct item *ite
 
 static void spent(struct berth_engine *engine, struct item *item) {
     item->failed_once = false;
-    if (!item->work->write_unknown) {
+    if (!item->work->write_unknown && !item->work->place_unread) {
         give_up(engine, item, false);
         return;
     }

@@ -18,9 +18,10 @@ static const struct {
     [BERTH_HARBOR_LIST_ROBOTS] = {"GET /robots", false},
     [BERTH_HARBOR_CREATE_ROBOT] = {"POST /robots", true},
     [BERTH_HARBOR_SET_SECRET] = {"PATCH /robots/{id}", true},
-    [BERTH_HARBOR_ENABLE_ROBOT] = {"PUT /robots/{id}", true},
+    [BERTH_HARBOR_MEND_ROBOT] = {"PUT /robots/{id}", true},
     [BERTH_HARBOR_DELETE_ROBOT] = {"DELETE /robots/{id}", true},
     [BERTH_HARBOR_PROBE] = {"GET /systeminfo", false},
+    [BERTH_HARBOR_GET_ACCOUNT] = {"GET /users/current", false},
 };
 
 bool berth_harbor_call_is_write(enum berth_harbor_call_kind kind) {

@@ -13,6 +13,8 @@ static void start_cold(struct berth_work *work);
 static void start_warm(struct berth_work *work);
 static bool wants_fresh_project(const struct berth_command *command,
                                 const struct berth_space_state *state);
+static bool met_otherwise(const struct berth_work *work);
+static bool is_untouched(const struct berth_work *work);
 static void remember(struct berth_work *work);
 static void plan(struct berth_work *work, struct plan_calls *calls);
 static enum berth_harbor_verdict trusted_verdict(const struct berth_harbor_call *call,
@@ -21,6 +23,7 @@ static enum berth_observed take_in(struct berth_work *work, const struct berth_h
                                    const struct berth_harbor_answer *answer);
 static enum berth_observed refused(struct berth_work *work, const struct berth_harbor_call *call,
                                    const struct berth_harbor_answer *answer);
+static void note_write(struct berth_work *work, const struct berth_harbor_call *call);
 static void forget_written(struct berth_work *work, const struct berth_harbor_call *call);
 
 void berth_work_init(struct berth_work *work, const struct berth_command *command,
@@ -60,7 +63,8 @@ void berth_work_claimed(struct berth_work *work, bool first_claim, bool before_k
     if (only_create && first_claim) {
         work->now.knowledge = BERTH_SPACE_ABSENT;
     } else if (cold || !first_claim || !work->before_known ||
-               state->knowledge != BERTH_SPACE_PRESENT) {
+               state->knowledge != BERTH_SPACE_PRESENT || state->version == 0) {
+        /* A lookup that filled it in can't tell whose robots those are. */
         start_cold(work);
     } else {
         start_warm(work);
@@ -132,7 +136,7 @@ enum berth_plan_step berth_work_step(struct berth_work *work, struct berth_harbo
 
     if (!ended && plan_must_read(work)) {
         plan_read(work, &calls);
-    } else if (!ended && !work->before_known) {
+    } else if (!ended && (!work->before_known || met_otherwise(work))) {
         BERTH_ASSERT(work->calls_outstanding == 0);
         *ret_calls_count = 0;
         remember(work);
@@ -148,9 +152,50 @@ enum berth_plan_step berth_work_step(struct berth_work *work, struct berth_harbo
     return BERTH_PLAN_DONE;
 }
 
+/*
+ * `before` came from Redis, and Harbor, which was read since, says something else of that project:
+ * that is what the command met, and what its changes are counted from, also by the claim that comes
+ * after a crash. Once something was written, or may have been by an earlier claim, only that counts
+ * which no command ever does: somebody disabled a robot, or altered it.
+ */
+static bool met_otherwise(const struct berth_work *work) {
+    bool may_be = !work->before_read && work->calls_outstanding == 0 &&
+                  work->before.knowledge == BERTH_SPACE_PRESENT &&
+                  work->now.knowledge == BERTH_SPACE_PRESENT &&
+                  work->before.project_id == work->now.project_id;
+    if (may_be && is_untouched(work)) {
+        return !berth_space_state_equal(&work->before, &work->now);
+    }
+    for (size_t i = 0; may_be && i < work->now.bindings_count; i++) {
+        const struct berth_binding *is = &work->now.bindings[i];
+        const struct berth_binding *was = berth_space_state_find(&work->before, is->workspace);
+        if (was != NULL && ((is->disabled && !was->disabled) || (is->altered && !was->altered))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_untouched(const struct berth_work *work) {
+    return work->first_claim && !work->wrote;
+}
+
 static void remember(struct berth_work *work) {
-    berth_space_state_copy(&work->before, &work->now, work->pool);
-    work->before_known = true;
+    work->before_corrected = work->before_known;
+    work->before_read = true;
+    if (!work->before_known || is_untouched(work)) {
+        berth_space_state_copy(&work->before, &work->now, work->pool);
+        work->before_known = true;
+        return;
+    }
+    for (size_t i = 0; i < work->now.bindings_count; i++) {
+        const struct berth_binding *is = &work->now.bindings[i];
+        struct berth_binding *was = berth_space_state_find(&work->before, is->workspace);
+        if (was != NULL) {
+            was->disabled |= is->disabled;
+            was->altered |= is->altered;
+        }
+    }
 }
 
 static void plan(struct berth_work *work, struct plan_calls *calls) {
@@ -180,6 +225,7 @@ bool berth_work_read_back(struct berth_work *work, struct berth_harbor_call *ret
                           size_t capacity, size_t *ret_calls_count) {
     BERTH_ASSERT(capacity > 0);
     struct plan_calls calls = {.calls = ret_calls, .capacity = capacity};
+    (void)plan_doubt_place(work);
     if (plan_must_read(work)) {
         plan_read(work, &calls);
     }
@@ -238,8 +284,9 @@ static const struct {
     [BERTH_HARBOR_LIST_ROBOTS] = {SAYS_DONE | SAYS_ABSENT, plan_robots_answered},
     [BERTH_HARBOR_CREATE_ROBOT] = {SAYS_DONE | SAYS_CONFLICT | SAYS_ABSENT, plan_bind_answered},
     [BERTH_HARBOR_SET_SECRET] = {SAYS_DONE | SAYS_ABSENT, plan_robot_answered},
-    [BERTH_HARBOR_ENABLE_ROBOT] = {SAYS_DONE | SAYS_ABSENT, plan_robot_answered},
+    [BERTH_HARBOR_MEND_ROBOT] = {SAYS_DONE | SAYS_ABSENT, plan_robot_answered},
     [BERTH_HARBOR_DELETE_ROBOT] = {SAYS_DONE | SAYS_ABSENT, plan_unbind_answered},
+    [BERTH_HARBOR_GET_ACCOUNT] = {SAYS_DONE, plan_account_answered},
 };
 
 enum berth_observed berth_work_observe(struct berth_work *work,
@@ -270,7 +317,9 @@ static enum berth_observed take_in(struct berth_work *work, const struct berth_h
     case BERTH_HARBOR_CONFLICT:
     case BERTH_HARBOR_ABSENT:
     case BERTH_HARBOR_NOT_EMPTY:
-        work->wrote |= write && answer->verdict == BERTH_HARBOR_DONE;
+        if (write && answer->verdict == BERTH_HARBOR_DONE) {
+            note_write(work, call);
+        }
         return ANSWERS[call->kind].take_in(work, call, answer);
     case BERTH_HARBOR_INVALID:
         return refused(work, call, answer);
@@ -283,7 +332,7 @@ static enum berth_observed take_in(struct berth_work *work, const struct berth_h
         return BERTH_OBSERVED_RETRY;
     case BERTH_HARBOR_UNKNOWN:
         if (write) {
-            work->wrote = true;
+            note_write(work, call);
             forget_written(work, call);
         }
         return BERTH_OBSERVED_RETRY;
@@ -337,9 +386,19 @@ static enum berth_observed refused(struct berth_work *work, const struct berth_h
     return BERTH_OBSERVED_PROGRESS;
 }
 
+/* A secret that is set anew is no change: mostly it was the same before. */
+static void note_write(struct berth_work *work, const struct berth_harbor_call *call) {
+    if (call->kind == BERTH_HARBOR_SET_SECRET) {
+        work->wrote_secret = true;
+    } else {
+        work->wrote = true;
+    }
+}
+
 /* A write of unknown outcome: what it touched is unknown until it is read back. */
 static void forget_written(struct berth_work *work, const struct berth_harbor_call *call) {
     struct berth_binding *binding = berth_space_state_find(&work->now, call->workspace);
+    struct berth_plan_item *item = plan_items_find(work, call->workspace);
     switch (call->kind) {
     case BERTH_HARBOR_CREATE_PROJECT:
         work->create_unknown = true;
@@ -356,8 +415,16 @@ static void forget_written(struct berth_work *work, const struct berth_harbor_ca
         work->quota_fresh = false;
         break;
     case BERTH_HARBOR_CREATE_ROBOT:
+        item->maybe_made = true;
+        work->place_unread = true;
+        work->unread |= BERTH_UNREAD_ROBOTS;
+        plan_forget_robots(work);
+        break;
     case BERTH_HARBOR_DELETE_ROBOT:
-    case BERTH_HARBOR_ENABLE_ROBOT:
+    case BERTH_HARBOR_MEND_ROBOT:
+        if (work->now.knowledge == BERTH_SPACE_ABSENT) {
+            break; /* There is no list any more; it is deleted again until Harbor says so. */
+        }
         work->unread |= BERTH_UNREAD_ROBOTS;
         plan_forget_robots(work);
         break;
@@ -373,6 +440,7 @@ static void forget_written(struct berth_work *work, const struct berth_harbor_ca
     case BERTH_HARBOR_GET_QUOTA:
     case BERTH_HARBOR_LIST_ROBOTS:
     case BERTH_HARBOR_PROBE:
+    case BERTH_HARBOR_GET_ACCOUNT:
         BERTH_UNREACHABLE("reads write nothing");
     }
 }

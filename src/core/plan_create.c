@@ -46,17 +46,25 @@ bool plan_create_owns(struct berth_work *work) {
     return work->created_id == work->now.project_id;
 }
 
+bool plan_create_must_know_account(const struct berth_work *work) {
+    return work->command->type == BERTH_CREATE_SPACE && work->create_unknown &&
+           work->registry.dedicated && !work->account_known &&
+           work->created_id != work->now.project_id && work->now.created_by[0] == '\0';
+}
+
 /*
  * A create request of this command may have been applied without our seeing it. It was, if no other
  * command is recorded as the project's creator, its owner is our account, and nobody else uses that
- * account (design 4.5). Times are never evidence.
+ * account (design 4.5). Times are never evidence. What Harbor calls the account isn't always what
+ * it logs in with: a mail address will do for that, and so does another spelling.
  */
 static bool proved_own(const struct berth_work *work) {
     const char *creator = work->now.created_by;
     if (creator[0] != '\0') {
         return strcmp(creator, work->command->id) == 0;
     }
-    return work->registry.dedicated && strcmp(work->owner, work->registry.account) == 0;
+    return work->registry.dedicated && work->account[0] != '\0' &&
+           strcmp(work->owner, work->account) == 0;
 }
 
 static void set_created(struct berth_work *work) {

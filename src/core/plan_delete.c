@@ -5,7 +5,6 @@
 
 #include "plan_parts.h"
 
-static bool replaced(const struct berth_work *work);
 static bool is_protected(const struct berth_work *work);
 
 void plan_delete(struct berth_work *work, struct plan_calls *calls) {
@@ -15,7 +14,7 @@ void plan_delete(struct berth_work *work, struct plan_calls *calls) {
     if (now->knowledge == BERTH_SPACE_ABSENT) {
         return;
     }
-    if (replaced(work)) {
+    if (plan_replaced(work)) {
         plan_refuse(work, BERTH_REFUSAL_REPLACED);
     } else if (is_protected(work)) {
         plan_refuse(work, BERTH_REFUSAL_PROTECTED);
@@ -28,12 +27,6 @@ void plan_delete(struct berth_work *work, struct plan_calls *calls) {
     } else {
         plan_call(work, calls, BERTH_HARBOR_DELETE_PROJECT);
     }
-}
-
-/* The project that the command found, or its absence, is not what has the name now. */
-static bool replaced(const struct berth_work *work) {
-    return work->before.knowledge != BERTH_SPACE_PRESENT ||
-           work->before.project_id != work->now.project_id;
 }
 
 /* Refused before the claim already; deletion can't be undone, so the plan looks too. */

@@ -29,6 +29,7 @@ void plan_items_make(struct berth_work *work) {
             .workspace = workspace->id,
             .robot_name = workspace->robot_name,
             .wanted = command->type != BERTH_UNBIND_WORKSPACE,
+            .maybe_made = !work->first_claim,
         };
     }
     work->items_count = command->workspaces_count;

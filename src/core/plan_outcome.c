@@ -16,6 +16,7 @@ static void conclude(struct berth_work *work, bool told, const char *code,
 static bool is_told(const struct berth_work *work);
 static bool was_somebody_elses(const struct berth_work *work);
 static bool has_changed(const struct berth_work *work, bool told);
+static bool left_nothing(const struct berth_work *work);
 static bool differs(const struct berth_work *work);
 static bool bindings_differ(const struct berth_space_state *a, const struct berth_space_state *b);
 static bool is_news(const struct berth_work *work);
@@ -112,7 +113,7 @@ static void conclude(struct berth_work *work, bool told, const char *code,
     outcome->changed = has_changed(work, told);
     outcome->publish_state = told && is_news(work);
     outcome->verified = told && work->project_fresh && work->robots_fresh;
-    outcome->wrote = work->wrote;
+    outcome->wrote = work->wrote || work->wrote_secret;
     if (plan_has_items(work->command)) {
         tell_items(work, told, code, outcome);
     } else if (work->command->type == BERTH_DELETE_SPACE && outcome->changed &&
@@ -153,13 +154,20 @@ static bool was_somebody_elses(const struct berth_work *work) {
 /* What others changed in Harbor meanwhile is not this command's change, as far as can be told:
  * without a write of its own, in this claim or possibly in an earlier one, it changed nothing. */
 static bool has_changed(const struct berth_work *work, bool told) {
-    if (was_somebody_elses(work) || !work->before_known) {
+    if (was_somebody_elses(work) || !work->before_known || left_nothing(work)) {
         return false;
     }
     if (!told) {
-        return work->wrote;
+        return work->wrote || work->wrote_secret;
     }
     return (work->wrote || !work->first_claim) && differs(work);
+}
+
+/* Bindings of a project that is gone are gone with it, and in a namesake none of this command's are
+ * left. */
+static bool left_nothing(const struct berth_work *work) {
+    return plan_has_items(work->command) && work->refusal != BERTH_REFUSAL_NONE &&
+           plan_replaced(work);
 }
 
 static bool differs(const struct berth_work *work) {
@@ -177,7 +185,7 @@ static bool differs(const struct berth_work *work) {
            (quota_known && before->quota_bytes != now->quota_bytes) || bindings_differ(before, now);
 }
 
-/* A secret that was set anew is no difference; another robot is, or one that was switched on. */
+/* A secret that was set anew is no difference; another robot is, or one that was mended. */
 static bool bindings_differ(const struct berth_space_state *a, const struct berth_space_state *b) {
     if (a->bindings_count != b->bindings_count) {
         return true;
@@ -186,7 +194,7 @@ static bool bindings_differ(const struct berth_space_state *a, const struct bert
         const struct berth_binding *x = &a->bindings[i];
         const struct berth_binding *y = &b->bindings[i];
         if (strcmp(x->workspace, y->workspace) != 0 || x->robot_id != y->robot_id ||
-            x->disabled != y->disabled) {
+            x->disabled != y->disabled || x->altered != y->altered) {
             return true;
         }
     }
@@ -226,7 +234,8 @@ static void tell_item(const struct berth_work *work, const struct berth_plan_ite
                       const char *code, struct berth_binding_change *ret_change) {
     const struct berth_binding *was = berth_space_state_find(&work->before, item->workspace);
     const struct berth_binding *is = berth_space_state_find(&work->now, item->workspace);
-    bool bound = is != NULL && !is->disabled && strcmp(is->key_id, work->settings->key_id) == 0;
+    bool bound = is != NULL && !is->disabled && !is->altered &&
+                 strcmp(is->key_id, work->settings->key_id) == 0;
     bool as_wanted = item->wanted ? bound : is == NULL;
 
     text_set(ret_change->workspace, sizeof(ret_change->workspace), item->workspace, NULL);
@@ -240,9 +249,12 @@ static void tell_item(const struct berth_work *work, const struct berth_plan_ite
     } else if (!item->wanted && was != NULL) {
         ret_change->kind = BERTH_BINDING_UNBOUND;
         ret_change->code = BERTH_CODE_WORKSPACE_UNBOUND;
-    } else if (item->wanted && (was == NULL || was->robot_id != is->robot_id || was->disabled)) {
+    } else if (item->wanted && (was == NULL || was->robot_id != is->robot_id)) {
         ret_change->kind = BERTH_BINDING_BOUND;
         ret_change->code = BERTH_CODE_WORKSPACE_BOUND;
+    } else if (item->wanted && (was->disabled || was->altered)) {
+        ret_change->kind = BERTH_BINDING_BOUND;
+        ret_change->code = BERTH_CODE_WORKSPACE_REPAIRED;
     } else {
         ret_change->kind = BERTH_BINDING_UNCHANGED;
         ret_change->code = BERTH_CODE_WORKSPACE_UNCHANGED;

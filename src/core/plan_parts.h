@@ -58,9 +58,16 @@ void plan_read(struct berth_work *work, struct plan_calls *calls);
 void plan_forget_project(struct berth_work *work, bool by_id);
 void plan_forget_robots(struct berth_work *work);
 
+/* A robot was made by the project's name, and the project wasn't read since: makes it unknown. Only
+ * with no call under way. False: there is nothing to doubt. */
+bool plan_doubt_place(struct berth_work *work);
+
 /* The same, because an answer contradicts what was known of the project. Once that is plain
  * progress; a registry that goes on contradicting itself burns attempts. */
 enum berth_observed plan_doubt_project(struct berth_work *work, bool by_id);
+
+/* The project that the command found, or its absence, is not what has the name now. */
+bool plan_replaced(const struct berth_work *work);
 
 /* The space is known to be absent, or to be this project: a different one than before has nothing
  * of it but what Redis knows. */
@@ -68,6 +75,9 @@ void plan_set_absent(struct berth_work *work);
 void plan_set_project(struct berth_work *work, int64_t project_id);
 
 enum berth_observed plan_project_answered(struct berth_work *work,
+                                          const struct berth_harbor_call *call,
+                                          const struct berth_harbor_answer *answer);
+enum berth_observed plan_account_answered(struct berth_work *work,
                                           const struct berth_harbor_call *call,
                                           const struct berth_harbor_answer *answer);
 enum berth_observed plan_quota_answered(struct berth_work *work,
@@ -80,6 +90,10 @@ enum berth_observed plan_robots_answered(struct berth_work *work,
 /* ---- plan_create.c ---- */
 
 void plan_create(struct berth_work *work, struct plan_calls *calls);
+
+/* Whether a project is of this command's making rests on whose account ours is, which wasn't asked
+ * yet. */
+bool plan_create_must_know_account(const struct berth_work *work);
 
 /* The space is there: whether it is of this command's making, which is recorded in it then. */
 bool plan_create_owns(struct berth_work *work);

@@ -10,6 +10,7 @@
 #define PAGES_MAX 100
 
 static bool must_know_quota(const struct berth_work *work);
+static bool is_ours(const struct berth_work *work, const struct berth_harbor_robot *robot);
 static void take_hints(struct berth_work *work);
 static void start_list(struct berth_work *work);
 static bool take_robot(struct berth_work *work, const struct berth_harbor_robot *robot);
@@ -25,7 +26,7 @@ bool plan_must_read(const struct berth_work *work) {
     case BERTH_SPACE_ABSENT:
         return false;
     case BERTH_SPACE_PRESENT:
-        return !work->robots_known || must_know_quota(work);
+        return !work->robots_known || must_know_quota(work) || plan_create_must_know_account(work);
     }
     BERTH_UNREACHABLE("knowledge is one of those");
 }
@@ -39,6 +40,8 @@ void plan_read(struct berth_work *work, struct plan_calls *calls) {
                   work->read_by_id ? BERTH_HARBOR_GET_PROJECT_ID : BERTH_HARBOR_GET_PROJECT_NAME);
     } else if (must_know_quota(work)) {
         plan_call(work, calls, BERTH_HARBOR_GET_QUOTA);
+    } else if (plan_create_must_know_account(work)) {
+        plan_call(work, calls, BERTH_HARBOR_GET_ACCOUNT);
     } else {
         if (work->robots_page == 0) {
             start_list(work);
@@ -67,6 +70,15 @@ void plan_forget_robots(struct berth_work *work) {
     work->robots_page = 0;
 }
 
+bool plan_doubt_place(struct berth_work *work) {
+    bool doubt = work->place_unread && work->calls_outstanding == 0 &&
+                 work->now.knowledge == BERTH_SPACE_PRESENT;
+    if (doubt) {
+        plan_forget_project(work, true);
+    }
+    return doubt;
+}
+
 enum berth_observed plan_doubt_project(struct berth_work *work, bool by_id) {
     if (work->now.knowledge == BERTH_SPACE_UNKNOWN) {
         return BERTH_OBSERVED_PROGRESS; /* Another call side by side said so first. */
@@ -77,6 +89,11 @@ enum berth_observed plan_doubt_project(struct berth_work *work, bool by_id) {
 
 /* ---- The project ---- */
 
+bool plan_replaced(const struct berth_work *work) {
+    return work->before.knowledge != BERTH_SPACE_PRESENT ||
+           work->before.project_id != work->now.project_id;
+}
+
 void plan_set_absent(struct berth_work *work) {
     berth_space_state_deinit(&work->now, work->pool);
     work->now.knowledge = BERTH_SPACE_ABSENT;
@@ -84,6 +101,7 @@ void plan_set_absent(struct berth_work *work) {
     work->robots_known = true;
     work->robots_fresh = true;
     work->unread = 0;
+    work->place_unread = false;
 }
 
 void plan_set_project(struct berth_work *work, int64_t project_id) {
@@ -96,6 +114,7 @@ void plan_set_project(struct berth_work *work, int64_t project_id) {
         plan_forget_robots(work);
         work->robots_fresh = false;
         work->unread = 0;
+        work->place_unread = false;
         plan_items_forget_project(work);
     }
     work->now.knowledge = BERTH_SPACE_PRESENT;
@@ -114,9 +133,9 @@ static void take_hints(struct berth_work *work) {
     for (size_t i = 0; i < work->before.bindings_count; i++) {
         const struct berth_binding *was = &work->before.bindings[i];
         struct berth_binding *hint = berth_space_state_find(&work->now, was->workspace);
-        if (was->disabled && hint != NULL) {
-            /* Should it be enabled now, an earlier claim did so, and nobody knows its secret:
-             * Harbor writes a stale one when it enables a robot (harbor-contract 2.7). */
+        if ((was->disabled || was->altered) && hint != NULL) {
+            /* Should it be well now, an earlier claim did so, and nobody knows its secret: Harbor
+             * writes a stale one with everything else (harbor-contract 2.7). */
             hint->key_id[0] = '\0';
         }
     }
@@ -142,6 +161,16 @@ enum berth_observed plan_project_answered(struct berth_work *work,
     text_set(work->owner, sizeof(work->owner), answer->owner, NULL);
     work->project_fresh = true;
     work->unread &= ~(unsigned)BERTH_UNREAD_PROJECT;
+    work->place_unread = false; /* Ids and names are for ever: it had its name all the time. */
+    return BERTH_OBSERVED_PROGRESS;
+}
+
+enum berth_observed plan_account_answered(struct berth_work *work,
+                                          const struct berth_harbor_call *call,
+                                          const struct berth_harbor_answer *answer) {
+    (void)call;
+    text_set(work->account, sizeof(work->account), answer->owner, NULL);
+    work->account_known = true;
     return BERTH_OBSERVED_PROGRESS;
 }
 
@@ -211,7 +240,7 @@ enum berth_observed plan_robots_answered(struct berth_work *work,
 
 /* False: more bindings than a space may have. */
 static bool take_robot(struct berth_work *work, const struct berth_harbor_robot *robot) {
-    if (!robot->ours || robot->workspace[0] == '\0') {
+    if (!is_ours(work, robot)) {
         note_foreign(work, robot);
         return true;
     }
@@ -219,11 +248,25 @@ static bool take_robot(struct berth_work *work, const struct berth_harbor_robot 
         berth_space_state_find(&work->listed, robot->workspace) == NULL) {
         return false;
     }
-    struct berth_binding binding = {.robot_id = robot->id, .disabled = robot->disabled};
+    struct berth_binding binding = {.robot_id = robot->id,
+                                    .disabled = robot->disabled,
+                                    .altered = robot->altered,
+                                    .outdated = robot->outdated};
     text_set(binding.workspace, sizeof(binding.workspace), robot->workspace, NULL);
     text_set(binding.key_id, sizeof(binding.key_id), remembered_key_id(work, robot), NULL);
     berth_space_state_put(&work->listed, &binding, work->pool);
     return true;
+}
+
+/* What was made under another master key is of this installation if Redis knows that a secret of
+ * ours was set there. Else it is another installation's, and so is the secret: to set ours would
+ * take the pulls of its workspace away. */
+static bool is_ours(const struct berth_work *work, const struct berth_harbor_robot *robot) {
+    if (robot->workspace[0] == '\0' || !robot->kin) {
+        return robot->workspace[0] != '\0' && robot->ours;
+    }
+    const struct berth_binding *known = berth_space_state_find(&work->known, robot->workspace);
+    return known != NULL && known->robot_id == robot->id && known->key_id[0] != '\0';
 }
 
 static void note_foreign(struct berth_work *work, const struct berth_harbor_robot *robot) {

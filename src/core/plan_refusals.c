@@ -45,7 +45,9 @@ static const struct {
     [BERTH_REFUSAL_REPLACED] =
         {BERTH_CODE_SPACE_REPLACED,
          "The space that this command was sent for is gone, and another project in registry "
-         "'{registry}' is called '{space}' now: if that is to go too, send a new command.",
+         "'{registry}' is called '{space}' now, in which nothing was changed: if that is meant, "
+         "send "
+         "a new command.",
          tell_project},
     [BERTH_REFUSAL_PROTECTED] =
         {BERTH_CODE_SPACE_PROTECTED,
@@ -80,13 +82,14 @@ static const struct {
     [BERTH_REFUSAL_QUOTA_UNSUPPORTED] =
         {BERTH_CODE_QUOTA_UNSUPPORTED,
          "Registry '{registry}' keeps no quota for space '{space}': switch on project quotas in "
-         "Harbor, or send the command without quota_bytes (--quota).",
+         "Harbor and, for a project that was made before, POST /api/internal/syncquota there; or "
+         "send the command without quota_bytes (--quota).",
          NULL},
     [BERTH_REFUSAL_CREATED_WITHOUT_QUOTA] =
         {BERTH_CODE_QUOTA_UNSUPPORTED,
          "Space '{space}' was created, but without its quota, because registry '{registry}' keeps "
-         "none: switch on project quotas in Harbor and send UpdateSpace (berth send update-space "
-         "--quota), or leave it so.",
+         "none: switch on project quotas in Harbor, POST /api/internal/syncquota there and send "
+         "UpdateSpace (berth send update-space --quota), or leave it so.",
          NULL},
     [BERTH_REFUSAL_HARBOR] =
         {BERTH_CODE_HARBOR_REFUSED,
@@ -101,7 +104,8 @@ static const struct {
     [BERTH_REFUSAL_WORKSPACE_FOREIGN_ROBOT] =
         {BERTH_CODE_BINDING_FOREIGN_ROBOT,
          "Workspace '{workspace}' can't be bound to space '{space}': the robot account "
-         "'{foreign_robot}' there is not berth's; delete it in Harbor, then send a new command.",
+         "'{foreign_robot}' there was not made by this installation of berth; if nobody pulls with "
+         "it, delete it in Harbor, then send a new command.",
          tell_robot_name},
     [BERTH_REFUSAL_WORKSPACE_DISABLED] =
         {BERTH_CODE_BINDING_DISABLED,

@@ -86,7 +86,8 @@ bool berth_space_state_equal(const struct berth_space_state *a, const struct ber
         const struct berth_binding *x = &a->bindings[i];
         const struct berth_binding *y = &b->bindings[i];
         if (strcmp(x->workspace, y->workspace) != 0 || x->robot_id != y->robot_id ||
-            strcmp(x->key_id, y->key_id) != 0 || x->disabled != y->disabled) {
+            strcmp(x->key_id, y->key_id) != 0 || x->disabled != y->disabled ||
+            x->altered != y->altered) {
             return false;
         }
     }

@@ -7,7 +7,7 @@
 void berth_space_reading_init(struct berth_space_reading *reading, uint32_t registry,
                               const char *space, struct berth_pool *pool) {
     static const struct berth_space_state nothing = {.knowledge = BERTH_SPACE_UNKNOWN};
-    const struct berth_plan_registry where = {.index = registry, .account = ""};
+    const struct berth_plan_registry where = {.index = registry};
     /* An update that sets a quota is the one that must know all of it: see must_know_quota(). It
      * is only ever read back, never stepped, so it writes nothing. */
     reading->command =

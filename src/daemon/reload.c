@@ -86,7 +86,6 @@ static void take_over(struct worker *worker) {
     struct berth_error error = {{0}};
     enum berth_rc rc = BERTH_OK;
     for (size_t i = 0; rc == BERTH_OK && i < config->registries_count; i++) {
-        worker->engine_registries[i].account = config->registries[i].username;
         const struct berth_harbor_registry_config registry = worker_harbor_registry(worker, i);
         rc = berth_harbor_client_reload(worker->harbor, i, &registry, &error);
     }

@@ -110,7 +110,6 @@ static enum berth_rc describe_registries(struct worker *worker, struct berth_err
         worker->engine_registries[i] = (struct berth_engine_registry){
             .name = registry->name,
             .command_topic = registry->command_topic,
-            .account = registry->username,
             .dedicated = registry->dedicated,
             .lanes_max = worker_lanes_max(registry),
             .calls_max = (uint32_t)registry->limit,

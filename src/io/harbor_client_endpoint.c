@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "berth/base/assert.h"
+#include "berth/codec/identity.h"
 #include "berth/io/config.h"
 
 /* Idle connections are dropped before the server does it: nginx closes them after 65 s or more. */
@@ -62,7 +63,11 @@ enum berth_rc berth_harbor_endpoint_new(const char *deployment, struct berth_byt
     if (endpoint == NULL) {
         return BERTH_FAULT_MEMORY;
     }
-    endpoint->deployment = deployment;
+    if (master_key.len > 0) {
+        berth_key_id(master_key, endpoint->key_id);
+    }
+    endpoint->marker =
+        (struct berth_robot_marker){.deployment = deployment, .key_id = endpoint->key_id};
     endpoint->master_key = master_key;
     endpoint->users = 1;
     rc = copy(endpoint, registry);

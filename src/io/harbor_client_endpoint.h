@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "berth/base/buffer.h"
+#include "berth/codec/harbor.h"
 #include "berth/io/harbor_client.h"
 
 /* Headers that come out of the configuration; config_check.c counts the same. */
@@ -16,7 +17,8 @@
 
 struct berth_harbor_endpoint {
     struct berth_harbor_registry_config registry; /* Its texts are in the block below. */
-    const char *deployment;                       /* Borrowed, as is the key. */
+    struct berth_robot_marker marker; /* The deployment is borrowed, as is the master key. */
+    char key_id[BERTH_KEY_ID_BYTES];  /* Of the master key; empty without one. */
     struct berth_bytes master_key;
     char *authorization; /* Owned: the whole header line of Basic. A secret. */
     char *referer;       /* Owned: the same, for sessions over TLS; NULL: not over TLS. */

@@ -99,7 +99,7 @@ enum berth_rc berth_harbor_transfer_begin(struct berth_harbor_transfer *transfer
     transfer->call = call;
     transfer->in_session = keys != NULL;
     transfer_carry_keys(transfer, keys);
-    transfer->looking_up = call->kind == BERTH_HARBOR_ENABLE_ROBOT;
+    transfer->looking_up = call->kind == BERTH_HARBOR_MEND_ROBOT;
     enum berth_rc rc = begin_round(transfer, NULL);
     if (rc != BERTH_OK) {
         berth_harbor_transfer_abandon(transfer);
@@ -119,7 +119,7 @@ bool berth_harbor_transfer_end(struct berth_harbor_transfer *transfer, CURLcode 
     } else {
         struct berth_harbor_reply reply = transfer_reply_of(transfer);
         if (!transfer->looking_up) {
-            berth_harbor_reply_decode(transfer->call, transfer->endpoint->deployment,
+            berth_harbor_reply_decode(transfer->call, &transfer->endpoint->marker,
                                       transfer->endpoint->registry.echo_waived, &reply,
                                       ret_decoded);
         } else if (!end_lookup(transfer, &reply, new_sid, answer)) {
@@ -188,7 +188,7 @@ void transfer_carry_keys(struct berth_harbor_transfer *transfer,
     }
 }
 
-/* One request of the call; login_name is there for the second round of an ENABLE_ROBOT. */
+/* One request of the call; login_name is there for the second round of a MEND_ROBOT. */
 static enum berth_rc begin_round(struct berth_harbor_transfer *transfer, const char *login_name) {
     enum berth_rc rc = make_request(transfer, login_name);
     if (rc != BERTH_OK) {
@@ -215,7 +215,7 @@ static enum berth_rc make_request(struct berth_harbor_transfer *transfer, const 
         return BERTH_OK;
     }
     struct berth_harbor_request_context context = {
-        .deployment = endpoint->deployment,
+        .marker = &endpoint->marker,
         .login_name = login_name,
     };
     char secret[BERTH_PULL_SECRET_BYTES] = "";
@@ -317,7 +317,7 @@ static bool end_lookup(struct berth_harbor_transfer *transfer,
                        const struct berth_harbor_reply *reply, bool new_sid,
                        struct berth_harbor_answer *ret_answer) {
     char login_name[BERTH_HARBOR_LOGIN_BYTES];
-    berth_harbor_lookup_decode(transfer->call, transfer->endpoint->deployment,
+    berth_harbor_lookup_decode(transfer->call, &transfer->endpoint->marker,
                                transfer->endpoint->registry.echo_waived, reply, ret_answer,
                                login_name);
     if (ret_answer->verdict != BERTH_HARBOR_DONE || new_sid) {

@@ -5,7 +5,7 @@
  * What a session asks on its own account, an errand, is carried the same way.
  *
  * Life of a transfer: new -> { begin -> (the loop carries it) -> end }* -> free.
- * end may ask for another round of the same call (the PUT after the look-up of ENABLE_ROBOT).
+ * end may ask for another round of the same call (the PUT after the look-up of MEND_ROBOT).
  */
 #ifndef BERTH_IO_HARBOR_CLIENT_TRANSFER_H
 #define BERTH_IO_HARBOR_CLIENT_TRANSFER_H

@@ -33,7 +33,7 @@ struct berth_harbor_transfer {
 
     const struct berth_harbor_call *call; /* NULL: idle, or on an errand. */
     enum berth_harbor_errand errand;
-    bool looking_up; /* The first round of an ENABLE_ROBOT. */
+    bool looking_up; /* The first round of a MEND_ROBOT. */
     bool is_write;   /* Of this round's request. */
     struct berth_harbor_request request;
     char request_id_line[sizeof "X-Request-Id: " + BERTH_REQUEST_ID_BYTES];

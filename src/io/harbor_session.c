@@ -31,9 +31,10 @@ static const struct {
     [BERTH_HARBOR_LIST_ROBOTS] = {true, true},       /* 401 */
     [BERTH_HARBOR_CREATE_ROBOT] = {false, false},    /* 401 */
     [BERTH_HARBOR_SET_SECRET] = {false, false},      /* 401 */
-    [BERTH_HARBOR_ENABLE_ROBOT] = {true, false},     /* 401; the look-up, a read */
+    [BERTH_HARBOR_MEND_ROBOT] = {true, false},       /* 401; the look-up, a read */
     [BERTH_HARBOR_DELETE_ROBOT] = {false, false},    /* 401 */
     [BERTH_HARBOR_PROBE] = {false, false},           /* 200 without harbor_version */
+    [BERTH_HARBOR_GET_ACCOUNT] = {false, false},     /* 401 */
 };
 
 static void begin(struct berth_harbor_session *session, int64_t now_ms);

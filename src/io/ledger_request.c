@@ -149,6 +149,7 @@ static enum berth_rc remember(struct berth_ledger *ledger, const struct berth_re
     size_t fields = args->count;
     space_fields_add(args, call->before, call->before->version);
     space_fields_join(args, fields);
+    berth_redis_args_flag(args, call->corrects);
     add_guard(ledger);
     return BERTH_OK;
 }

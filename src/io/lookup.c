@@ -19,6 +19,7 @@
 extern const char berth_script_page[];
 extern const char berth_script_space[];
 extern const char berth_script_fill[];
+extern const char berth_script_doubt[];
 
 const char lookup_rebuilding_why[] = "what Redis holds is being rebuilt";
 
@@ -131,7 +132,9 @@ static void redis_answered(void *ctx, const struct redisReply *redis_reply) {
                            request->asked_ms);
         break;
     case LOOKUP_REPLY_FILLED:
-        BERTH_UNREACHABLE("only a flight fills");
+        BERTH_ASSERT(request->doubt); /* Else only a flight fills. */
+        end_found(request, NULL, 0, false);
+        break;
     case LOOKUP_REPLY_TROUBLE:
         lookup_end_without(request, BERTH_LOOKUP_REDIS_UNAVAILABLE, reply.why, request->asked_ms);
         break;
@@ -148,8 +151,10 @@ static void ask_redis(struct lookup_request *request) {
                            ? lookup_words_page(lookup, request)
                            : lookup_words_space(lookup, request->registry, request->space);
     if (rc == BERTH_OK) {
-        rc = berth_redis_client_run(lookup->redis, request->list ? LOOKUP_PAGE : LOOKUP_SPACE,
-                                    &lookup->args, redis_answered, request);
+        enum lookup_script script = request->list    ? LOOKUP_PAGE
+                                    : request->doubt ? LOOKUP_DOUBT
+                                                     : LOOKUP_SPACE;
+        rc = berth_redis_client_run(lookup->redis, script, &lookup->args, redis_answered, request);
     }
     if (rc == BERTH_OK) {
         lookup->asked++;
@@ -234,18 +239,32 @@ enum berth_rc berth_lookup_list(struct berth_lookup *lookup, const struct berth_
     return ask(lookup, &request);
 }
 
-enum berth_rc berth_lookup_one(struct berth_lookup *lookup, const char *registry, const char *space,
-                               berth_lookup_fn *fn, void *ctx) {
+static enum berth_rc ask_one(struct berth_lookup *lookup, const char *registry, const char *space,
+                             bool doubt, berth_lookup_fn *fn, void *ctx) {
     const struct berth_config *config = lookup->config;
     const struct berth_config_registry *found = berth_config_find_registry(config, registry);
     BERTH_ASSERT(found != NULL);
     BERTH_ASSERT(lookup->harbor != NULL);
     BERTH_ASSERT(berth_harbor_name_legal(space));
     struct lookup_request request = {
-        .fn = fn, .ctx = ctx, .registry = (uint32_t)(found - config->registries)};
+        .fn = fn,
+        .ctx = ctx,
+        .doubt = doubt,
+        .registry = (uint32_t)(found - config->registries),
+    };
     BERTH_ASSERT(strlen(space) < sizeof(request.space));
     (void)snprintf(request.space, sizeof(request.space), "%s", space);
     return ask(lookup, &request);
+}
+
+enum berth_rc berth_lookup_one(struct berth_lookup *lookup, const char *registry, const char *space,
+                               berth_lookup_fn *fn, void *ctx) {
+    return ask_one(lookup, registry, space, false, fn, ctx);
+}
+
+enum berth_rc berth_lookup_doubt(struct berth_lookup *lookup, const char *registry,
+                                 const char *space, berth_lookup_fn *fn, void *ctx) {
+    return ask_one(lookup, registry, space, true, fn, ctx);
 }
 
 /* ---- Life ---- */
@@ -274,6 +293,7 @@ static enum berth_rc make_redis(struct berth_lookup *lookup,
         [LOOKUP_PAGE] = {"page", berth_script_page},
         [LOOKUP_SPACE] = {"space", berth_script_space},
         [LOOKUP_FILL] = {"fill", berth_script_fill},
+        [LOOKUP_DOUBT] = {"doubt", berth_script_doubt},
     };
     const struct berth_redis_client_config redis = {
         .base = config->base,
@@ -314,7 +334,9 @@ static enum berth_rc make_harbor(struct berth_lookup *lookup,
         .deployment = its->deployment,
         .registries = registries,
         .registries_count = its->registries_count,
-        /* No master key: nothing is ever written from here. */
+        /* For its id, which tells our robots from another installation's; nothing is ever written
+         * from here. People's tools may be without. */
+        .master_key = {.data = (const uint8_t *)its->master_key.text, .len = its->master_key.len},
         .seed = config->seed,
         .on_answer = lookup_flight_answered,
         .ctx = lookup,

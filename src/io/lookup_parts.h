@@ -7,7 +7,7 @@
  *   lookup_reply.c    from Redis' reply to what it says
  *   lookup_flight.c   reading a space from Harbor, once for all who ask
  *   lookup_absent.c   what Harbor said isn't there, for seconds
- *   lua/              the scripts page, space and fill, embedded at build
+ *   lua/              the scripts page, space, fill and doubt, embedded at build
  *
  *   berth_lookup_*() --> waiting --> asked of Redis --> answered
  *                           ^             |   |
@@ -40,8 +40,9 @@ enum lookup_script {
     LOOKUP_PAGE,
     LOOKUP_SPACE,
     LOOKUP_FILL,
+    LOOKUP_DOUBT,
 };
-#define LOOKUP_SCRIPTS 3
+#define LOOKUP_SCRIPTS 4
 
 /* Requests that Redis is asked at once. It works them off in one go, while commands wait: a page of
  * 100 takes it about 1 ms, the largest ones 20 ms. */
@@ -67,6 +68,7 @@ struct lookup_request {
     int64_t asked_ms; /* Wall clock: when Redis was asked. */
     bool refused;     /* Too many are pending. */
     bool list;
+    bool doubt; /* One space: nothing is asked, it is marked cold. */
     bool public;
     bool has_workspace;
     size_t limit;

@@ -44,7 +44,9 @@ static void add_binding(struct berth_redis_args *args, const struct berth_bindin
     berth_redis_args_append_number(args, binding->robot_id);
     berth_redis_args_append(args, " ");
     berth_redis_args_append(args, binding->key_id[0] == '\0' ? NO_KEY_ID : binding->key_id);
-    berth_redis_args_append(args, binding->disabled ? " disabled" : " active");
+    berth_redis_args_append(args, binding->disabled  ? " disabled"
+                                  : binding->altered ? " altered"
+                                                     : " active");
     berth_redis_args_close(args);
 }
 
@@ -162,13 +164,14 @@ static bool parse_binding(struct berth_bytes field, struct berth_bytes value,
     struct berth_bytes robot_id = next_word(&value);
     struct berth_bytes key_id = next_word(&value);
     ret_binding->disabled = equals(value, "disabled");
+    ret_binding->altered = equals(value, "altered");
     if (equals(key_id, NO_KEY_ID)) {
         key_id.len = 0;
     }
     return copy_text(workspace, ret_binding->workspace, sizeof(ret_binding->workspace)) &&
            parse_number(robot_id, &ret_binding->robot_id) &&
            copy_text(key_id, ret_binding->key_id, sizeof(ret_binding->key_id)) &&
-           (ret_binding->disabled || equals(value, "active"));
+           (ret_binding->disabled || ret_binding->altered || equals(value, "active"));
 }
 
 /* A field that isn't a binding. False: its value can't be understood. */

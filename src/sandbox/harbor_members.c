@@ -24,6 +24,8 @@ static struct berth_model_verdict readable_project(const struct berth_model *mod
 static struct berth_model_verdict find_asked_user(const struct berth_model *model,
                                                   const struct berth_model_member_request *request,
                                                   const struct berth_model_user **ret_user);
+static void delete_member(struct berth_model *model, struct project_row *project,
+                          struct member_row *member);
 static struct member_row *find_member(const struct project_row *project, int64_t user_id);
 static struct member_row *member_of(const struct berth_model *model,
                                     const struct project_row *project, int64_t member_id);
@@ -84,8 +86,15 @@ struct berth_model_verdict berth_model_join_member(struct berth_model *model,
     if (reading->member_exists) {
         return berth_model_error("CONFLICT", "The project member specified already exist");
     }
-    if (!berth_model_is_ok(&verdict) || project == NULL || find_member(project, user->id) != NULL) {
+    if (!berth_model_is_ok(&verdict) || project == NULL) {
         return berth_model_error("UNKNOWN", "internal server error");
+    }
+    struct member_row *other = find_member(project, user->id);
+    if (other != NULL && model->member_races++ % 2 == 0) {
+        return berth_model_error("UNKNOWN", "internal server error");
+    }
+    if (other != NULL) {
+        delete_member(model, project, other);
     }
     struct member_row *member = berth_model_insert_member(model, project, user, request->role);
     if (member == NULL) {
@@ -124,11 +133,16 @@ struct berth_model_verdict berth_model_delete_member(struct berth_model *model,
     struct member_row *member = member_of(model, project, member_id);
     if (member != NULL) {
         BERTH_ASSERT(project != NULL);
-        DL_DELETE(project->members, member);
-        berth_model_ids_put(&model->members, member_id, NULL);
-        free(member);
+        delete_member(model, project, member);
     }
     return verdict;
+}
+
+static void delete_member(struct berth_model *model, struct project_row *project,
+                          struct member_row *member) {
+    DL_DELETE(project->members, member);
+    berth_model_ids_put(&model->members, member->view.id, NULL);
+    free(member);
 }
 
 struct berth_model_verdict berth_model_get_member(const struct berth_model *model,

@@ -31,7 +31,9 @@ struct berth_model_verdict berth_model_add_member(struct berth_model *model,
                                                   const struct berth_model_member **ret_member);
 
 /* The two halves of it, like those of a robot's create. When somebody else was faster in between,
- * the second answers 500: Harbor doesn't know the unique key's error here. */
+ * the second deletes and inserts, as Harbor does: it answers 201 if it deletes what the other one
+ * has made, and 500 if it only meets that when it inserts, since Harbor doesn't know the unique
+ * key's error here. One after the other, by turns. */
 struct berth_model_verdict berth_model_read_for_member(
     const struct berth_model *model, const struct berth_model_caller *caller,
     struct berth_model_project_ref ref, const struct berth_model_member_request *request,
@@ -87,6 +89,10 @@ const struct berth_model_user *berth_model_find_user(const struct berth_model *m
                                                      const char *name);
 const struct berth_model_user *berth_model_find_user_id(const struct berth_model *model,
                                                         int64_t id);
+
+/* Whether a login by this name is the user's: Harbor takes his mail address as well, which here is
+ * his name at example.com. His projects are owned by his name all the same. */
+bool berth_model_is_login_of(const struct berth_model_user *user, const char *login);
 
 /* What a system administrator does: 201 with the user; 400, 401, 403, 409. */
 struct berth_model_verdict berth_model_create_user(struct berth_model *model,

@@ -123,7 +123,7 @@ struct berth_model_caller berth_model_authenticate(const struct berth_model *mod
     }
     for (size_t i = 0; i < model->user_count; i++) {
         const struct user_row *user = model->users[i];
-        if (!user->view.deleted && strcmp(user->view.name, name) == 0 &&
+        if (!user->view.deleted && berth_model_is_login_of(&user->view, name) &&
             strcmp(user->password, secret) == 0) {
             return berth_model_as_user(&user->view);
         }

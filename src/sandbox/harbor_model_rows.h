@@ -58,6 +58,7 @@ struct berth_model {
     struct berth_model_ids quotas; /* The row of the project that each belongs to. */
     struct berth_model_ids robots;
     struct berth_model_ids members;
+    uint64_t member_races; /* Adds that somebody else was faster than. */
     /*
      * Harbor's key is (name, project id). A project robot's name carries its project's, and robots
      * vanish with their project, so two robots share a name only if one of them is an orphan.

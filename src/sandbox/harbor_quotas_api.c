@@ -107,16 +107,18 @@ static bool bind_limits(struct berth_sandbox_call *call,
     return true;
 }
 
+/* Of projects of the first user Harbor leaves out whose they are. */
 static json_t *quota_json(const struct berth_model_project *project) {
+    const char *owner = project->owner_id == BERTH_MODEL_ADMIN_ID ? "" : project->owner_name;
     char created[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
     char updated[BERTH_SANDBOX_CALL_TIME_BYTES_MAX];
     berth_sandbox_call_time(project->created_ms, created);
     berth_sandbox_call_time(project->quota_updated_ms, updated);
     json_t *json = json_pack("{s:I,s:{s:I,s:s,s:s},s:{s:I},s:{s:i},s:s,s:s}", "id",
                              (json_int_t)project->quota_id, "ref", "id", (json_int_t)project->id,
-                             "name", project->name, "owner_name", project->owner_name, "hard",
-                             "storage", (json_int_t)project->storage_limit_bytes, "used", "storage",
-                             0, "creation_time", created, "update_time", updated);
+                             "name", project->name, "owner_name", owner, "hard", "storage",
+                             (json_int_t)project->storage_limit_bytes, "used", "storage", 0,
+                             "creation_time", created, "update_time", updated);
     BERTH_ASSERT(json != NULL);
     return json;
 }

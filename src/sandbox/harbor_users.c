@@ -43,6 +43,12 @@ const struct berth_model_user *berth_model_find_user_id(const struct berth_model
     return row_of(model, id);
 }
 
+bool berth_model_is_login_of(const struct berth_model_user *user, const char *login) {
+    size_t len = strlen(user->name);
+    return strncmp(user->name, login, len) == 0 &&
+           (login[len] == '\0' || strcmp(login + len, "@example.com") == 0);
+}
+
 struct berth_model_verdict berth_model_create_user(struct berth_model *model,
                                                    const struct berth_model_caller *caller,
                                                    const char *name, const char *password,

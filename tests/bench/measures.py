@@ -270,13 +270,16 @@ def measure_calls(bench: Bench) -> list[Row]:
     """How many requests Harbor gets for one command of each kind; one run, since it never varies."""
     at = ("--registry", REGISTRY, "--space")
     bind = ("bind-workspace", *at, "calls", "--workspace")
+    whole = ("set-workspace-bindings", *at, "calls", "--workspace")
     jobs: list[tuple[str, int, tuple[str, ...]]] = [
         ("create", 1, ("create-space", *at, "calls")),
         ("create with a quota", 2, ("create-space", *at, "calls-2", "--quota", "1000000000")),
-        ("bind one workspace", 2, (*bind, "ant")),
-        ("bind three workspaces", 6, (*bind, "bee", "--workspace", "cat", "--workspace", "dog")),
-        ("bind what is bound", 0, (*bind, "ant")),
+        ("bind one workspace", 3, (*bind, "ant")),
+        ("bind three workspaces", 7, (*bind, "bee", "--workspace", "cat", "--workspace", "dog")),
+        ("bind what is bound", 3, (*bind, "ant")),
         ("unbind one workspace", 1, ("unbind-workspace", *at, "calls", "--workspace", "bee")),
+        ("unbind what isn't bound", 2, ("unbind-workspace", *at, "calls", "--workspace", "bee")),
+        ("set what is set", 2, (*whole, "ant", "--workspace", "cat", "--workspace", "dog")),
         ("update visibility", 1, ("update-space", *at, "calls", "--public")),
         ("update quota", 3, ("update-space", *at, "calls", "--quota", "2000000000")),
         ("delete", 3, ("delete-space", *at, "calls-2")),
@@ -292,7 +295,7 @@ def measure_calls(bench: Bench) -> list[Row]:
         rows += call_rows(stage, "the same again", 0, again)
         stage.redis.ask("DEL", f"berth:v1:space:{REGISTRY}/again")
         words = ("bind-workspace", *at, "again", "--workspace", "ant")
-        rows += call_rows(stage, "bind, cold", 4, words)
+        rows += call_rows(stage, "bind, cold", 5, words)
     return rows
 
 

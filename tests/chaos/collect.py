@@ -22,7 +22,7 @@ from traffic import Traffic
 from wire import committed_offsets, read_whole_topic
 
 PREFIX = "berth:v1:"
-MARKER = f"berth={DEPLOYMENT};ws="
+MARKER = f"berth={DEPLOYMENT};"
 # What is made by hand stays as it is; in ROBOTS that is the robot.
 BY_HAND = (UNTOUCHED, NAMESAKE, ROBOTS, IMAGES)
 
@@ -108,7 +108,7 @@ def collect_harbor(stage: Stage, registry: str, evidence: Evidence) -> None:
         for robot in stage.robots(project["project_id"], registry):
             text = robot.get("description", "")
             if text.startswith(MARKER):
-                ours[text.removeprefix(MARKER)] = robot["id"]
+                ours[text.partition(";ws=")[2]] = robot["id"]
             else:
                 foreign.append(robot["name"])
         evidence.harbor[registry, project["name"]] = {

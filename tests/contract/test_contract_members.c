@@ -146,7 +146,8 @@ static void members_refused(struct contract *c, const struct claim *claim) {
                  claim->status, claim->code);
 }
 
-/* Which of the two is told what is a matter of chance: 500, or 409 when one came later. */
+/* Which of the two is told what is a matter of chance: 500; 409 when one came later; 201 when one
+ * deleted what the other had just made, and made it anew. */
 static void adds_side_by_side(struct contract *c, const struct claim *claim) {
     (void)claim;
     struct project project = make_project(c);
@@ -165,7 +166,7 @@ static void adds_side_by_side(struct contract *c, const struct claim *claim) {
         expect(c, status == 201 || status == 409 || status == 500,
                "expected 201, 409 or 500, got %ld", status);
     }
-    expect_number(c, "adds with 201", (int64_t)made, 1);
+    expect(c, made >= 1, "expected an add with 201");
     expect(c, our_member(c, project) != NULL, "expected one member");
     expect_error(c, ask_with(c, &request), 409, "CONFLICT");
 }
@@ -198,7 +199,7 @@ static void test_3_1_adding_members(void **state) {
               .input = "{'role_id':3,'member_user':{'user_id':USERID}}", .needs = NEED_USER),
         CLAIM("3.1", "a second add with another role is 409, too, and changes nothing", adds_twice,
               .input = "{'role_id':2,'member_user':{'user_id':USERID}}", .needs = NEED_USER),
-        CLAIM("3.1", "of two identical adds side by side one is 201", adds_side_by_side,
+        CLAIM("3.1", "of two identical adds side by side at least one is 201", adds_side_by_side,
               .needs = NEED_USER),
         CLAIM("3.1", "POST of a user without rights is 403", members_refused, .who = 1,
               .status = 403, .code = "FORBIDDEN", .needs = NEED_USER),
@@ -249,7 +250,10 @@ static void quota_fields(struct contract *c, const struct claim *claim) {
     expect(c, number_at(list->json, "0.id") > 0, "expected an id");
     expect_number(c, "ref.id", number_at(list->json, "0.ref.id"), project.id);
     expect_text(c, "ref.name", text_at(list->json, "0.ref.name"), project.name);
-    expect_text(c, "ref.owner_name", text_at(list->json, "0.ref.owner_name"), c->admin.user);
+    /* Harbor doesn't look up the first user's name. */
+    const struct http_reply *who = ask(c, &c->admin, "GET", NULL, API "/users/current");
+    const char *owner = number_at(who->json, "user_id") == 1 ? "" : c->admin.user;
+    expect_text(c, "ref.owner_name", text_at(list->json, "0.ref.owner_name"), owner);
     expect_number(c, "hard.storage", number_at(list->json, "0.hard.storage"), c->default_storage);
     expect_number(c, "used.storage", number_at(list->json, "0.used.storage"), 0);
 }

@@ -17,6 +17,9 @@ BOUND = "Bound/Unbound workspace successfully"
 DELETED = "Deleted registry space successfully"
 # Binding makes a robot and sets its secret.
 BIND_ONE = {"POST /robots": 1, "PATCH /robots/{robot_id}": 1}
+# In which project that was; and what a command is answered by that finds nothing to do.
+PLACE = {"GET /projects/{name_or_id}": 1}
+LOOK = PLACE | {"GET /robots": 1}
 
 
 def on(space: str, *words: str) -> str:
@@ -76,7 +79,7 @@ class Story(Teller):
         self.chapter("Two workspaces are bound in one command")
         self.show_column("team-a", [])
         line = f"bind-workspace {on('team-a', '--workspace ant --workspace bee')}"
-        calls = {call: 2 * count for call, count in BIND_ONE.items()}
+        calls = {call: 2 * count for call, count in BIND_ONE.items()} | PLACE
         result = self.send(line, "workspace.bound", calls=calls)
         check(result["message"] == BOUND, "the toast's text")
         check([one["change"] for one in result["bindings"]] == ["BOUND", "BOUND"], "both are new")
@@ -86,14 +89,16 @@ class Story(Teller):
         self.chapter("The dialog's OK sends the whole list; only the difference reaches Harbor")
         words = "--workspace bee --workspace cat"
         line = f"set-workspace-bindings {on('team-a', words)}"
-        calls = BIND_ONE | {"DELETE /robots/{robot_id}": 1}
+        # One of them stays, which is looked at.
+        calls = BIND_ONE | {"DELETE /robots/{robot_id}": 1, "GET /robots": 1}
+        calls["GET /projects/{name_or_id}"] = 2
         result = self.send(line, "workspace.bindings_set", calls=calls)
         changes = {one["workspace"]: one["change"] for one in result["bindings"]}
         self.proof("result", ", ".join(f"{name}: {what}" for name, what in changes.items()))
         check(result["message"] == BOUND, "the toast's text")
         self.show_space("team-a", ["bee", "cat"])
         self.say("OK once more, with nothing changed in the dialog:")
-        again = self.send(line, "workspace.bindings_set", calls={})
+        again = self.send(line, "workspace.bindings_set", calls=LOOK)
         check(not again["changed"], "nothing is changed")
 
     def pull(self) -> None:

@@ -95,6 +95,13 @@ class Check(StageCase):
         )
         self.assertEqual(self.the(lines, "registry beta", "identity")["state"], "ok")
 
+    def test_who_logs_in_with_a_mail_address_is_told_what_harbor_calls_him(self) -> None:
+        user = self.stage.sandbox.user
+        mail = (f"username = {user}\n", f"username = {user}@example.com\n")
+        line = self.the(self.check(changes=(mail,)), "registry alpha", "identity")
+        self.assertEqual(line["state"], "ok")
+        self.assertIn(f"{user}@example.com (to Harbor: {user}) is a system", line["text"])
+
     def test_a_url_that_is_not_harbors_and_one_where_nobody_listens_are_told_apart(self) -> None:
         admin = self.stage.sandbox.admin_url
         harbor = self.stage.sandbox.url("alpha")

@@ -11,8 +11,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from by_hand import ByHand
 from run import run_tests
-from stage import NO_ANSWER, REFUSED, REGISTRY_UIDS, USAGE
+from stage import DEPLOYMENT, NO_ANSWER, REFUSED, REGISTRY_UIDS, USAGE
 from workload import StageCase
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -234,14 +235,120 @@ class Credentials(StageCase):
         self.assertIn("pull", self.actions(new, "team-a"))
         self.assertEqual(self.actions(old, "team-a"), [])
 
-    def test_a_robot_that_was_disabled_or_deleted_by_hand_is_named(self) -> None:
+    def robot(self, space: str = "team-a") -> dict[str, Any]:
+        """The only one of the space."""
+        (robot,) = self.stage.robots(self.stage.project(space)["project_id"])
+        return robot
+
+    def repairs(self, code: str, workspace: str = "blue") -> None:
+        """The remedy that pull-secret names works, at once and while the space is warm."""
+        words = ("--registry", "alpha", "--space", "team-a", "--workspace", workspace)
+        result = self.stage.send("bind-workspace", *words)
+        self.assertEqual(result["outcome"], "SUCCEEDED", result)
+        (binding,) = result["bindings"]
+        self.assertEqual(binding["code"], code)
+        login = self.login_of(workspace, "team-a")
+        self.assertEqual(self.actions(login, "team-a"), ["pull"])
+
+    def is_cold(self) -> bool:
+        return dict(self.stage.redis.hash("berth:v1:space:alpha/team-a"))["verified_at"] == "0"
+
+    def test_a_robot_that_was_disabled_by_hand_is_named_and_repaired(self) -> None:
         self.bind("team-a", "blue")
-        project = self.stage.project("team-a")
-        (robot,) = self.stage.robots(project["project_id"])
+        robot = self.robot()
         self.change_robot("PUT", robot["id"], robot | {"disable": True})
         self.assertIn("was disabled in Harbor", self.refused("--workspace", "blue"))
-        self.change_robot("DELETE", robot["id"])
+        self.assertTrue(self.is_cold())
+        self.repairs("workspace.repaired")
+        self.assertFalse(self.is_cold())
+
+    def test_a_robot_that_was_deleted_by_hand_is_named_and_made_again(self) -> None:
+        self.bind("team-a", "blue")
+        self.change_robot("DELETE", self.robot()["id"])
         self.assertIn("has no robot account", self.refused("--workspace", "blue"))
+        self.assertTrue(self.is_cold())
+        self.repairs("workspace.bound")
+
+    def test_a_secret_that_was_set_by_hand_is_named_and_set_again(self) -> None:
+        self.bind("team-a", "blue")
+        self.change_robot("PATCH", self.robot()["id"], {"secret": "SetByHand1"})
+        said = self.refused("--workspace", "blue")
+        self.assertIn("the registry refuses its secret", said)
+        remedy = "berth send bind-workspace --registry alpha --space team-a --workspace blue --wait"
+        self.assertIn(remedy, said)
+        self.assertTrue(self.is_cold())
+        self.assertNotEqual(self.pull_secret("blue", "--no-verify"), "", "untried, on demand")
+        self.repairs("workspace.unchanged")
+
+    def test_a_robot_whose_rights_were_changed_is_named_and_repaired(self) -> None:
+        self.bind("team-a", "blue")
+        robot = self.robot()
+        (permission,) = robot["permissions"]
+        push = permission | {"access": [{"resource": "artifact", "action": "list"}]}
+        self.change_robot("PUT", robot["id"], robot | {"permissions": [push]})
+        said = self.refused("--workspace", "blue")
+        self.assertIn("gives it no right to pull", said)
+        self.assertTrue(self.is_cold())
+        self.repairs("workspace.repaired")
+
+    def test_a_right_too_many_is_taken_away_by_a_bind(self) -> None:
+        self.bind("team-a", "blue")
+        robot = self.robot()
+        (permission,) = robot["permissions"]
+        more = permission["access"] + [{"resource": "repository", "action": "push"}]
+        self.change_robot("PUT", robot["id"], robot | {"permissions": [permission | {"access": more}]})
+        self.repairs("workspace.repaired")
+
+    def test_a_robot_that_was_given_an_end_is_for_ever_again_after_a_bind(self) -> None:
+        self.bind("team-a", "blue")
+        robot = self.robot()
+        self.change_robot("PUT", robot["id"], robot | {"duration": 7})
+        self.repairs("workspace.repaired")
+        self.assertEqual(self.robot()["expires_at"], -1)
+
+    def test_in_a_public_space_a_wrong_secret_is_found_too(self) -> None:
+        self.do("update-space", "team-a", "--public")
+        self.bind("team-a", "blue")
+        self.change_robot("PATCH", self.robot()["id"], {"secret": "SetByHand1"})
+        self.assertIn("the registry refuses its secret", self.refused("--workspace", "blue"))
+
+    def test_a_project_that_was_made_anew_by_hand_keeps_nothing_of_a_bind(self) -> None:
+        by_hand = ByHand(self.stage.sandbox)
+        by_hand.delete_project("team-a")
+        project_id = by_hand.make_project("team-a")
+        words = ("--registry", "alpha", "--space", "team-a", "--workspace", "blue")
+        result = self.stage.send("bind-workspace", *words)
+        self.assertEqual((result["outcome"], result["code"]), ("REJECTED", "space.replaced"))
+        self.assertEqual(self.stage.robots(project_id), [])
+        self.assertEqual(result["space_state"]["project_id"], project_id)
+        self.repairs("workspace.bound")
+
+    def test_another_installation_of_the_same_name_keeps_its_secret(self) -> None:
+        access = [{"resource": "repository", "action": "pull"}]
+        permission = {"kind": "project", "namespace": "team-a", "access": access}
+        body = {
+            "name": "ws-blue",
+            "level": "project",
+            "duration": -1,
+            "description": f"berth={DEPLOYMENT};key=01d01d01;ws=blue",
+            "permissions": [permission],
+        }
+        made = ByHand(self.stage.sandbox).ask("POST", "/robots", body)
+        words = ("--registry", "alpha", "--space", "team-a", "--workspace", "blue")
+        result = self.stage.send("bind-workspace", *words)
+        self.assertEqual((result["outcome"], result["code"]), ("REJECTED", "binding.foreign_robot"))
+        theirs = (made["name"], made["secret"])
+        self.assertEqual(self.actions(theirs, "team-a"), ["pull"])
+        self.assertEqual(self.robot()["description"], body["description"])
+
+    def test_a_robot_with_a_marker_of_old_is_ours_and_gets_one_of_today(self) -> None:
+        self.bind("team-a", "blue")
+        robot = self.robot()
+        self.assertRegex(robot["description"], f"^berth={DEPLOYMENT};key=[0-9a-f]{{8}};ws=blue$")
+        old = robot | {"description": f"berth={DEPLOYMENT};ws=blue"}
+        self.change_robot("PUT", robot["id"], old)
+        self.repairs("workspace.unchanged")
+        self.assertEqual(self.robot()["description"], robot["description"])
 
     def change_robot(self, method: str, robot_id: int, body: Any = None) -> None:
         """As a person does it in Harbor."""

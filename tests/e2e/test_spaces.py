@@ -17,6 +17,9 @@ WORKSPACES_MAX = 1000
 # So few that whatever burns attempts is given up while a test looks on.
 ATTEMPTS = 3
 BIND_ONE = {"POST /robots": 1, "PATCH /robots/{robot_id}": 1}
+# In which project that was; and what a command is answered by that finds nothing to do.
+PLACE = {"GET /projects/{name_or_id}": 1}
+LOOK = PLACE | {"GET /robots": 1}
 
 
 class Spaces(StageCase):
@@ -209,18 +212,19 @@ class Spaces(StageCase):
         again = self.bind("twice", "ant")
         self.assertFalse(again["changed"])
         self.assertEqual([one["change"] for one in again["bindings"]], ["UNCHANGED"])
-        self.assertEqual(self.calls(), {})
+        self.assertEqual(self.calls(), LOOK | {"PATCH /robots/{robot_id}": 1}, "seen, not remembered")
         never = self.unbind("twice", "bee")
         self.assertFalse(never["changed"])
         self.assertEqual([one["change"] for one in never["bindings"]], ["UNCHANGED"])
-        self.assertEqual(self.calls(), {})
+        self.assertEqual(self.calls(), LOOK)
         self.assert_bound("twice", "ant")
 
     def test_only_the_difference_of_a_whole_list_reaches_harbor(self) -> None:
         self.do("create-space", "dialog", "--private")
         self.bind("dialog", "ant", "bee")
         self.do("set-workspace-bindings", "dialog", *options_of(("bee", "cat")))
-        self.assertEqual(self.calls(), BIND_ONE | {"DELETE /robots/{robot_id}": 1})
+        expected = BIND_ONE | LOOK | {"DELETE /robots/{robot_id}": 1}
+        self.assertEqual(self.calls(), expected | {"GET /projects/{name_or_id}": 2})
         self.assert_bound("dialog", "bee", "cat")
         self.assert_not_in("dialog", "ant")
 
@@ -380,7 +384,7 @@ class Spaces(StageCase):
         took_s = time.monotonic() - began
         self.assertEqual({one["change"] for one in bound["bindings"]}, {"BOUND"})
         self.assertEqual(len(bound["bindings"]), WORKSPACES_MAX)
-        expected = {call: count * WORKSPACES_MAX for call, count in BIND_ONE.items()}
+        expected = {call: count * WORKSPACES_MAX for call, count in BIND_ONE.items()} | PLACE
         self.assertEqual(self.calls(), expected)
         self.assert_bound("crowded", *names)
         began = time.monotonic()

@@ -303,8 +303,8 @@ class Stage:
         robots = self.robots(project["project_id"], registry)
         # Harbor leaves an empty description out.
         markers = [robot.get("description", "") for robot in robots]
-        prefix = f"berth={DEPLOYMENT};ws="
-        return sorted(text.removeprefix(prefix) for text in markers if text.startswith(prefix))
+        ours = [text for text in markers if text.startswith(f"berth={DEPLOYMENT};")]
+        return sorted(text.partition(";ws=")[2] for text in ours)
 
     # Redis, as lookups read it.
 

@@ -146,8 +146,9 @@ struct berth_model_caller sim_harbor_account(const struct sim *sim, int registry
 void sim_human_changes(struct sim *sim, int space);
 void sim_human_pushes(struct sim *sim, int space);
 /* The workspace whose robot it was, or any; -1: it couldn't be done. */
-int sim_human_disables(struct sim *sim, int space);
+int sim_human_spoils(struct sim *sim, int space, bool disable);
 int sim_human_deletes(struct sim *sim, int space);
+int sim_human_remakes(struct sim *sim, int space);
 void sim_human_makes(struct sim *sim, int space, const struct berth_harbor_call *call);
 
 /* ---- sim_producers.c ---- */

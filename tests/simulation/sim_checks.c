@@ -83,6 +83,9 @@ void sim_check_write(struct sim *sim, const struct sim_event *event) {
 
 /* ---- What is stored is so ---- */
 
+static void check_bound(struct sim *sim, const struct sim_record *record,
+                        const struct sim_state *there);
+
 void sim_check_stored(struct sim *sim, const struct sim_event *event,
                       const struct sim_publication *publication) {
     const struct sim_record *record = event->record;
@@ -111,6 +114,24 @@ void sim_check_stored(struct sim *sim, const struct sim_event *event,
                   sim_state_text(after, a, sizeof(a)), sim_state_text(&there, b, sizeof(b)));
     }
     SIM_CHECK(sim, same, "what an outcome says of the space is what Harbor has when it is stored");
+    if (record->command.type == BERTH_BIND_WORKSPACE &&
+        publication->result.kind == BERTH_SUCCEEDED &&
+        publication->rest.work_from_ms > space->touched_ms) {
+        check_bound(sim, record, &there);
+    }
+}
+
+/* Whatever was done by hand before: deleted, disabled, altered, its secret set. */
+static void check_bound(struct sim *sim, const struct sim_record *record,
+                        const struct sim_state *there) {
+    for (size_t i = 0; i < record->command.workspaces_count; i++) {
+        int workspace = sim_workspace_of(record->command.workspaces[i].id);
+        SIM_CHECK(sim,
+                  there->robots[workspace] != 0 && !there->disabled[workspace] &&
+                      !there->altered[workspace] && there->keyed[workspace],
+                  "after a Bind each workspace pulls with what berth derives, and does no more");
+        sim->spaces[record->space].secrets_by_hand[workspace] = 0;
+    }
 }
 
 /* ---- Answers ---- */
@@ -306,7 +327,8 @@ static void check_space(struct sim *sim, int index) {
     for (int i = 0; i < SIM_WORKSPACES && space->dirty_ms[SIM_BINDINGS] < 0 &&
                     space->dirty_ms[SIM_EXISTENCE] < 0;
          i++) {
-        SIM_CHECK(sim, known.robots[i] == 0 || !known.keyed[i] || there.keyed[i],
+        bool by_hand = known.robots[i] == space->secrets_by_hand[i];
+        SIM_CHECK(sim, known.robots[i] == 0 || !known.keyed[i] || there.keyed[i] || by_hand,
                   "a binding that Redis says is made has its pull secret in Harbor");
     }
 }

@@ -13,7 +13,6 @@ static void set_defaults(struct sim *sim) {
         sim->registries[i] = (struct berth_engine_registry){
             .name = names[i],
             .command_topic = topics[i],
-            .account = SIM_ACCOUNT,
             .dedicated = i == 0,
             .lanes_max = 8,
             .calls_max = 16,

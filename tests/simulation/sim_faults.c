@@ -73,16 +73,19 @@ const char *sim_step_name(int step) {
      CALL(BERTH_HARBOR_SET_QUOTA))
 #define BINDS (CALL(BERTH_HARBOR_CREATE_ROBOT) | CALL(BERTH_HARBOR_SET_SECRET))
 
-/* Which requests a plan can make at all. Only plans that set a quota read one; an unbinding takes
- * "gone" as done, so nothing makes it doubt the project that it read by name; only an explicit Bind
- * enables a robot that a human disabled. */
+/* Which requests a plan can make at all. Only plans that set a quota read one; only Bind and Set
+ * mend robots; only CreateSpace asks whose account ours is; a Bind deletes what it made in a
+ * namesake. */
 static const unsigned requests[BERTH_COMMAND_TYPES] = {
-    [BERTH_CREATE_SPACE] = READS | BY_ID | SETS | CALL(BERTH_HARBOR_CREATE_PROJECT),
+    [BERTH_CREATE_SPACE] =
+        READS | BY_ID | SETS | CALL(BERTH_HARBOR_CREATE_PROJECT) | CALL(BERTH_HARBOR_GET_ACCOUNT),
     [BERTH_UPDATE_SPACE] = READS | BY_ID | SETS,
     [BERTH_DELETE_SPACE] = READS | BY_ID | CALL(BERTH_HARBOR_DELETE_PROJECT),
-    [BERTH_BIND_WORKSPACE] = READS | BY_ID | BINDS | CALL(BERTH_HARBOR_ENABLE_ROBOT),
-    [BERTH_UNBIND_WORKSPACE] = READS | CALL(BERTH_HARBOR_DELETE_ROBOT),
-    [BERTH_SET_WORKSPACE_BINDINGS] = READS | BY_ID | BINDS | CALL(BERTH_HARBOR_DELETE_ROBOT),
+    [BERTH_BIND_WORKSPACE] =
+        READS | BY_ID | BINDS | CALL(BERTH_HARBOR_MEND_ROBOT) | CALL(BERTH_HARBOR_DELETE_ROBOT),
+    [BERTH_UNBIND_WORKSPACE] = READS | BY_ID | CALL(BERTH_HARBOR_DELETE_ROBOT),
+    [BERTH_SET_WORKSPACE_BINDINGS] =
+        READS | BY_ID | BINDS | CALL(BERTH_HARBOR_MEND_ROBOT) | CALL(BERTH_HARBOR_DELETE_ROBOT),
 };
 
 static bool is_worker_fault(enum sim_fault fault) {
@@ -125,12 +128,12 @@ struct cell {
 /* Steps that a plan seldom comes to are wished for more often. */
 static int weight(int type, int step) {
     static const unsigned seldom[BERTH_COMMAND_TYPES] = {
-        [BERTH_CREATE_SPACE] = BY_ID | SETS,
+        [BERTH_CREATE_SPACE] = BY_ID | SETS | CALL(BERTH_HARBOR_GET_ACCOUNT),
         [BERTH_UPDATE_SPACE] = BY_ID | SETS | READS,
         [BERTH_DELETE_SPACE] = READS,
-        [BERTH_BIND_WORKSPACE] = BY_ID | CALL(BERTH_HARBOR_ENABLE_ROBOT),
+        [BERTH_BIND_WORKSPACE] = CALL(BERTH_HARBOR_MEND_ROBOT) | CALL(BERTH_HARBOR_DELETE_ROBOT),
         [BERTH_UNBIND_WORKSPACE] = READS | CALL(BERTH_HARBOR_DELETE_ROBOT),
-        [BERTH_SET_WORKSPACE_BINDINGS] = BY_ID | READS,
+        [BERTH_SET_WORKSPACE_BINDINGS] = BY_ID | READS | CALL(BERTH_HARBOR_MEND_ROBOT),
     };
     bool harbor = step >= (int)SIM_STEP_HARBOR;
     return harbor && (seldom[type] & CALL(step - (int)SIM_STEP_HARBOR)) != 0 ? WEIGHT_MAX : 1;
@@ -188,25 +191,22 @@ void sim_faults_init(struct sim *sim) {
 
 /* Steps that a plan comes to only after something happened by hand. */
 static bool is_rare(const struct sim_wish *wish) {
-    int by_id = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_GET_PROJECT_ID;
-    int enable = (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_ENABLE_ROBOT;
-    bool binds = wish->type == BERTH_BIND_WORKSPACE || wish->type == BERTH_SET_WORKSPACE_BINDINGS;
-    return (binds && wish->step == by_id) || wish->step == enable;
+    int step = wish->step - (int)SIM_STEP_HARBOR;
+    bool leaves = wish->type == BERTH_BIND_WORKSPACE && step == BERTH_HARBOR_DELETE_ROBOT;
+    return step == BERTH_HARBOR_MEND_ROBOT || leaves;
 }
 
-/* Somebody deletes a project, or disables a robot, and a command comes that meets that. */
+/* Somebody makes a project anew, or spoils a robot, and a command comes that meets that. */
 static void arrange(struct sim *sim, const struct sim_wish *wish) {
-    bool enable = wish->step == (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_ENABLE_ROBOT;
+    bool mend = wish->step == (int)SIM_STEP_HARBOR + (int)BERTH_HARBOR_MEND_ROBOT;
+    bool disable = wish->type == BERTH_BIND_WORKSPACE && sim_chance(sim, 50);
     int first = (int)sim_below(sim, sim->spaces_count);
     for (int i = 0; i < sim->spaces_count; i++) {
         int space = (first + i) % sim->spaces_count;
-        int workspace = enable ? sim_human_disables(sim, space) : sim_human_deletes(sim, space);
+        int workspace =
+            mend ? sim_human_spoils(sim, space, disable) : sim_human_remakes(sim, space);
         if (workspace < 0) {
             continue;
-        }
-        int owner = sim->partitions[sim->spaces[space].partition].owner;
-        if (enable && owner >= 0) {
-            sim->workers[owner].wall_ms += 4200000; /* To it every space is cold. */
         }
         sim->faults_done++;
         sim_producers_bind(sim, space, (enum berth_command_type)wish->type, workspace);

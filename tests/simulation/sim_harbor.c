@@ -43,19 +43,34 @@ struct berth_model_caller sim_harbor_account(const struct sim *sim, int registry
     return berth_model_as_user(sim->accounts[registry]);
 }
 
-/* "berth=<deployment>;ws=<workspace>", on the robot of that name. */
-bool sim_harbor_is_ours(const struct berth_model_robot *robot, int *ret_workspace) {
-    static const char MARKER[] = "berth=" SIM_DEPLOYMENT ";ws=t";
-    if (strncmp(robot->description, MARKER, sizeof(MARKER) - 1) != 0) {
-        return false;
-    }
-    const char *workspace = robot->description + sizeof(MARKER) - 2;
+/* Whether the robot bears a marker of this deployment with this in front of the workspace, and the
+ * name that fits. */
+static bool bears(const struct berth_model_robot *robot, const char *key, int *ret_workspace) {
+    char marker[64];
+    int len = snprintf(marker, sizeof(marker), "berth=" SIM_DEPLOYMENT "%s;ws=", key);
+    const char *workspace = robot->description + len;
     const char *name = strchr(robot->name, '+');
-    if (name == NULL || strncmp(name, "+ws-", 4) != 0 || strcmp(name + 4, workspace) != 0) {
+    if (strncmp(robot->description, marker, (size_t)len) != 0 || workspace[0] != 't' ||
+        name == NULL || strncmp(name, "+ws-", 4) != 0 || strcmp(name + 4, workspace) != 0) {
         return false;
     }
     *ret_workspace = sim_workspace_of(workspace);
     return true;
+}
+
+bool sim_harbor_is_ours(const struct berth_model_robot *robot, int *ret_workspace) {
+    return bears(robot, ";key=" SIM_KEY_ID, ret_workspace) || bears(robot, "", ret_workspace);
+}
+
+/* Anything but exactly a pull from its own project, without an end. */
+static bool is_altered(const struct berth_model_robot *robot) {
+    const struct berth_model_permission *permission = robot->permissions;
+    size_t len = robot->permission_count == 1 ? strlen(permission->namespace) : 0;
+    return robot->expires_at_s != -1 || robot->permission_count != 1 ||
+           permission->access_count != 1 ||
+           strcmp(permission->access[0].resource, "repository") != 0 ||
+           strcmp(permission->access[0].action, "pull") != 0 ||
+           strncmp(robot->name, permission->namespace, len) != 0 || robot->name[len] != '+';
 }
 
 bool sim_harbor_robots(struct sim *sim, int registry, int64_t project_id, int64_t page,
@@ -167,8 +182,11 @@ static struct berth_model_verdict list_robots(struct request *request) {
         robots[i].id = robot->id;
         robots[i].disabled = robot->disabled;
         (void)snprintf(robots[i].name, sizeof(robots[i].name), "%s", name == NULL ? "" : name + 1);
-        if (sim_harbor_is_ours(robot, &workspace)) {
-            robots[i].ours = true;
+        robots[i].ours = sim_harbor_is_ours(robot, &workspace);
+        robots[i].kin = !robots[i].ours && bears(robot, ";key=" SIM_OTHER_KEY_ID, &workspace);
+        if (robots[i].ours || robots[i].kin) {
+            robots[i].altered = is_altered(robot);
+            robots[i].outdated = robots[i].kin || bears(robot, "", &workspace);
             (void)snprintf(robots[i].workspace, sizeof(robots[i].workspace), "t%d", workspace);
         }
     }
@@ -190,8 +208,8 @@ struct robot_text {
 };
 
 static void describe_robot(const struct berth_harbor_call *call, struct robot_text *text) {
-    (void)snprintf(text->description, sizeof(text->description), "berth=%s;ws=%s", SIM_DEPLOYMENT,
-                   call->workspace);
+    (void)snprintf(text->description, sizeof(text->description), "berth=%s;key=%s;ws=%s",
+                   SIM_DEPLOYMENT, SIM_KEY_ID, call->workspace);
     (void)snprintf(text->name, sizeof(text->name), "%s", call->robot_name);
     text->access =
         (struct berth_model_access){.resource = "repository", .action = "pull", .effect = ""};
@@ -235,7 +253,7 @@ static const struct berth_model_robot *own_robot(struct request *request) {
     return robot;
 }
 
-static struct berth_model_verdict enable_robot(struct request *request) {
+static struct berth_model_verdict mend_robot(struct request *request) {
     static const struct berth_model_verdict absent = {.status = 404, .code = "NOT_FOUND"};
     const struct berth_model_robot *robot = own_robot(request);
     struct robot_text text;
@@ -288,11 +306,15 @@ static struct berth_model_verdict carry_out(struct request *request) {
         (void)own_robot(request);
         return berth_model_set_robot_secret(request->model, &request->caller, call->robot_id,
                                             SECRET, true, request->wall_ms);
-    case BERTH_HARBOR_ENABLE_ROBOT:
-        return enable_robot(request);
+    case BERTH_HARBOR_MEND_ROBOT:
+        return mend_robot(request);
     case BERTH_HARBOR_DELETE_ROBOT:
         (void)own_robot(request);
         return berth_model_delete_robot(request->model, &request->caller, call->robot_id);
+    case BERTH_HARBOR_GET_ACCOUNT:
+        (void)snprintf(request->event->answer.owner, sizeof(request->event->answer.owner), "%s",
+                       SIM_ACCOUNT);
+        return (struct berth_model_verdict){.status = 200, .code = ""};
     case BERTH_HARBOR_PROBE:
         return (struct berth_model_verdict){.status = 200, .code = ""};
     }
@@ -376,6 +398,7 @@ void sim_harbor_state(struct sim *sim, int space, struct sim_state *ret_state) {
             berth_model_authenticate(model, login, SECRET, SIM_WALL_MS + sim->now_ms);
         ret_state->robots[workspace] = robot->id;
         ret_state->disabled[workspace] = robot->disabled;
+        ret_state->altered[workspace] = is_altered(robot);
         /* A disabled one can't show it. */
         ret_state->keyed[workspace] = robot->disabled || caller.kind == BERTH_MODEL_ROBOT;
     }

@@ -5,6 +5,8 @@
 
 #include "sim.h"
 
+static void make_project(struct sim *sim, int space);
+
 static struct berth_model_caller human(void) {
     static const struct berth_model_user admin = {
         .id = BERTH_MODEL_ADMIN_ID, .name = "admin", .sysadmin = true};
@@ -38,39 +40,76 @@ static const struct berth_model_robot *some_robot(struct sim *sim, int space) {
     return found;
 }
 
-static void disable_robot(struct sim *sim, int space, const struct berth_model_robot *robot) {
+/* What a person makes of one of berth's robots on Harbor's page. */
+enum spoil {
+    SPOIL_DISABLED,
+    SPOIL_RIGHTS,
+    SPOIL_MORE_RIGHTS,
+    SPOIL_END,
+    SPOIL_OLD_MARKER, /* Not a person but an older berth. */
+};
+#define SPOILS 5
+
+static const char *const spoil_names[SPOILS] = {"disables", "changes the rights of",
+                                                "adds rights to", "gives an end to",
+                                                "puts an old marker on"};
+
+static void spoil_robot(struct sim *sim, int space, const struct berth_model_robot *robot,
+                        enum spoil spoil) {
     struct berth_model *model = sim->harbors[sim->spaces[space].registry];
     struct berth_model_caller caller = human();
     char name[BERTH_SPACE_BYTES + BERTH_ROBOT_NAME_BYTES + 16];
     (void)snprintf(name, sizeof(name), "%s%s", berth_model_robot_prefix(model), robot->name);
     char description[64]; /* Copies: the model frees what it has before it takes the new. */
-    (void)snprintf(description, sizeof(description), "%s", robot->description);
-    const struct berth_model_access access = {
-        .resource = "repository", .action = "pull", .effect = ""};
+    const char *workspace = strstr(robot->description, ";ws=");
+    (void)snprintf(description, sizeof(description), "%s%s",
+                   spoil == SPOIL_OLD_MARKER ? "berth=" SIM_DEPLOYMENT : robot->description,
+                   spoil == SPOIL_OLD_MARKER ? workspace : "");
+    const struct berth_model_access access[] = {
+        {.resource = "repository", .action = spoil == SPOIL_RIGHTS ? "push" : "pull", .effect = ""},
+        {.resource = "repository", .action = "push", .effect = ""},
+    };
     const struct berth_model_permission permission = {.kind = "project",
                                                       .namespace = sim->spaces[space].name,
-                                                      .access = &access,
-                                                      .access_count = 1};
+                                                      .access = access,
+                                                      .access_count =
+                                                          spoil == SPOIL_MORE_RIGHTS ? 2 : 1};
     const struct berth_model_robot_request request = {
         .name = name,
         .level = "project",
         .description = description,
-        .disable = true,
+        .disable = spoil == SPOIL_DISABLED,
+        .duration_days = spoil == SPOIL_END ? 300 : -1,
+        .has_duration = true,
         .permissions = &permission,
         .permission_count = 1,
     };
-    sim_trace(sim, "a human disables robot %s", robot->name);
+    sim_trace(sim, "a human %s robot %s", spoil_names[spoil], robot->name);
     sim_reference_dirty(sim, space, SIM_BINDINGS);
     (void)berth_model_update_robot(model, &caller, robot->id, &request, SIM_WALL_MS + sim->now_ms);
 }
 
-int sim_human_disables(struct sim *sim, int space) {
+int sim_human_spoils(struct sim *sim, int space, bool disable) {
     const struct berth_model_robot *robot = some_robot(sim, space);
     int workspace = -1;
     if (robot != NULL && sim_harbor_is_ours(robot, &workspace)) {
-        disable_robot(sim, space, robot);
+        enum spoil altered = SPOIL_RIGHTS + (enum spoil)sim_below(sim, 3);
+        spoil_robot(sim, space, robot, disable ? SPOIL_DISABLED : altered);
     }
     return workspace;
+}
+
+static void set_secret(struct sim *sim, int space, const struct berth_model_robot *robot) {
+    struct berth_model_caller caller = human();
+    int workspace = 0;
+    if (sim_harbor_is_ours(robot, &workspace)) {
+        sim_trace(sim, "a human sets the secret of robot %s", robot->name);
+        sim_reference_dirty(sim, space, SIM_BINDINGS);
+        sim->spaces[space].secrets_by_hand[workspace] = robot->id;
+        (void)berth_model_set_robot_secret(sim->harbors[sim->spaces[space].registry], &caller,
+                                           robot->id, "SetByHand1", true,
+                                           SIM_WALL_MS + sim->now_ms);
+    }
 }
 
 int sim_human_deletes(struct sim *sim, int space) {
@@ -90,8 +129,13 @@ static void change_robot(struct sim *sim, int space) {
     if (robot == NULL) {
         return;
     }
-    if (sim_chance(sim, 50)) {
-        disable_robot(sim, space, robot);
+    int64_t what = sim_below(sim, SPOILS + 2);
+    if (what < SPOILS) {
+        spoil_robot(sim, space, robot, (enum spoil)what);
+        return;
+    }
+    if (what == SPOILS) {
+        set_secret(sim, space, robot);
         return;
     }
     struct berth_model_caller caller = human();
@@ -140,7 +184,11 @@ static void change_project(struct sim *sim, int space, const struct berth_model_
         (void)berth_model_remove_repository(model, ref.text, "image");
         break;
     default:
-        (void)sim_human_deletes(sim, space);
+        if (sim_chance(sim, 50)) {
+            (void)sim_human_remakes(sim, space);
+        } else {
+            (void)sim_human_deletes(sim, space);
+        }
         break;
     }
 }
@@ -155,6 +203,14 @@ void sim_human_changes(struct sim *sim, int space) {
     } else {
         change_project(sim, space, project);
     }
+}
+
+int sim_human_remakes(struct sim *sim, int space) {
+    int workspace = sim_human_deletes(sim, space);
+    if (workspace >= 0) {
+        make_project(sim, space);
+    }
+    return workspace;
 }
 
 static void make_project(struct sim *sim, int space) {
@@ -183,6 +239,11 @@ void sim_human_makes(struct sim *sim, int space, const struct berth_harbor_call 
     if (!named && sim_chance(sim, 50)) {
         (void)snprintf(name, sizeof(name), "ws-t%d", (int)sim_below(sim, SIM_WORKSPACES));
     }
+    /* The last one: another installation's, for the workspace that the name is of. */
+    char kin[128];
+    (void)snprintf(kin, sizeof(kin), "berth=" SIM_DEPLOYMENT ";key=" SIM_OTHER_KEY_ID ";ws=%s",
+                   strncmp(name, "ws-", 3) == 0 ? name + 3 : "t1");
+    const char *const descriptions[] = {"made by hand", "berth=another;ws=t1", kin};
     const struct berth_model_access access = {
         .resource = "repository", .action = "push", .effect = ""};
     const struct berth_model_permission permission = {
@@ -190,7 +251,7 @@ void sim_human_makes(struct sim *sim, int space, const struct berth_harbor_call 
     const struct berth_model_robot_request request = {
         .name = name,
         .level = "project",
-        .description = sim_chance(sim, 50) ? "made by hand" : "berth=another;ws=t1",
+        .description = descriptions[sim_below(sim, 3)],
         .duration_days = -1,
         .has_duration = true,
         .permissions = &permission,

@@ -27,7 +27,8 @@ bool sim_facet_equal(const struct sim_state *a, const struct sim_state *b, enum 
                a->quota_bytes == BERTH_QUOTA_UNSET || b->quota_bytes == BERTH_QUOTA_UNSET;
     case SIM_BINDINGS:
         return !present || (memcmp(a->robots, b->robots, sizeof(a->robots)) == 0 &&
-                            memcmp(a->disabled, b->disabled, sizeof(a->disabled)) == 0);
+                            memcmp(a->disabled, b->disabled, sizeof(a->disabled)) == 0 &&
+                            memcmp(a->altered, b->altered, sizeof(a->altered)) == 0);
     }
     return false;
 }
@@ -50,6 +51,7 @@ static void take_facet(struct sim_state *target, const struct sim_state *source,
     case SIM_BINDINGS:
         memcpy(target->robots, source->robots, sizeof(target->robots));
         memcpy(target->disabled, source->disabled, sizeof(target->disabled));
+        memcpy(target->altered, source->altered, sizeof(target->altered));
         break;
     }
 }

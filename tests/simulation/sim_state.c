@@ -46,6 +46,7 @@ void sim_state_of(const struct berth_space_state *state, struct sim_state *ret_s
         int workspace = sim_workspace_of(binding->workspace);
         ret_state->robots[workspace] = binding->robot_id;
         ret_state->disabled[workspace] = binding->disabled;
+        ret_state->altered[workspace] = binding->altered;
         ret_state->keyed[workspace] = binding->key_id[0] != '\0';
     }
 }
@@ -68,7 +69,8 @@ void sim_state_to(const struct sim_state *state, struct berth_space_state *ret_s
         }
         struct berth_binding *binding = &ret_bindings[ret_state->bindings_count++];
         *binding = (struct berth_binding){.robot_id = state->robots[i],
-                                          .disabled = state->disabled[i] != 0};
+                                          .disabled = state->disabled[i] != 0,
+                                          .altered = state->altered[i] != 0};
         (void)snprintf(binding->workspace, sizeof(binding->workspace), "t%d", i);
         if (state->keyed[i]) {
             (void)snprintf(binding->key_id, sizeof(binding->key_id), "%s", SIM_KEY_ID);
@@ -85,8 +87,9 @@ const char *sim_state_text(const struct sim_state *state, char *ret_text, size_t
                        (long long)state->project_id, (long long)state->quota_bytes);
     for (int i = 0; i < SIM_WORKSPACES; i++) {
         if (state->robots[i] != 0) {
-            len += snprintf(ret_text + len, bytes - (size_t)len, " t%d%s%s", i,
-                            state->disabled[i] ? "!" : "", state->keyed[i] ? "" : "?");
+            len += snprintf(ret_text + len, bytes - (size_t)len, " t%d%s%s%s", i,
+                            state->disabled[i] ? "!" : "", state->altered[i] ? "~" : "",
+                            state->keyed[i] ? "" : "?");
         }
     }
     return ret_text;

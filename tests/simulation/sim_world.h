@@ -53,9 +53,11 @@
 #define SIM_NEIGHBOUR_MS   12000
 #define SIM_CRASHED_FOR_MS 60000
 
-#define SIM_KEY_ID     "cafe0123"
-#define SIM_DEPLOYMENT "sim"
-#define SIM_ACCOUNT    "berth"
+#define SIM_KEY_ID "cafe0123"
+/* Of another installation that was given our deployment's name. */
+#define SIM_OTHER_KEY_ID "01d01d01"
+#define SIM_DEPLOYMENT   "sim"
+#define SIM_ACCOUNT      "berth"
 
 struct sim;
 struct sim_line;
@@ -71,6 +73,7 @@ struct sim_state {
     int32_t visibility;
     int32_t created_by; /* Number of the command; 0: none. */
     uint8_t disabled[SIM_WORKSPACES];
+    uint8_t altered[SIM_WORKSPACES];
     uint8_t keyed[SIM_WORKSPACES]; /* Its secret is known to be set. */
 };
 
@@ -169,6 +172,7 @@ struct sim_space {
     int64_t dirty_ms[SIM_FACETS]; /* -1: as the reference says; else since when it may differ. */
     int64_t touched_ms;           /* When a human last did anything here; -1: never. */
     int64_t foreign_made_ms;      /* When a foreign robot was last made here; -1: never. */
+    int64_t secrets_by_hand[SIM_WORKSPACES]; /* Robots whose secret a human set; 0: none. */
     int64_t published_version;
     bool published; /* Some state of it is in the topic of spaces: the last one. */
     bool tombstone;

@@ -2,7 +2,7 @@
 /*
  * Harbor's API: calls to requests, replies to answers (harbor-contract.md).
  *
- * Every call is one request, but for BERTH_HARBOR_ENABLE_ROBOT: Harbor's PUT overwrites the robot
+ * Every call is one request, but for BERTH_HARBOR_MEND_ROBOT: Harbor's PUT overwrites the robot
  * as a whole and wants its login name repeated, whose prefix is Harbor's to configure
  * (contract 2.3, 2.7). So the robot is looked up first, and the PUT is made of what the look-up
  * found.
@@ -29,12 +29,27 @@ struct berth_harbor_request {
     bool resource_name;                 /* Send X-Is-Resource-Name: true. */
 };
 
+/*
+ * What berth's robots are marked with, in their descriptions:
+ *
+ *   berth=<deployment>;key=<key id>;ws=<workspace>
+ *
+ * The key id is that of the master key with which the robot was made. It tells two installations
+ * apart that were given one deployment name: it is the same for all workers of one, is lost with
+ * nothing, and tells exactly when to set a secret would take away somebody else's. Markers of old
+ * had no key; they are read as ours.
+ */
+struct berth_robot_marker {
+    const char *deployment; /* Borrowed. */
+    const char *key_id;     /* Borrowed; empty: not known to whoever reads, who takes any. */
+};
+
 /* What a request is made of besides its call. Borrowed strings; NULL where the kind has no use for
  * it. */
 struct berth_harbor_request_context {
-    const char *deployment; /* Goes into a robot's marker: always there. */
-    const char *secret;     /* SET_SECRET: the derived pull secret. */
-    const char *login_name; /* ENABLE_ROBOT: what the look-up found. */
+    const struct berth_robot_marker *marker; /* Always there. */
+    const char *secret;                      /* SET_SECRET: the derived pull secret. */
+    const char *login_name;                  /* MEND_ROBOT: what the look-up found. */
 };
 
 /*
@@ -45,7 +60,7 @@ BERTH_MUST_USE enum berth_rc
 berth_harbor_request_make(const struct berth_harbor_call *call,
                           const struct berth_harbor_request_context *context,
                           struct berth_harbor_request *ret_request);
-/* Makes the look-up that goes before an ENABLE_ROBOT: GET /robots/{robot_id}. Nothing to free. */
+/* Makes the look-up that goes before a MEND_ROBOT: GET /robots/{robot_id}. Nothing to free. */
 void berth_harbor_request_make_lookup(const struct berth_harbor_call *call,
                                       struct berth_harbor_request *ret_request);
 /* Fine on a zeroed request, and twice. */
@@ -75,8 +90,9 @@ struct berth_harbor_decoded {
  * it is about what was asked. Never fails: what isn't understood is BERTH_HARBOR_UNKNOWN, for reads
  * too, with the reason in answer.error. ret_decoded is freed with berth_harbor_decoded_deinit().
  */
-void berth_harbor_reply_decode(const struct berth_harbor_call *call, const char *deployment,
-                               bool echo_waived, const struct berth_harbor_reply *reply,
+void berth_harbor_reply_decode(const struct berth_harbor_call *call,
+                               const struct berth_robot_marker *marker, bool echo_waived,
+                               const struct berth_harbor_reply *reply,
                                struct berth_harbor_decoded *ret_decoded);
 /* Fine on a zeroed one, and twice. */
 void berth_harbor_decoded_deinit(struct berth_harbor_decoded *decoded);
@@ -85,13 +101,14 @@ void berth_harbor_decoded_deinit(struct berth_harbor_decoded *decoded);
 #define BERTH_HARBOR_LOGIN_BYTES 512
 
 /*
- * Reads the reply to the look-up of an ENABLE_ROBOT.
+ * Reads the reply to the look-up of a MEND_ROBOT.
  * BERTH_HARBOR_DONE: it is our robot, and ret_login_name holds its login name. Every other verdict
  * is the answer to the call, since the PUT was not sent: BERTH_HARBOR_ABSENT also when the robot is
  * no longer ours, BERTH_HARBOR_NOT_SENT for what isn't understood.
  */
-void berth_harbor_lookup_decode(const struct berth_harbor_call *call, const char *deployment,
-                                bool echo_waived, const struct berth_harbor_reply *reply,
+void berth_harbor_lookup_decode(const struct berth_harbor_call *call,
+                                const struct berth_robot_marker *marker, bool echo_waived,
+                                const struct berth_harbor_reply *reply,
                                 struct berth_harbor_answer *ret_answer,
                                 char ret_login_name[BERTH_HARBOR_LOGIN_BYTES]);
 

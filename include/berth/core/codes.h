@@ -17,6 +17,7 @@
 #define BERTH_CODE_WORKSPACE_BOUND         "workspace.bound"
 #define BERTH_CODE_WORKSPACE_UNBOUND       "workspace.unbound"
 #define BERTH_CODE_WORKSPACE_UNCHANGED     "workspace.unchanged"
+#define BERTH_CODE_WORKSPACE_REPAIRED      "workspace.repaired"
 #define BERTH_CODE_WORKSPACE_BINDINGS_SET  "workspace.bindings_set"
 #define BERTH_CODE_SPACE_ALREADY_EXISTS    "space.already_exists"
 #define BERTH_CODE_SPACE_CREATE_UNPROVED   "space.create_unproved"

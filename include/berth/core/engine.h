@@ -37,7 +37,6 @@ struct berth_pool;
 struct berth_engine_registry {
     const char *name;
     const char *command_topic;
-    const char *account;
     bool dedicated;
     uint32_t lanes_max; /* Commands of this registry that are worked on side by side. */
     uint32_t calls_max; /* The most calls to it under way, probes apart; it may be asked less. */

@@ -25,11 +25,12 @@ enum berth_harbor_call_kind {
     BERTH_HARBOR_LIST_ROBOTS,      /* GET /robots of project_id: page, from 1. */
     BERTH_HARBOR_CREATE_ROBOT,     /* POST /robots: space, workspace, robot_name. */
     BERTH_HARBOR_SET_SECRET,       /* PATCH /robots/{robot_id}: project_id, workspace. */
-    BERTH_HARBOR_ENABLE_ROBOT,     /* PUT /robots/{robot_id}: space, workspace, robot_name. */
+    BERTH_HARBOR_MEND_ROBOT,       /* PUT /robots/{robot_id}: space, workspace, robot_name. */
     BERTH_HARBOR_DELETE_ROBOT,     /* DELETE /robots/{robot_id}. */
     BERTH_HARBOR_PROBE,            /* GET /systeminfo: is the registry well, for us? */
+    BERTH_HARBOR_GET_ACCOUNT,      /* GET /users/current: what Harbor calls our account. */
 };
-#define BERTH_HARBOR_CALL_KINDS 13
+#define BERTH_HARBOR_CALL_KINDS 14
 
 #define BERTH_HARBOR_PAGE_SIZE 100 /* Harbor's own maximum; more is 422. */
 #define BERTH_REQUEST_ID_BYTES 72
@@ -86,9 +87,14 @@ enum berth_harbor_trouble {
 struct berth_harbor_robot {
     int64_t id;
     char name[BERTH_ROBOT_NAME_BYTES]; /* After the "+"; cut when it is longer than any of ours. */
-    bool ours; /* Its description has this deployment's marker, and its name fits the workspace. */
-    char workspace[BERTH_WORKSPACE_BYTES]; /* When ours. */
+    /* Its description has this deployment's marker, and its name fits the workspace. */
+    bool ours;     /* The marker names our master key, or none, as those of old did. */
+    bool kin;      /* It names another key: ours if we have set its secret, else that of another
+                    * installation which has our deployment's name. */
+    bool outdated; /* The marker isn't as it would be written today. */
+    char workspace[BERTH_WORKSPACE_BYTES]; /* When ours or kin. */
     bool disabled;
+    bool altered; /* Its rights aren't exactly a pull from its project, or it has an end. */
 };
 
 struct berth_harbor_answer {
@@ -101,7 +107,7 @@ struct berth_harbor_answer {
     int64_t project_id;
     enum berth_visibility visibility;
     int64_t repositories;
-    char owner[BERTH_ACTOR_BYTES];
+    char owner[BERTH_ACTOR_BYTES]; /* GET_ACCOUNT: its user name; empty if that proves nothing. */
     /* GET_QUOTA. */
     int64_t quota_id; /* 0: the project has no quota row. */
     int64_t quota_bytes;

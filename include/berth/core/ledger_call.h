@@ -18,7 +18,7 @@
 
 enum berth_ledger_call_kind {
     BERTH_LEDGER_CLAIM,
-    BERTH_LEDGER_REMEMBER, /* Writes the claim's `before` after a cold read; the first one stays. */
+    BERTH_LEDGER_REMEMBER, /* Writes the claim's `before` after Harbor was read. */
     BERTH_LEDGER_STORE,
     BERTH_LEDGER_RENEW,
     BERTH_LEDGER_SETTLED, /* What was committed: nothing waits for it, but see the bases. */
@@ -99,6 +99,8 @@ struct berth_remember_call {
     const struct berth_command *command;
     int64_t token;
     const struct berth_space_state *before;
+    /* It replaces what CLAIM took from what Redis knew; else the first one stays. */
+    bool corrects;
 };
 
 struct berth_store_call {

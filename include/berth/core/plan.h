@@ -36,11 +36,10 @@ struct berth_pool;
  * as many bindings as a space may have, replaced by as many others. */
 #define BERTH_PLAN_BYTES_MAX ((size_t)1000 * 1024)
 
-/* What a plan must know of its registry. Borrowed strings. */
+/* What a plan must know of its registry. */
 struct berth_plan_registry {
     uint32_t index;
-    const char *account; /* The user name berth logs in with. */
-    bool dedicated;      /* That account is berth's alone (design 4.5). */
+    bool dedicated; /* berth's account there is berth's alone (design 4.5). */
 };
 
 /* What all plans share. Borrowed. */
@@ -82,6 +81,10 @@ struct berth_plan_item {
     bool wanted;            /* Bound in the end, or not. */
     bool outstanding;       /* A call for it is under way. */
     bool settled;           /* It is as wanted, as far as was observed. */
+    bool written;           /* A write for it was done in this claim. */
+    bool secret_set;        /* Its robot got the derived secret in this claim. */
+    bool maybe_made;        /* A request to make its robot was sent whose reply nobody saw. */
+    int64_t made_id;        /* The robot that was made for it in this claim; 0: none. */
     bool foreign;           /* The list shows somebody else's robot under its name. */
     uint8_t conflicts; /* 409s seen: twice, and no robot of ours in the list, is foreign too. */
     uint8_t surprises; /* 404s of its robot seen: from the second on they burn attempts. */
@@ -102,8 +105,10 @@ struct berth_work {
     struct berth_pool *pool;
 
     /* From the claim. */
-    bool first_claim;  /* No earlier claim of this command may have sent anything. */
-    bool before_known; /* `before` is remembered in the ledger, or about to be. */
+    bool first_claim;      /* No earlier claim of this command may have sent anything. */
+    bool before_known;     /* `before` is remembered in the ledger, or about to be. */
+    bool before_read;      /* It is what was read in Harbor, and not what Redis knew ... */
+    bool before_corrected; /* ... and was remembered until then. */
     struct berth_space_state before;
     struct berth_space_state known; /* What Redis knows: what was last published; key ids. */
 
@@ -115,6 +120,8 @@ struct berth_work {
     int64_t repositories;            /* Of the project, when project_fresh. */
     int64_t quota_id;                /* When quota_fresh; 0: the project has none. */
     size_t foreign_robots;           /* Of the whole list. */
+    bool account_known;              /* `account` is what Harbor calls our account, ... */
+    char account[BERTH_ACTOR_BYTES]; /* ... or empty, if its name proves nothing. */
     char foreign_example[BERTH_ROBOT_NAME_BYTES];
     char owner[BERTH_ACTOR_BYTES]; /* Of the project, when project_fresh. */
     bool project_fresh;            /* The project was read from Harbor or made in this claim. */
@@ -130,10 +137,13 @@ struct berth_work {
     unsigned contradictions; /* Answers that made the project unknown: 404s, 409s. */
     unsigned unread;         /* Of berth_plan_unread. */
     bool write_unknown;      /* unread is not 0. */
-    bool wrote;              /* A write was answered DONE or has an unknown outcome. */
-    bool create_unknown;     /* A create request may have been applied without our seeing it. */
-    bool create_conflict;    /* The first create request ever was answered 409. */
-    bool not_empty;          /* Deletion was answered 412. */
+    bool place_unread;   /* A robot was made by the project's name, and which project has that since
+                          * was not read. */
+    bool wrote;          /* A write was answered DONE or has an unknown outcome; ... */
+    bool wrote_secret;   /* ... of a secret, which is no difference that anybody can see. */
+    bool create_unknown; /* A create request may have been applied without our seeing it. */
+    bool create_conflict; /* The first create request ever was answered 409. */
+    bool not_empty;       /* Deletion was answered 412. */
 
     enum berth_plan_refusal refusal;
     struct berth_harbor_said refused_by; /* The answer to the first request that was refused. */
@@ -147,8 +157,8 @@ struct berth_work {
 
 enum berth_plan_step {
     BERTH_PLAN_CALLS,    /* ret_calls holds calls to make (or none while others are under way). */
-    BERTH_PLAN_REMEMBER, /* The cold read is complete: `before` (set from `now`) must be written to
-                          * the ledger before the next step. Answered once. */
+    BERTH_PLAN_REMEMBER, /* Harbor was read: `before` (set from `now`) must be written to the ledger
+                          * before the next step. Answered at most once. */
     BERTH_PLAN_DONE,     /* ret_outcome is filled. No call is outstanding. */
 };
 
@@ -164,8 +174,9 @@ void berth_work_init(struct berth_work *work, const struct berth_command *comman
  * Takes the claim's answer in, once, before the first step.
  * before: what was remembered, when before_known; state: what Redis knows of the space now; both
  * are copied. cold: `state` is not to be relied on, so that Harbor is read first. Besides,
- * everything but PRESENT is cold, and so is every claim but the first. CreateSpace with FAIL never
- * reads first in a first claim, and its `before` is "absent" even if that isn't said.
+ * everything but PRESENT is cold, and so is what a lookup filled in, and every claim but the first.
+ * CreateSpace with FAIL never reads first in a first claim, and its `before` is "absent" even if
+ * that isn't said.
  */
 void berth_work_claimed(struct berth_work *work, bool first_claim, bool before_known,
                         const struct berth_space_state *before,

@@ -27,6 +27,8 @@ struct berth_binding {
     /* The key id with which the pull secret is known to be set; empty: not known, PATCH it. */
     char key_id[BERTH_KEY_ID_BYTES];
     bool disabled; /* A human switched the robot off in Harbor. */
+    bool altered;  /* A human changed what it may do, or gave it an end. */
+    bool outdated; /* Its marker is an older one. Says nothing of the binding: never kept. */
     int64_t robot_id;
 };
 

@@ -122,4 +122,12 @@ BERTH_MUST_USE enum berth_rc berth_lookup_list(struct berth_lookup *lookup,
 BERTH_MUST_USE enum berth_rc berth_lookup_one(struct berth_lookup *lookup, const char *registry,
                                               const char *space, berth_lookup_fn *fn, void *ctx);
 
+/*
+ * Somebody met something else in Harbor than Redis says of the space: its next command reads Harbor
+ * first. The same conditions; FOUND, without a space, when it is so, also when Redis knew nothing.
+ * It is the one thing here that needs the right to write.
+ */
+BERTH_MUST_USE enum berth_rc berth_lookup_doubt(struct berth_lookup *lookup, const char *registry,
+                                                const char *space, berth_lookup_fn *fn, void *ctx);
+
 #endif

@@ -4,9 +4,10 @@
 -- KEYS  1 space hash, 2 command hash
 -- ARGV  1 instance, 2 incarnation, 3 command id, 4 token
 --       5 before: the space's fields and values, one a line
+--       6 "1": it replaces what CLAIM took from the space's hash, before Harbor was read
 --
 -- Replies
---   kept   `before` is remembered, by this call or by an earlier one (that one stays)
+--   kept   `before` is remembered, by this call or by an earlier one (that one stays, unless 6)
 --   lost   another holds the lane, or the claim is gone
 
 local space, command = KEYS[1], KEYS[2]
@@ -22,5 +23,5 @@ local digest, kind = unpack(redis.call('HMGET', command, 'digest', 'kind'))
 if not digest or kind then
     return {'lost'}
 end
-redis.call('HSETNX', command, 'before', ARGV[5])
+redis.call(ARGV[6] == '1' and 'HSET' or 'HSETNX', command, 'before', ARGV[5])
 return {'kept'}

@@ -140,7 +140,7 @@ static void test_a_robot_is_enabled_after_it_was_looked_up(void **state) {
     struct world *world = *state;
     client_start(&world->fixture, 1);
     world->script = reply_to_enable;
-    assert_int_equal(ask(world, BERTH_HARBOR_ENABLE_ROBOT)->verdict, BERTH_HARBOR_DONE);
+    assert_int_equal(ask(world, BERTH_HARBOR_MEND_ROBOT)->verdict, BERTH_HARBOR_DONE);
     assert_int_equal(counts_of(world).requests, 2);
     assert_non_null(strstr(world->seen[1], "PUT /api/v2.0/robots/34 HTTP/1.1\r\n"));
     assert_non_null(strstr(world->seen[1], "{\"name\":\"corp$team-a+ws-ws-alpha\","));

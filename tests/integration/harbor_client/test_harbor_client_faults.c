@@ -25,7 +25,7 @@ static void test_a_lookup_without_reply_means_that_nothing_was_sent(void **state
     struct world *world = *state;
     client_start(&world->fixture, 1);
     world->script = close_hard;
-    assert_int_equal(ask(world, BERTH_HARBOR_ENABLE_ROBOT)->verdict, BERTH_HARBOR_NOT_SENT);
+    assert_int_equal(ask(world, BERTH_HARBOR_MEND_ROBOT)->verdict, BERTH_HARBOR_NOT_SENT);
 }
 
 static void test_a_refused_connection_means_not_sent(void **state) {

@@ -159,7 +159,7 @@ static void test_a_robot_is_made_found_enabled_and_removed(void **state) {
     call.robot_id = ask(fixture, &call, BERTH_HARBOR_CREATE_ROBOT, BERTH_HARBOR_DONE)->robot_id;
     (void)ask(fixture, &call, BERTH_HARBOR_CREATE_ROBOT, BERTH_HARBOR_CONFLICT);
     (void)ask(fixture, &call, BERTH_HARBOR_SET_SECRET, BERTH_HARBOR_DONE);
-    (void)ask(fixture, &call, BERTH_HARBOR_ENABLE_ROBOT, BERTH_HARBOR_DONE);
+    (void)ask(fixture, &call, BERTH_HARBOR_MEND_ROBOT, BERTH_HARBOR_DONE);
 
     answer = ask(fixture, &call, BERTH_HARBOR_LIST_ROBOTS, BERTH_HARBOR_DONE);
     assert_int_equal(answer->robots_total, 1);
@@ -173,7 +173,25 @@ static void test_a_robot_is_made_found_enabled_and_removed(void **state) {
     (void)ask(fixture, &call, BERTH_HARBOR_DELETE_ROBOT, BERTH_HARBOR_DONE);
     (void)ask(fixture, &call, BERTH_HARBOR_DELETE_ROBOT, BERTH_HARBOR_ABSENT);
     (void)ask(fixture, &call, BERTH_HARBOR_SET_SECRET, BERTH_HARBOR_ABSENT);
-    (void)ask(fixture, &call, BERTH_HARBOR_ENABLE_ROBOT, BERTH_HARBOR_ABSENT);
+    (void)ask(fixture, &call, BERTH_HARBOR_MEND_ROBOT, BERTH_HARBOR_ABSENT);
+}
+
+/* Harbor takes a mail address for a login, and calls its owner by the user name all the same. */
+static void test_who_logs_in_with_a_mail_address_has_a_name(void **state) {
+    struct client_fixture *fixture = *state;
+    const char *user = from_environment("BERTH_TEST_HARBOR_USER");
+    char mail[256];
+    (void)snprintf(mail, sizeof mail, "%s@example.com", user);
+    fixture->registries[0].username = mail;
+    client_start(fixture, 1);
+    struct berth_harbor_call call = call_about(BERTH_HARBOR_CREATE_PROJECT, "client-mail");
+    call.project_id =
+        ask(fixture, &call, BERTH_HARBOR_CREATE_PROJECT, BERTH_HARBOR_DONE)->project_id;
+    assert_string_equal(ask(fixture, &call, BERTH_HARBOR_GET_ACCOUNT, BERTH_HARBOR_DONE)->owner,
+                        user);
+    assert_string_equal(ask(fixture, &call, BERTH_HARBOR_GET_PROJECT_ID, BERTH_HARBOR_DONE)->owner,
+                        user);
+    (void)ask(fixture, &call, BERTH_HARBOR_DELETE_PROJECT, BERTH_HARBOR_DONE);
 }
 
 static void test_an_illegal_name_is_invalid(void **state) {
@@ -222,6 +240,8 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_quota_is_set_and_read_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_robot_is_made_found_enabled_and_removed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_who_logs_in_with_a_mail_address_has_a_name, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_illegal_name_is_invalid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_wrong_password_is_never_an_empty_answer, set_up,

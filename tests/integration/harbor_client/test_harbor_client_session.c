@@ -317,7 +317,7 @@ static void test_a_robot_is_not_enabled_by_what_a_stranger_was_told(void **state
     world->world.status = 404;
     world->world.body =
         "{\"errors\":[{\"code\":\"NOT_FOUND\",\"message\":\"robot 34 not found\"}]}";
-    assert_int_equal(ask_for(world, BERTH_HARBOR_ENABLE_ROBOT)->verdict, BERTH_HARBOR_ABSENT);
+    assert_int_equal(ask_for(world, BERTH_HARBOR_MEND_ROBOT)->verdict, BERTH_HARBOR_ABSENT);
     assert_int_equal(world->logins, 2);
     assert_int_equal(world->proofs, 1);
     assert_int_equal(world->unsaid, 0); /* So there was no PUT. */

@@ -79,13 +79,14 @@ static void assert_two_bindings(const struct berth_space_state *space) {
     assert_true(space->bindings[1].disabled);
 }
 
-/* With a warm cache a bind costs two Harbor calls and not four. */
+/* With a warm cache a bind costs three Harbor calls and not five. */
 static void test_a_warm_space_is_the_before_of_the_next_claim(void **state) {
     struct worker worker;
     worker_init(*state, &worker, 1);
     struct berth_binding bindings[] = {a_binding("blue", 7), a_binding("red", 8)};
     bindings[1].key_id[0] = '\0';
     bindings[1].disabled = true;
+    bindings[0].altered = true;
     struct berth_space_state space = a_space(BERTH_PUBLIC, bindings, 2);
     struct berth_command first = a_command(1, "team-a");
     struct berth_command second = a_command(2, "team-a");
@@ -98,6 +99,8 @@ static void test_a_warm_space_is_the_before_of_the_next_claim(void **state) {
     assert_true(claim->before_known);
     assert_two_bindings(&claim->before);
     assert_two_bindings(&claim->state);
+    assert_true(claim->before.bindings[0].altered);
+    assert_false(claim->before.bindings[1].altered);
     assert_int_equal(claim->before.version, version);
     worker_deinit(&worker);
 }

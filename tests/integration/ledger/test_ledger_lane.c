@@ -204,6 +204,29 @@ static void test_what_was_remembered_first_stays(void **state) {
     worker_deinit(&worker);
 }
 
+/* What CLAIM took from the space's hash was wrong, as Harbor says: that is what the command met. */
+static void test_what_was_taken_from_here_is_corrected(void **state) {
+    struct world *world = *state;
+    struct worker worker;
+    worker_init(world, &worker, 1);
+    struct berth_binding binding = a_binding("blue", 7);
+    struct berth_space_state space = a_space(BERTH_PRIVATE, &binding, 1);
+    struct berth_command command = a_command(1, "team-a");
+    struct berth_source source = a_source(10);
+    struct berth_ledger_call call = {.kind = BERTH_LEDGER_REMEMBER,
+                                     .remember = {.command = &command,
+                                                  .token = take(&worker, &command, &source)->token,
+                                                  .before = &space}};
+    assert_false(worker_ask(&worker, &call, NULL)->answer.remember.lost);
+    space.bindings_count = 0;
+    call.remember.corrects = true;
+    assert_false(worker_ask(&worker, &call, NULL)->answer.remember.lost);
+    const struct berth_claim_answer *claim = take(&worker, &command, &source);
+    assert_true(claim->before_known);
+    assert_int_equal(claim->before.bindings_count, 0);
+    worker_deinit(&worker);
+}
+
 /* Also when another command has changed the space between two claims. */
 static void test_what_was_met_first_stays_though_the_space_went_on(void **state) {
     struct worker one;
@@ -410,6 +433,7 @@ int main(void) {
         TEST(a_store_whose_claim_is_gone_can_be_claimed_and_stored_again),
         TEST(a_lane_stays_held_while_a_write_is_unknown),
         TEST(what_was_remembered_first_stays),
+        TEST(what_was_taken_from_here_is_corrected),
         TEST(what_was_met_first_stays_though_the_space_went_on),
         TEST(remembering_without_the_lane_says_so),
         TEST(one_renewal_is_for_many_lanes),

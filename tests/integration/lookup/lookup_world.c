@@ -283,6 +283,17 @@ const struct seen_answer *see_page(struct lookup_world *lookup,
     return &lookup->answers[0];
 }
 
+const struct seen_answer *see_doubt(struct lookup_world *lookup, const char *registry,
+                                    const char *space) {
+    lookup->answers_count = 0;
+    lookup->asking = true;
+    assert_int_equal(berth_lookup_doubt(lookup->lookup, registry, space, keep_answer, lookup),
+                     BERTH_OK);
+    lookup->asking = false;
+    wait_answers(lookup, 1);
+    return &lookup->answers[0];
+}
+
 const struct seen_answer *see_space(struct lookup_world *lookup, const char *registry,
                                     const char *space) {
     lookup->answers_count = 0;

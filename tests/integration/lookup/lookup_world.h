@@ -61,6 +61,9 @@ void wait_answers(struct lookup_world *lookup, size_t count);
 /* Asks, waits, and forgets all earlier answers. */
 const struct seen_answer *see_page(struct lookup_world *lookup,
                                    const struct berth_lookup_query *query);
+/* Marks it cold. */
+const struct seen_answer *see_doubt(struct lookup_world *lookup, const char *registry,
+                                    const char *space);
 const struct seen_answer *see_space(struct lookup_world *lookup, const char *registry,
                                     const char *space);
 

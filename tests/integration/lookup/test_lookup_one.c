@@ -38,6 +38,30 @@ static void test_a_space_that_redis_knows_takes_no_call_to_harbor(void **state) 
     worker_deinit(&worker);
 }
 
+/* Somebody met something else in Harbor: the next command reads it first. What isn't there stays
+ * so.
+ */
+static void test_a_space_that_is_doubted_becomes_cold(void **state) {
+    struct lookup_world *lookup = *state;
+    struct worker worker;
+    worker_init(lookup->world, &worker, 1);
+    struct berth_binding bindings[] = {a_binding("blue", 7)};
+    struct berth_space_state space = a_space(BERTH_PUBLIC, bindings, 1);
+    struct berth_command command = a_command(1, "one-doubted");
+    struct berth_source source = a_source(10);
+    (void)settle(&worker, &command, &source, &space, "one");
+    assert_int_equal(see_doubt(lookup, "alpha", "one-doubted")->outcome, BERTH_LOOKUP_FOUND);
+    const struct seen_answer *seen = see_space(lookup, "alpha", "one-doubted");
+    assert_int_equal(seen->state.verified_at_ms, 0);
+    assert_string_equal(seen->bindings[0].key_id, "0badc0de");
+
+    assert_int_equal(see_doubt(lookup, "alpha", "one-nobody-knows")->outcome, BERTH_LOOKUP_FOUND);
+    assert_string_equal(redis_says(lookup->world, "EXISTS berth:v1:space:alpha/one-nobody-knows"),
+                        "0");
+    assert_int_equal(all_calls(), 0);
+    worker_deinit(&worker);
+}
+
 /* Harbor may still show it from a cache (harbor-contract 6.4); the tombstone counts. */
 static void test_a_space_that_was_deleted_is_not_looked_for_in_harbor(void **state) {
     struct lookup_world *lookup = *state;
@@ -315,6 +339,7 @@ static void test_lookups_are_freed_while_harbor_is_being_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ONE_TEST(test_a_space_that_redis_knows_takes_no_call_to_harbor),
+        ONE_TEST(test_a_space_that_is_doubted_becomes_cold),
         ONE_TEST(test_a_space_that_was_deleted_is_not_looked_for_in_harbor),
         ONE_TEST(test_without_an_epoch_no_space_is_looked_up),
         ONE_TEST(test_a_space_that_only_harbor_knows_is_read_and_filled_in),

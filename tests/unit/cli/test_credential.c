@@ -11,6 +11,7 @@
 
 #include "credential.h"
 #include "key.h"
+#include "pull_proof.h"
 #include "robot_login.h"
 
 static const struct cli_credential two[] = {
@@ -213,6 +214,34 @@ static void test_a_login_name_is_taken_as_harbor_says_it(void **state) {
         BERTH_NOT_FOUND);
 }
 
+static bool allows(const char *body) {
+    return cli_token_allows_pull((struct berth_bytes){(const uint8_t *)body, strlen(body)});
+}
+
+/* What the token says counts, not that there is one: Harbor gives one to everybody. */
+static void test_a_token_says_whether_it_pulls(void **state) {
+    (void)state;
+    /* {"access":[{"actions":["pull"]}]}, and the same with other actions, padded or not. */
+    assert_true(allows("{\"token\":\"x.eyJhY2Nlc3MiOlt7ImFjdGlvbnMiOlsicHVsbCJdfV19.y\"}"));
+    assert_true(
+        allows("{\"token\":\"x.eyJhY2Nlc3MiOlt7ImFjdGlvbnMiOlsicHVsbCIsInB1c2giXX1dfQ.y\"}"));
+    assert_false(allows("{\"token\":\"x.eyJhY2Nlc3MiOlt7ImFjdGlvbnMiOlsicHVzaCJdfV19.y\"}"));
+    assert_false(allows("{\"token\":\"x.eyJhY2Nlc3MiOlt7ImFjdGlvbnMiOltdfV19.y\"}"));
+    assert_false(allows("{\"token\":\"x.eyJhY2Nlc3MiOlt7ImFjdGlvbnMiOm51bGx9XX0.y\"}"));
+    static const char *const none[] = {"",
+                                       "<html>",
+                                       "{}",
+                                       "{\"token\":\"\"}",
+                                       "{\"token\":\"x\"}",
+                                       "{\"token\":\"x..y\"}",
+                                       "{\"token\":\"x.!!!!.y\"}",
+                                       "{\"token\":\"x.e.y\"}",
+                                       "{\"token\":1}"};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        assert_false(allows(none[i]));
+    }
+}
+
 static void test_a_robot_of_something_else_is_not_believed(void **state) {
     (void)state;
     static const char *const bad[] = {
@@ -247,6 +276,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_no_key_of_this_workspace_is_refused),
         cmocka_unit_test(test_a_login_name_is_taken_as_harbor_says_it),
         cmocka_unit_test(test_a_robot_of_something_else_is_not_believed),
+        cmocka_unit_test(test_a_token_says_whether_it_pulls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

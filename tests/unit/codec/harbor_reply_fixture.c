@@ -11,6 +11,8 @@
 
 #include "harbor_reply_fixture.h"
 
+const struct berth_robot_marker fixture_marker = {.deployment = "prod", .key_id = "0a1b2c3d"};
+
 struct berth_harbor_call any_call(enum berth_harbor_call_kind kind) {
     return (struct berth_harbor_call){
         .kind = kind,
@@ -40,7 +42,7 @@ struct berth_harbor_decoded decode_as(enum berth_harbor_call_kind kind, bool ech
                                       struct berth_harbor_reply reply) {
     struct berth_harbor_call call = any_call(kind);
     struct berth_harbor_decoded decoded;
-    berth_harbor_reply_decode(&call, "prod", echo_waived, &reply, &decoded);
+    berth_harbor_reply_decode(&call, &fixture_marker, echo_waived, &reply, &decoded);
     assert_int_equal(decoded.answer.http_status, reply.status);
     assert_true(decoded.answer.verdict == BERTH_HARBOR_DONE || decoded.answer.error[0] != 0);
     return decoded;

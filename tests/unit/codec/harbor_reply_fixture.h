@@ -14,9 +14,19 @@
 #define PROJECT_PREFIX                                                                             \
     "{\"project_id\":12,\"name\":\"team-a\",\"owner_name\":\"svc\",\"repo_count\":3"
 #define PROJECT PROJECT_PREFIX ",\"metadata\":{\"public\":\"true\"}}"
+/* A robot with exactly the right that a binding means, and without an end. */
+#define RIGHT(action)                                                                              \
+    "{\"kind\":\"project\",\"namespace\":\"team-a\",\"access\":[{\"resource\":\"repository\","     \
+    "\"action\":\"" action "\"}]}"
+#define MARKED(id, name, marker, more)                                                             \
+    "{\"id\":" #id ",\"name\":\"robot$team-a+" name "\",\"description\":\"" marker                 \
+    "\",\"level\":\"project\"," more "}"
 #define ROBOT(id, name, description)                                                               \
     "{\"id\":" #id ",\"name\":\"" name "\",\"description\":\"" description                         \
     "\",\"level\":\"project\",\"disable\":false,\"editable\":true}"
+
+/* Deployment "prod", key "0a1b2c3d". */
+extern const struct berth_robot_marker fixture_marker;
 
 /* A call about space "team-a", project 12, robot 34, quota 56 and workspace "w1". */
 struct berth_harbor_call any_call(enum berth_harbor_call_kind kind);
@@ -24,7 +34,7 @@ struct berth_harbor_call any_call(enum berth_harbor_call_kind kind);
 /* As Harbor answers: the request's id echoed, JSON, and the headers of a list. */
 struct berth_harbor_reply any_reply(int status, const char *body);
 
-/* Decodes for the deployment "prod"; every verdict but DONE must come with a reason. */
+/* Decodes for fixture_marker; every verdict but DONE must come with a reason. */
 struct berth_harbor_decoded decode_as(enum berth_harbor_call_kind kind, bool echo_waived,
                                       struct berth_harbor_reply reply);
 

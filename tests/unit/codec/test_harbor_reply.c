@@ -32,10 +32,12 @@ static struct berth_harbor_reply success_of(enum berth_harbor_call_kind kind) {
         return any_reply(200, "{}");
     case BERTH_HARBOR_PROBE:
         return any_reply(200, SYSTEM_INFO(",\"harbor_version\":\"v2.14.4\",\"read_only\":false"));
+    case BERTH_HARBOR_GET_ACCOUNT:
+        return any_reply(200, "{\"user_id\":3,\"username\":\"svc\"}");
     case BERTH_HARBOR_UPDATE_PROJECT:
     case BERTH_HARBOR_DELETE_PROJECT:
     case BERTH_HARBOR_SET_QUOTA:
-    case BERTH_HARBOR_ENABLE_ROBOT:
+    case BERTH_HARBOR_MEND_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         return any_reply(200, "");
     }
@@ -146,7 +148,8 @@ static void test_404_means_absent_only_where_an_object_is_named(void **state) {
     (void)state;
     for (int kind = 0; kind < BERTH_HARBOR_CALL_KINDS; kind++) {
         bool names_none = kind == BERTH_HARBOR_CREATE_PROJECT || kind == BERTH_HARBOR_GET_QUOTA ||
-                          kind == BERTH_HARBOR_LIST_ROBOTS || kind == BERTH_HARBOR_PROBE;
+                          kind == BERTH_HARBOR_LIST_ROBOTS || kind == BERTH_HARBOR_PROBE ||
+                          kind == BERTH_HARBOR_GET_ACCOUNT;
         assert_verdict(kind, any_reply(404, ERROR("NOT_FOUND")),
                        names_none ? BERTH_HARBOR_UNKNOWN : BERTH_HARBOR_ABSENT);
     }

@@ -194,6 +194,119 @@ static void test_a_robot_is_ours_by_marker_and_name(void **state) {
     berth_harbor_decoded_deinit(&decoded);
 }
 
+/* Two installations may have been given one deployment name; their master keys differ. */
+static void test_a_marker_tells_installations_apart_by_their_key(void **state) {
+    (void)state;
+    static const struct {
+        const char *marker;
+        bool ours;
+        bool kin;
+        bool outdated;
+    } CASES[] = {
+        {"berth=prod;key=0a1b2c3d;ws=w1", true, false, false},
+        {"berth=prod;ws=w1", true, false, true}, /* As it was written once. */
+        {"berth=prod;key=01d01d01;ws=w1", false, true, true},
+        {"berth=prod;key=;ws=w1", false, true, true},
+        {"berth=test;key=0a1b2c3d;ws=w1", false, false, false},
+        {"berth=prod;key=0a1b2c3d;ws=w2", false, false, false},
+        {"berth=prod;key=0a1b2c3d", false, false, false},
+        {"berth=prod;key", false, false, false},
+        {"berth=prod", false, false, false},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char body[512];
+        (void)snprintf(body, sizeof body, "[" MARKED(1, "ws-w1", "%s", "\"x\":0") "]",
+                       CASES[i].marker);
+        struct berth_harbor_decoded decoded =
+            decode_as(BERTH_HARBOR_LIST_ROBOTS, false, any_reply(200, body));
+        const struct berth_harbor_robot *robot = &decoded.answer.robots[0];
+        assert_int_equal(robot->ours, CASES[i].ours);
+        assert_int_equal(robot->kin, CASES[i].kin);
+        assert_int_equal(robot->outdated, CASES[i].outdated);
+        assert_string_equal(robot->workspace, CASES[i].ours || CASES[i].kin ? "w1" : "");
+        berth_harbor_decoded_deinit(&decoded);
+    }
+}
+
+/* Who has no master key can't tell, and only looks. */
+static void test_a_reader_without_a_key_takes_any(void **state) {
+    (void)state;
+    const struct berth_robot_marker marker = {.deployment = "prod", .key_id = ""};
+    struct berth_harbor_call call = any_call(BERTH_HARBOR_LIST_ROBOTS);
+    struct berth_harbor_reply reply =
+        any_reply(200, "[" MARKED(1, "ws-w1", "berth=prod;key=01d01d01;ws=w1", "\"x\":0") "]");
+    struct berth_harbor_decoded decoded;
+    berth_harbor_reply_decode(&call, &marker, false, &reply, &decoded);
+    assert_true(decoded.answer.robots[0].ours);
+    berth_harbor_decoded_deinit(&decoded);
+}
+
+/* A binding is one right, to pull from its project, for ever: whatever else somebody made of its
+ * robot by hand is seen. */
+static void test_what_a_robot_may_do_is_read_with_it(void **state) {
+    (void)state;
+#define MORE(permissions) "\"permissions\":[" permissions "]"
+#define OTHER(kind, space, access)                                                                 \
+    "{\"kind\":\"" kind "\",\"namespace\":\"" space "\",\"access\":[" access "]}"
+#define PULL "{\"resource\":\"repository\",\"action\":\"pull\"}"
+    static const struct {
+        const char *more;
+        bool altered;
+    } CASES[] = {
+        {MORE(RIGHT("pull")), false},
+        {MORE(RIGHT("pull")) ",\"expires_at\":-1", false},
+        {MORE(RIGHT("pull")) ",\"expires_at\":1924992000", true},
+        {MORE(RIGHT("pull")) ",\"expires_at\":0", true},
+        {MORE(RIGHT("push")), true},
+        {MORE(RIGHT("pull") "," RIGHT("pull")), true},
+        {MORE(""), true},
+        {"\"x\":0", true},
+        {MORE(
+             OTHER("project", "team-a", PULL ",{\"resource\":\"repository\",\"action\":\"push\"}")),
+         true},
+        {MORE(OTHER("project", "team-b", PULL)), true},
+        {MORE(OTHER("system", "team-a", PULL)), true},
+        {MORE(OTHER("project", "team-a", "{\"resource\":\"artifact\",\"action\":\"pull\"}")), true},
+        {MORE(OTHER("project", "team-a",
+                    "{\"resource\":\"repository\",\"action\":\"pull\",\"effect\":\"allow\"}")),
+         false},
+        {MORE(OTHER("project", "team-a",
+                    "{\"resource\":\"repository\",\"action\":\"pull\",\"effect\":\"deny\"}")),
+         true},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char body[512];
+        (void)snprintf(body, sizeof body, "[" MARKED(1, "ws-w1", "berth=prod;ws=w1", "%s") "]",
+                       CASES[i].more);
+        struct berth_harbor_decoded decoded =
+            decode_as(BERTH_HARBOR_LIST_ROBOTS, false, any_reply(200, body));
+        assert_int_equal(decoded.answer.verdict, BERTH_HARBOR_DONE);
+        assert_int_equal(decoded.answer.robots[0].altered, CASES[i].altered);
+        berth_harbor_decoded_deinit(&decoded);
+    }
+}
+
+/* Who logs in with a mail address owns his projects under his user name. */
+static void test_an_account_has_the_name_that_harbor_gives_it(void **state) {
+    (void)state;
+    struct berth_harbor_answer answer =
+        answer_to(BERTH_HARBOR_GET_ACCOUNT,
+                  any_reply(200, "{\"user_id\":3,\"username\":\"svc\",\"email\":\"svc@corp\"}"));
+    assert_string_equal(answer.owner, "svc");
+    /* The first user is everybody's. */
+    answer = answer_to(BERTH_HARBOR_GET_ACCOUNT,
+                       any_reply(200, "{\"user_id\":1,\"username\":\"admin\"}"));
+    assert_int_equal(answer.verdict, BERTH_HARBOR_DONE);
+    assert_string_equal(answer.owner, "");
+    assert_verdict(BERTH_HARBOR_GET_ACCOUNT, any_reply(200, "{\"user_id\":3}"),
+                   BERTH_HARBOR_UNKNOWN);
+    assert_verdict(BERTH_HARBOR_GET_ACCOUNT, any_reply(200, "{\"username\":\"svc\"}"),
+                   BERTH_HARBOR_UNKNOWN);
+    /* A robot account is no user. */
+    assert_verdict(BERTH_HARBOR_GET_ACCOUNT, any_reply(412, ERROR("PRECONDITION")),
+                   BERTH_HARBOR_UNKNOWN);
+}
+
 /* 200 from GET /robots proves that we were logged in; the count proves that it is a list. */
 static void test_an_empty_list_of_robots_counts_with_its_total(void **state) {
     (void)state;
@@ -223,9 +336,9 @@ static void test_a_long_foreign_name_is_cut(void **state) {
 }
 
 static enum berth_harbor_verdict look_up(struct berth_harbor_reply reply, char *ret_login_name) {
-    struct berth_harbor_call call = any_call(BERTH_HARBOR_ENABLE_ROBOT);
+    struct berth_harbor_call call = any_call(BERTH_HARBOR_MEND_ROBOT);
     struct berth_harbor_answer answer;
-    berth_harbor_lookup_decode(&call, "prod", false, &reply, &answer, ret_login_name);
+    berth_harbor_lookup_decode(&call, &fixture_marker, false, &reply, &answer, ret_login_name);
     assert_true(answer.verdict == BERTH_HARBOR_DONE || answer.error[0] != 0);
     return answer.verdict;
 }
@@ -265,6 +378,10 @@ int main(void) {
         cmocka_unit_test(test_a_quota_is_read_and_may_be_missing),
         cmocka_unit_test(test_a_created_robot_tells_its_id),
         cmocka_unit_test(test_a_robot_is_ours_by_marker_and_name),
+        cmocka_unit_test(test_a_marker_tells_installations_apart_by_their_key),
+        cmocka_unit_test(test_a_reader_without_a_key_takes_any),
+        cmocka_unit_test(test_what_a_robot_may_do_is_read_with_it),
+        cmocka_unit_test(test_an_account_has_the_name_that_harbor_gives_it),
         cmocka_unit_test(test_an_empty_list_of_robots_counts_with_its_total),
         cmocka_unit_test(test_a_long_foreign_name_is_cut),
         cmocka_unit_test(test_a_lookup_finds_the_login_name_of_our_robot),

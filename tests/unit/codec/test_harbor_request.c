@@ -26,8 +26,10 @@ static struct berth_harbor_call any_call(enum berth_harbor_call_kind kind) {
     };
 }
 
+static const struct berth_robot_marker MARKER = {.deployment = "prod", .key_id = "0a1b2c3d"};
+
 static const struct berth_harbor_request_context CONTEXT = {
-    .deployment = "prod",
+    .marker = &MARKER,
     .secret = "Hb1secret",
     .login_name = "robot$team-a+ws-w1",
 };
@@ -120,6 +122,8 @@ static void test_everything_else_goes_by_id(void **state) {
     call.kind = BERTH_HARBOR_SET_QUOTA;
     call.quota_bytes = BERTH_QUOTA_UNLIMITED;
     assert_request(&call, "PUT", "/api/v2.0/quotas/56", "{\"hard\":{\"storage\":-1}}");
+    call.kind = BERTH_HARBOR_GET_ACCOUNT;
+    assert_request(&call, "GET", "/api/v2.0/users/current", "");
     call.kind = BERTH_HARBOR_DELETE_ROBOT;
     assert_request(&call, "DELETE", "/api/v2.0/robots/34", "");
     call.kind = BERTH_HARBOR_PROBE;
@@ -141,22 +145,24 @@ static void test_robots_are_listed_by_project_in_the_order_of_ids(void **state) 
 static void test_a_robot_may_pull_and_nothing_else(void **state) {
     (void)state;
     struct berth_harbor_call call = any_call(BERTH_HARBOR_CREATE_ROBOT);
-    assert_request(&call, "POST", "/api/v2.0/robots",
-                   "{\"name\":\"ws-w1\",\"level\":\"project\",\"disable\":false,\"duration\":-1,"
-                   "\"description\":\"berth=prod;ws=w1\",\"permissions\":[{\"kind\":\"project\","
-                   "\"namespace\":\"team-a\",\"access\":[{\"resource\":\"repository\","
-                   "\"action\":\"pull\"}]}]}");
+    assert_request(
+        &call, "POST", "/api/v2.0/robots",
+        "{\"name\":\"ws-w1\",\"level\":\"project\",\"disable\":false,\"duration\":-1,"
+        "\"description\":\"berth=prod;key=0a1b2c3d;ws=w1\",\"permissions\":[{\"kind\":\"project\","
+        "\"namespace\":\"team-a\",\"access\":[{\"resource\":\"repository\","
+        "\"action\":\"pull\"}]}]}");
 }
 
 /* Harbor compares the name in the body with the one it shows, prefix and all (contract 2.7). */
 static void test_a_robot_is_enabled_under_its_login_name(void **state) {
     (void)state;
-    struct berth_harbor_call call = any_call(BERTH_HARBOR_ENABLE_ROBOT);
-    assert_request(&call, "PUT", "/api/v2.0/robots/34",
-                   "{\"name\":\"robot$team-a+ws-w1\",\"level\":\"project\",\"disable\":false,"
-                   "\"duration\":-1,\"description\":\"berth=prod;ws=w1\",\"permissions\":[{"
-                   "\"kind\":\"project\",\"namespace\":\"team-a\",\"access\":[{\"resource\":"
-                   "\"repository\",\"action\":\"pull\"}]}]}");
+    struct berth_harbor_call call = any_call(BERTH_HARBOR_MEND_ROBOT);
+    assert_request(
+        &call, "PUT", "/api/v2.0/robots/34",
+        "{\"name\":\"robot$team-a+ws-w1\",\"level\":\"project\",\"disable\":false,"
+        "\"duration\":-1,\"description\":\"berth=prod;key=0a1b2c3d;ws=w1\",\"permissions\":[{"
+        "\"kind\":\"project\",\"namespace\":\"team-a\",\"access\":[{\"resource\":"
+        "\"repository\",\"action\":\"pull\"}]}]}");
 
     struct berth_harbor_request lookup;
     berth_harbor_request_make_lookup(&call, &lookup);

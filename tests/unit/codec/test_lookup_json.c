@@ -16,6 +16,7 @@
 static struct berth_binding bindings[] = {
     {.workspace = "blue", .key_id = "0badc0de", .robot_id = 17},
     {.workspace = "green", .key_id = "0badc0de", .robot_id = 18, .disabled = true},
+    {.workspace = "pink", .key_id = "0badc0de", .robot_id = 19, .altered = true},
     {.workspace = "red", .robot_id = INT64_MAX},
 };
 
@@ -31,7 +32,7 @@ static struct berth_space_state known_state(void) {
         .verified_at_ms = 1700000000124,
         .version = 1700000000123456,
         .bindings = bindings,
-        .bindings_count = 3,
+        .bindings_count = sizeof(bindings) / sizeof(bindings[0]),
     };
 }
 
@@ -58,8 +59,9 @@ static void test_a_space_is_written_with_all_that_is_known_of_it(void **state) {
         "\"quota_bytes\":-1,\"project_id\":12,\"bindings\":["
         "{\"workspace\":\"blue\",\"robot_id\":17,\"state\":\"ACTIVE\"},"
         "{\"workspace\":\"green\",\"robot_id\":18,\"state\":\"DISABLED\"},"
+        "{\"workspace\":\"pink\",\"robot_id\":19,\"state\":\"ALTERED\"},"
         "{\"workspace\":\"red\",\"robot_id\":9223372036854775807,\"state\":\"SECRET_UNKNOWN\"}],"
-        "\"workspace_column\":\"blue, green, red\","
+        "\"workspace_column\":\"blue, green, pink, red\","
         "\"created_by\":\"5f0c6f0e-5b1c-4d57-9c0a-1f4f4a6d3b21\","
         "\"updated_by\":\"5f0c6f0e-5b1c-4d57-9c0a-1f4f4a6d3b22\","
         "\"updated_at\":\"2023-11-14T22:13:20.123Z\",\"verified_at\":\"2023-11-14T22:13:20.124Z\","

@@ -72,6 +72,27 @@ static void one_disabled(struct world *world) {
     world_project(world, SCENE_SPACE)->robots[1].disabled = true;
 }
 
+/* What people do in Harbor to a binding that Redis shows. */
+static void robot_gone_by_hand(struct world *world) {
+    one_bound(world);
+    world_project(world, SCENE_SPACE)->robots_count = 0;
+}
+
+static void robot_altered_by_hand(struct world *world) {
+    one_bound(world);
+    world_project(world, SCENE_SPACE)->robots[0].altered = true;
+}
+
+static void robot_disabled_by_hand(struct world *world) {
+    one_bound(world);
+    world_project(world, SCENE_SPACE)->robots[0].disabled = true;
+}
+
+static void remade_by_hand(struct world *world) {
+    own_space(world);
+    (void)world_robot_made(world, world_project_remade(world, SCENE_SPACE), STRANGERS_ROBOT, "");
+}
+
 /* It went by hand after it was bound; Redis still shows it. */
 static void gone_by_hand(struct world *world) {
     one_bound(world);
@@ -196,31 +217,63 @@ const struct scene SCENES[] = {
      .type = BERTH_BIND_WORKSPACE,
      .workspaces = "alpha",
      .code = "workspace.bound",
-     .harbor_calls = 2},
+     .harbor_calls = 3},
     {.name = "bind three workspaces, one of them bound",
      .set_up = one_bound,
      .type = BERTH_BIND_WORKSPACE,
      .workspaces = "alpha beta gamma",
      .code = "workspace.bound",
-     .harbor_calls = 4},
+     .harbor_calls = 8},
     {.name = "bind three workspaces of a space that is cold",
      .set_up = strangers_space,
      .type = BERTH_BIND_WORKSPACE,
      .workspaces = "alpha beta gamma",
      .code = "workspace.bound",
-     .harbor_calls = 8},
+     .harbor_calls = 9},
     {.name = "bind a workspace that was disabled",
      .set_up = one_disabled,
      .type = BERTH_BIND_WORKSPACE,
      .workspaces = "alpha",
      .code = "workspace.bound",
      .harbor_calls = 4},
+    {.name = "bind what is bound",
+     .set_up = one_bound,
+     .type = BERTH_BIND_WORKSPACE,
+     .workspaces = "alpha",
+     .code = "workspace.bound",
+     .harbor_calls = 3},
+    {.name = "bind what was deleted by hand",
+     .set_up = robot_gone_by_hand,
+     .type = BERTH_BIND_WORKSPACE,
+     .workspaces = "alpha",
+     .code = "workspace.bound",
+     .known_before = "private alpha",
+     .harbor_calls = 5},
+    {.name = "bind what was altered by hand",
+     .set_up = robot_altered_by_hand,
+     .type = BERTH_BIND_WORKSPACE,
+     .workspaces = "alpha",
+     .code = "workspace.bound",
+     .harbor_calls = 4},
+    {.name = "bind what was disabled by hand, while it is warm",
+     .set_up = robot_disabled_by_hand,
+     .type = BERTH_BIND_WORKSPACE,
+     .workspaces = "alpha beta",
+     .code = "workspace.bound",
+     .harbor_calls = 7},
+    {.name = "bind in a project that was made anew by hand",
+     .set_up = remade_by_hand,
+     .type = BERTH_BIND_WORKSPACE,
+     .workspaces = "alpha",
+     .code = "space.replaced",
+     .late_stays = true,
+     .harbor_calls = 6},
     {.name = "bind where a name is taken by somebody else's robot",
      .set_up = name_taken,
      .type = BERTH_BIND_WORKSPACE,
      .workspaces = "alpha beta",
      .code = "binding.foreign_robot",
-     .harbor_calls = 4},
+     .harbor_calls = 5},
     {.name = "unbind one of two",
      .set_up = two_bound,
      .type = BERTH_UNBIND_WORKSPACE,
@@ -232,13 +285,31 @@ const struct scene SCENES[] = {
      .type = BERTH_UNBIND_WORKSPACE,
      .workspaces = "alpha beta gamma",
      .code = "workspace.unbound",
+     .harbor_calls = 4},
+    {.name = "unbind what isn't bound",
+     .set_up = own_space,
+     .type = BERTH_UNBIND_WORKSPACE,
+     .workspaces = "alpha",
+     .code = "workspace.unbound",
      .harbor_calls = 2},
+    {.name = "set what is set",
+     .set_up = two_bound,
+     .type = BERTH_SET_WORKSPACE_BINDINGS,
+     .workspaces = "alpha beta",
+     .code = "workspace.bindings_set",
+     .harbor_calls = 2},
+    {.name = "set what was altered by hand",
+     .set_up = robot_altered_by_hand,
+     .type = BERTH_SET_WORKSPACE_BINDINGS,
+     .workspaces = "alpha",
+     .code = "workspace.bindings_set",
+     .harbor_calls = 4},
     {.name = "set with adds and removes",
      .set_up = two_bound,
      .type = BERTH_SET_WORKSPACE_BINDINGS,
      .workspaces = "beta delta gamma",
      .code = "workspace.bindings_set",
-     .harbor_calls = 5},
+     .harbor_calls = 8},
     {.name = "set to nothing",
      .set_up = two_bound,
      .type = BERTH_SET_WORKSPACE_BINDINGS,

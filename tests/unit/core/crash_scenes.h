@@ -24,6 +24,10 @@ struct scene {
     /* The outcome of the undisturbed run; of a disturbed one instead, where it may differ. */
     const char *code;
     const char *otherwise;
+    /* What Redis knew, where somebody has changed it by hand: a crash right after the claim leaves
+     * that as `before`. */
+    const char *known_before;
+    bool late_stays; /* What Harbor carries out much later leaves something (not promised). */
     bool
         maybe_changed; /* Nobody can tell whether an earlier claim did it: "changed" may be said. */
     int harbor_calls;  /* Of the undisturbed run. */

@@ -26,7 +26,6 @@ static void configure(struct world *world) {
     for (size_t i = 0; i < 2; i++) {
         world->registries[i] = (struct berth_engine_registry){.name = i == 0 ? "main" : "other",
                                                               .command_topic = TOPIC,
-                                                              .account = "admin",
                                                               .dedicated = true,
                                                               .lanes_max = 8,
                                                               .calls_max = 16};

@@ -184,6 +184,7 @@ struct world_robot {
     char name[BERTH_ROBOT_NAME_BYTES];
     char workspace[BERTH_WORKSPACE_BYTES]; /* Empty: not ours. */
     bool disabled;
+    bool altered;
     bool secret_set;
     int secret_sets; /* How often it was, by a request. */
 };
@@ -371,8 +372,9 @@ void world_rule(struct world *world, struct world_rule rule);
 struct world_project *world_project_made(struct world *world, const char *space);
 /* The living project of this name in "main", or NULL. */
 struct world_project *world_project(struct world *world, const char *space);
-/* Somebody deletes it by hand. */
+/* Somebody deletes it by hand; or deletes it and makes another one of its name. */
 void world_project_unmade(struct world *world, const char *space);
+struct world_project *world_project_remade(struct world *world, const char *space);
 struct world_robot *world_robot_made(struct world *world, struct world_project *project,
                                      const char *name, const char *workspace);
 /* The hash of a space of "main" in the ledger, made if there was none. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "berth/base/assert.h"
 #include "berth/core/space.h"
 #include "engine_world_parts.h"
 
@@ -12,6 +13,8 @@
 #define PROBE_TIMEOUT_MS 2000 /* As in the client. */
 /* What every worker's settings call the master key. */
 #define KEY_ID "cafe0123"
+/* What Harbor calls berth's account. */
+#define ACCOUNT "berth"
 
 static void apply(struct world *world, struct world_event *event);
 static void answer(struct world *world, struct world_event *event);
@@ -153,7 +156,7 @@ static struct world_project *make_project(struct world *world, uint32_t registry
                                       .quota_bytes = BERTH_QUOTA_UNLIMITED};
     world->projects_count++;
     (void)snprintf(project->name, sizeof(project->name), "%s", name);
-    (void)snprintf(project->owner, sizeof(project->owner), "%s", "admin");
+    (void)snprintf(project->owner, sizeof(project->owner), "%s", ACCOUNT);
     return project;
 }
 
@@ -225,8 +228,11 @@ static enum berth_harbor_verdict delete_project(struct world_project *project) {
     return BERTH_HARBOR_DONE;
 }
 
-static enum berth_harbor_verdict list_robots(struct world *world, struct world_event *event,
-                                             const struct world_project *project) {
+/* Of a project that is gone, an administrator is shown what is left of its robots: none. */
+static enum berth_harbor_verdict list_robots(struct world *world, struct world_event *event) {
+    static const struct world_project gone = {.id = 0};
+    const struct world_project *project = project_by_id(world, event->harbor_call.project_id);
+    project = project == NULL ? &gone : project;
     size_t first = (size_t)(event->harbor_call.page - 1) * BERTH_HARBOR_PAGE_SIZE;
     size_t count = project->robots_count > first ? project->robots_count - first : 0;
     count = count > BERTH_HARBOR_PAGE_SIZE ? BERTH_HARBOR_PAGE_SIZE : count;
@@ -237,6 +243,7 @@ static enum berth_harbor_verdict list_robots(struct world *world, struct world_e
         struct berth_harbor_robot *told = &event->robots[i];
         told->id = robot->id;
         told->disabled = robot->disabled;
+        told->altered = robot->altered;
         told->ours = robot->workspace[0] != '\0';
         (void)snprintf(told->name, sizeof(told->name), "%s", robot->name);
         (void)snprintf(told->workspace, sizeof(told->workspace), "%s", robot->workspace);
@@ -268,8 +275,9 @@ static enum berth_harbor_verdict change_robot(struct world *world, struct world_
     if (event->harbor_call.kind == BERTH_HARBOR_SET_SECRET) {
         robot->secret_set = true;
         robot->secret_sets++;
-    } else if (event->harbor_call.kind == BERTH_HARBOR_ENABLE_ROBOT) {
+    } else if (event->harbor_call.kind == BERTH_HARBOR_MEND_ROBOT) {
         robot->disabled = false;
+        robot->altered = false;
     } else {
         size_t place = (size_t)(robot - project->robots);
         project->robots_count--;
@@ -279,7 +287,7 @@ static enum berth_harbor_verdict change_robot(struct world *world, struct world_
 }
 
 /* Requests about a project that must be there. */
-static enum berth_harbor_verdict in_project(struct world *world, struct world_event *event,
+static enum berth_harbor_verdict in_project(struct world_event *event,
                                             struct world_project *project) {
     const struct berth_harbor_call *call = &event->harbor_call;
     if (project == NULL) {
@@ -297,11 +305,9 @@ static enum berth_harbor_verdict in_project(struct world *world, struct world_ev
         event->harbor_answer.quota_bytes = project->quota_bytes;
         return BERTH_HARBOR_DONE;
     }
-    if (call->kind == BERTH_HARBOR_SET_QUOTA) {
-        project->quota_bytes = call->quota_bytes;
-        return BERTH_HARBOR_DONE;
-    }
-    return list_robots(world, event, project);
+    BERTH_ASSERT(call->kind == BERTH_HARBOR_SET_QUOTA);
+    project->quota_bytes = call->quota_bytes;
+    return BERTH_HARBOR_DONE;
 }
 
 static void apply(struct world *world, struct world_event *event) {
@@ -318,13 +324,15 @@ static void apply(struct world *world, struct world_event *event) {
         verdict = get_project(event, project_by_id(world, call->project_id));
         break;
     case BERTH_HARBOR_SET_QUOTA:
-        verdict = in_project(world, event, project_by_id(world, call->quota_id - QUOTA_ID_OFFSET));
+        verdict = in_project(event, project_by_id(world, call->quota_id - QUOTA_ID_OFFSET));
         break;
     case BERTH_HARBOR_UPDATE_PROJECT:
     case BERTH_HARBOR_DELETE_PROJECT:
     case BERTH_HARBOR_GET_QUOTA:
+        verdict = in_project(event, project_by_id(world, call->project_id));
+        break;
     case BERTH_HARBOR_LIST_ROBOTS:
-        verdict = in_project(world, event, project_by_id(world, call->project_id));
+        verdict = list_robots(world, event);
         break;
     case BERTH_HARBOR_CREATE_ROBOT: {
         struct world_project *project = harbor_project(world, call->registry, call->space);
@@ -332,9 +340,14 @@ static void apply(struct world *world, struct world_event *event) {
         break;
     }
     case BERTH_HARBOR_SET_SECRET:
-    case BERTH_HARBOR_ENABLE_ROBOT:
+    case BERTH_HARBOR_MEND_ROBOT:
     case BERTH_HARBOR_DELETE_ROBOT:
         verdict = change_robot(world, event);
+        break;
+    case BERTH_HARBOR_GET_ACCOUNT:
+        (void)snprintf(event->harbor_answer.owner, sizeof(event->harbor_answer.owner), "%s",
+                       ACCOUNT);
+        verdict = BERTH_HARBOR_DONE;
         break;
     case BERTH_HARBOR_PROBE:
         verdict = BERTH_HARBOR_DONE;
@@ -392,6 +405,11 @@ struct world_project *world_project_made(struct world *world, const char *space)
 void world_project_unmade(struct world *world, const char *space) {
     (void)delete_project(world_project(world, space));
     harbor_state(world, 0, space, &kafka_expected(world, 0, space)->state);
+}
+
+struct world_project *world_project_remade(struct world *world, const char *space) {
+    world_project_unmade(world, space);
+    return world_project_made(world, space);
 }
 
 struct world_robot *world_robot_made(struct world *world, struct world_project *project,

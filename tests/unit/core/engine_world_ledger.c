@@ -229,7 +229,7 @@ static void run_remember(struct world *world, struct world_event *event) {
         event->ledger_answer.remember.lost = true;
         return;
     }
-    if (!command->before_known) {
+    if (!command->before_known || event->ledger_call.remember.corrects) {
         command->before_known = true;
         berth_space_state_copy(&command->before, &event->state, &world->pool);
     }

@@ -85,7 +85,9 @@ struct berth_harbor_answer model_harbor_answer(struct model_harbor *harbor,
                                                const struct berth_harbor_call *call) {
     struct berth_harbor_answer answer = {.verdict = BERTH_HARBOR_DONE};
     harbor->calls[call->kind]++;
-    if (call->kind < BERTH_HARBOR_LIST_ROBOTS) {
+    if (call->kind == BERTH_HARBOR_GET_ACCOUNT) {
+        (void)snprintf(answer.owner, sizeof(answer.owner), "%s", harbor->account);
+    } else if (call->kind < BERTH_HARBOR_LIST_ROBOTS) {
         answer_project_call(harbor, call, &answer);
     } else {
         answer_robot_call(harbor, call, &answer);
@@ -106,7 +108,7 @@ static void carry_out_late(struct model_harbor *harbor, const struct berth_harbo
     struct model_robot *robot = robot_by_id(harbor, call->robot_id);
     bool derived = robot != NULL && robot->secret_derived;
     (void)model_harbor_answer(harbor, call);
-    if (robot != NULL && call->kind == BERTH_HARBOR_ENABLE_ROBOT) {
+    if (robot != NULL && call->kind == BERTH_HARBOR_MEND_ROBOT) {
         robot->secret_derived = derived;
     }
 }
@@ -242,7 +244,7 @@ static void list_robots(struct model_harbor *harbor, const struct berth_harbor_c
 static void create_robot(struct model_harbor *harbor, const struct berth_harbor_call *call,
                          struct berth_harbor_answer *answer) {
     struct model_project *project = model_harbor_find(harbor, call->space);
-    if (project == NULL || project->id != call->project_id) {
+    if (project == NULL) { /* It goes by the name, whichever project that is by now. */
         answer->verdict = BERTH_HARBOR_ABSENT;
     } else if (harbor->refuses_robot != NULL &&
                strcmp(harbor->refuses_robot, call->workspace) == 0) {
@@ -268,8 +270,12 @@ static void answer_robot_call(struct model_harbor *harbor, const struct berth_ha
         answer->verdict = BERTH_HARBOR_ABSENT;
     } else if (call->kind == BERTH_HARBOR_SET_SECRET) {
         robot->secret_derived = true;
-    } else if (call->kind == BERTH_HARBOR_ENABLE_ROBOT) {
+    } else if (call->kind == BERTH_HARBOR_MEND_ROBOT) {
         robot->robot.disabled = false;
+        robot->robot.altered = false;
+        robot->robot.outdated = false;
+        robot->robot.ours = true;
+        robot->robot.kin = false;
         robot->secret_derived = false; /* At worst: PUT writes a secret that it read before. */
     } else {
         robot->exists = false;

@@ -40,7 +40,7 @@ void driver_init(struct driver *driver, enum berth_command_type type) {
         .space = DRIVER_SPACE,
         .workspaces = driver->workspaces,
     };
-    driver->registry = (struct berth_plan_registry){.account = DRIVER_ACCOUNT, .dedicated = true};
+    driver->registry = (struct berth_plan_registry){.dedicated = true};
     driver->settings.key_id = DRIVER_KEY;
     driver->capacity = BERTH_PLAN_CALLS_MAX;
 }

@@ -169,7 +169,8 @@ static void check_answer(struct world *world, const struct scene *scene,
     WORLD_CHECK(world, is->audit);
     WORLD_CHECK(world, is->dead_letter == wanted->dead_letter);
     WORLD_CHECK(world, maybe || strcmp(is->bindings, wanted->bindings) == 0);
-    WORLD_CHECK(world, strcmp(is->before, wanted->before) == 0);
+    bool known = scene->known_before != NULL && strcmp(is->before, scene->known_before) == 0;
+    WORLD_CHECK(world, known || strcmp(is->before, wanted->before) == 0);
     WORLD_CHECK(world, is->quota_before == wanted->quota_before);
     /* Redis may have learned of a space that it didn't know, which is more than was asked for. */
     bool learned = strcmp(wanted->after, "unknown") == 0;
@@ -236,6 +237,9 @@ static void try(const struct scene *scene, const struct baseline *baseline,
     under_way[0] = '\0';
 }
 
+/* Design 4.7: what arrives later than that is nobody's promise. */
+#define PROMISED_MS 2000
+
 struct fault_kind {
     enum world_channel channel;
     enum world_fault fault;
@@ -259,8 +263,12 @@ static const struct fault_kind FAULTS[] = {
 };
 #define FAULTS_COUNT (sizeof(FAULTS) / sizeof(FAULTS[0]))
 
-static int calls_of(const struct baseline *baseline, enum world_channel channel) {
-    switch (channel) {
+static int calls_of(const struct scene *scene, const struct baseline *baseline,
+                    const struct fault_kind *kind) {
+    if (scene->late_stays && kind->fault == WORLD_UNKNOWN_LATE && kind->delay_ms > PROMISED_MS) {
+        return 0;
+    }
+    switch (kind->channel) {
     case WORLD_LEDGER:
         return baseline->ledger_calls;
     case WORLD_HARBOR:
@@ -355,7 +363,7 @@ static void test_a_fault_of_any_call_makes_no_difference(void **state) {
     for (size_t i = 0; i < SCENES_COUNT; i++) {
         struct baseline baseline = undisturbed(&SCENES[i]);
         for (size_t j = 0; j < FAULTS_COUNT; j++) {
-            for (int call = 0; call < calls_of(&baseline, FAULTS[j].channel); call++) {
+            for (int call = 0; call < calls_of(&SCENES[i], &baseline, &FAULTS[j]); call++) {
                 try(&SCENES[i], &baseline,
                     &(struct disturbance){.rules = {rule_of(&FAULTS[j], call)}, .rules_count = 1});
             }
@@ -370,7 +378,7 @@ static void test_a_fault_and_a_crash_make_no_difference(void **state) {
     for (size_t i = 0; i < SCENES_COUNT; i++) {
         struct baseline baseline = undisturbed(&SCENES[i]);
         for (size_t j = 0; j < FAULTS_COUNT; j++) {
-            for (int call = 0; call < calls_of(&baseline, FAULTS[j].channel); call++) {
+            for (int call = 0; call < calls_of(&SCENES[i], &baseline, &FAULTS[j]); call++) {
                 uint64_t first = 2 + ((uint64_t)call + i + j) % 4;
                 for (uint64_t effect = first; effect <= baseline.effects + 3; effect += 4) {
                     enum heir heir = (effect / 2 + j) % 2 == 0 ? HEIR_OTHER : HEIR_RESTARTED;

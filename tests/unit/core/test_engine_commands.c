@@ -68,7 +68,8 @@ static void test_a_command_goes_its_whole_way(void **state) {
     world_finish(world);
 }
 
-/* Warm: what Redis knows is enough, so binding costs two requests for each workspace (design 4). */
+/* Warm: what Redis knows is enough, so binding costs two requests for each workspace, and one more
+ * that tells where they went (design 4). */
 static void test_binding_on_a_warm_space_reads_nothing_first(void **state) {
     (void)state;
     struct world *world = served();
@@ -79,7 +80,8 @@ static void test_binding_on_a_warm_space_reads_nothing_first(void **state) {
 
     assert_answer(record, BERTH_SUCCEEDED, "workspace.bound", "private", "private alpha beta");
     assert_string_equal(record->answer.bindings, "BOUND alpha, BOUND beta");
-    assert_int_equal(world->harbor_calls, 4);
+    assert_int_equal(world->harbor_calls, 5);
+    assert_int_equal(world_traced(world, "harbor #2 GET /projects/{id}"), 1);
     assert_int_equal(world_traced(world, "harbor #2 POST /robots"), 2);
     assert_int_equal(world_traced(world, "harbor #2 PATCH /robots/{id}"), 2);
     world_finish(world);
@@ -105,6 +107,7 @@ static void test_binding_on_a_cold_space_reads_and_remembers_before_it_writes(vo
         "remember #1\n"
         "harbor #1 POST /robots\n"
         "harbor #1 PATCH /robots/{id}\n"
+        "harbor #1 GET /projects/{id}\n"
         "store #1 SUCCEEDED workspace.bound\n"
         "offset p0@1\n"
         "publish #1 made workspace.bound\n"

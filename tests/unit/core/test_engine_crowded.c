@@ -81,11 +81,8 @@ static void step(struct bench *bench, struct berth_event event) {
 
 static int setup(void **state) {
     struct bench *bench = calloc(1, sizeof(*bench));
-    bench->registry = (struct berth_engine_registry){.name = "main",
-                                                     .command_topic = TOPIC,
-                                                     .account = "admin",
-                                                     .lanes_max = 8,
-                                                     .calls_max = 16};
+    bench->registry = (struct berth_engine_registry){
+        .name = "main", .command_topic = TOPIC, .lanes_max = 8, .calls_max = 16};
     bench->config = (struct berth_engine_config){
         .instance = "instance",
         .incarnation = "00000000-0000-4000-8000-000000000000",

@@ -142,6 +142,34 @@ static void test_after_a_lost_reply_a_strangers_space_is_not_ours(void **state) 
     driver_deinit(&driver);
 }
 
+/* What an account is called decides only once something is in doubt, and is asked then: berth may
+ * log in with a mail address. */
+static void test_what_harbor_calls_our_account_is_asked_when_it_decides(void **state) {
+    (void)state;
+    driver_init(&driver, BERTH_CREATE_SPACE);
+    driver_run(&driver);
+    assert_int_equal(driver.harbor.calls[BERTH_HARBOR_GET_ACCOUNT], 0);
+    driver_deinit(&driver);
+
+    driver_init(&driver, BERTH_CREATE_SPACE);
+    inject(1, DRIVER_LOST_REPLY);
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_SPACE_CREATED, true);
+    assert_int_equal(driver.harbor.calls[BERTH_HARBOR_GET_ACCOUNT], 1);
+    driver_deinit(&driver);
+}
+
+/* Harbor's first user, who is everybody: an answer without a name. */
+static void test_an_account_that_proves_nothing_leaves_a_lost_attempt_unproved(void **state) {
+    (void)state;
+    driver_init(&driver, BERTH_CREATE_SPACE);
+    driver.harbor.account = "";
+    inject(1, DRIVER_LOST_REPLY);
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_SPACE_CREATE_UNPROVED, false);
+    driver_deinit(&driver);
+}
+
 /* An account that others use too proves nothing. */
 static void test_without_a_dedicated_account_a_lost_attempt_is_unproved(void **state) {
     (void)state;
@@ -338,6 +366,8 @@ int main(void) {
         cmocka_unit_test(test_an_existing_space_is_refused_with_one_call),
         cmocka_unit_test(test_a_conflict_is_proof_also_after_requests_that_had_no_effect),
         cmocka_unit_test(test_after_a_lost_reply_a_strangers_space_is_not_ours),
+        cmocka_unit_test(test_what_harbor_calls_our_account_is_asked_when_it_decides),
+        cmocka_unit_test(test_an_account_that_proves_nothing_leaves_a_lost_attempt_unproved),
         cmocka_unit_test(test_without_a_dedicated_account_a_lost_attempt_is_unproved),
         cmocka_unit_test(test_a_lost_request_is_sent_again),
         cmocka_unit_test(test_a_later_claim_reads_first_and_finds_its_own_space),

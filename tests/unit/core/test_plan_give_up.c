@@ -32,6 +32,16 @@ static enum berth_observed carry_out(const struct berth_harbor_call *call) {
     return berth_work_observe(&driver.work, call, &answer);
 }
 
+/* What is bound is looked at before anything is done for it. */
+static void look_first(void) {
+    driver_claim(&driver);
+    for (int i = 0; i < 2; i++) {
+        step_for_calls(1);
+        assert_false(berth_harbor_call_is_write(calls[0].kind));
+        assert_int_equal(carry_out(&calls[0]), BERTH_OBSERVED_PROGRESS);
+    }
+}
+
 static void start_binding(void) {
     driver_init(&driver, BERTH_BIND_WORKSPACE);
     (void)driver_space(&driver, BERTH_PRIVATE);
@@ -177,6 +187,10 @@ static void test_a_robot_without_its_secret_is_not_told_as_bound(void **state) {
     assert_int_equal(say(&calls[1], BERTH_HARBOR_UNKNOWN), BERTH_OBSERVED_RETRY);
     /* The secret can't be read back, and setting it late does no harm: nothing is left unread. */
     assert_false(driver.work.write_unknown);
+    /* But in which project the robots are. */
+    assert_true(berth_work_read_back(&driver.work, calls, BERTH_PLAN_CALLS_MAX, &calls_count));
+    assert_int_equal(calls[0].kind, BERTH_HARBOR_GET_PROJECT_ID);
+    assert_int_equal(carry_out(&calls[0]), BERTH_OBSERVED_PROGRESS);
     assert_false(berth_work_read_back(&driver.work, calls, BERTH_PLAN_CALLS_MAX, &calls_count));
     berth_work_give_up(&driver.work, BERTH_CODE_REGISTRY_UNAVAILABLE, "No.", false,
                        &driver.outcome);
@@ -194,7 +208,7 @@ static void test_a_secret_of_unknown_outcome_has_no_known_key(void **state) {
     (void)driver_space(&driver, BERTH_PRIVATE);
     (void)driver_binding(&driver, "a", "01d01d01");
     driver_workspace(&driver, "a");
-    driver_claim(&driver);
+    look_first();
     step_for_calls(1);
     assert_int_equal(say(&calls[0], BERTH_HARBOR_UNKNOWN), BERTH_OBSERVED_RETRY);
     berth_work_give_up(&driver.work, BERTH_CODE_REGISTRY_UNAVAILABLE, "No.", false,
@@ -208,10 +222,10 @@ static void test_a_disabled_robot_is_not_told_as_bound(void **state) {
     (void)state;
     driver_init(&driver, BERTH_BIND_WORKSPACE);
     (void)driver_space(&driver, BERTH_PRIVATE);
-    driver_binding(&driver, "a", DRIVER_KEY)->robot.disabled = true;
+    driver_binding(&driver, "a", "")->robot.disabled = true;
     driver.redis.bindings[0].disabled = true;
     driver_workspace(&driver, "a");
-    driver_claim(&driver);
+    look_first();
     step_for_calls(1);
     assert_int_equal(say(&calls[0], BERTH_HARBOR_FORBIDDEN), BERTH_OBSERVED_RETRY);
     berth_work_give_up(&driver.work, BERTH_CODE_REGISTRY_UNAVAILABLE, "No.", false,
@@ -233,6 +247,9 @@ static void test_reading_back_finds_what_was_applied(void **state) {
 
     assert_true(berth_work_read_back(&driver.work, calls, BERTH_PLAN_CALLS_MAX, &calls_count));
     assert_int_equal(calls_count, 1);
+    assert_int_equal(calls[0].kind, BERTH_HARBOR_GET_PROJECT_ID);
+    assert_int_equal(carry_out(&calls[0]), BERTH_OBSERVED_PROGRESS);
+    assert_true(berth_work_read_back(&driver.work, calls, BERTH_PLAN_CALLS_MAX, &calls_count));
     assert_int_equal(calls[0].kind, BERTH_HARBOR_LIST_ROBOTS);
     assert_true(driver.work.write_unknown);
     assert_int_equal(carry_out(&calls[0]), BERTH_OBSERVED_PROGRESS);

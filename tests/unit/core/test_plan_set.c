@@ -36,7 +36,7 @@ static void test_setting_bindings_does_the_difference(void **state) {
     driver_expect_binding(&driver, "a", BERTH_BINDING_UNBOUND, BERTH_CODE_WORKSPACE_UNBOUND);
     driver_expect_binding(&driver, "b", BERTH_BINDING_UNCHANGED, BERTH_CODE_WORKSPACE_UNCHANGED);
     driver_expect_binding(&driver, "c", BERTH_BINDING_BOUND, BERTH_CODE_WORKSPACE_BOUND);
-    assert_int_equal(driver.calls, 3);
+    assert_int_equal(driver.calls, 6);
     driver_deinit(&driver);
 }
 
@@ -52,14 +52,47 @@ static void test_an_empty_set_unbinds_all(void **state) {
     driver_deinit(&driver);
 }
 
-static void test_setting_what_is_set_takes_no_call(void **state) {
+static void test_setting_what_is_set_is_seen_and_writes_nothing(void **state) {
     (void)state;
     init(BERTH_SET_WORKSPACE_BINDINGS);
     (void)driver_binding(&driver, "a", DRIVER_KEY);
     driver_workspace(&driver, "a");
     driver_run(&driver);
     driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BINDINGS_SET, false);
-    assert_int_equal(driver.calls, 0);
+    assert_int_equal(driver.calls, 2);
+    assert_true(driver.outcome.verified);
+    driver_deinit(&driver);
+}
+
+/* Redis remembers a key id of another robot, or of one that was switched off: neither says anything
+ * about the secret of the robot that is there. */
+static void test_setting_bindings_sets_a_secret_that_is_not_known(void **state) {
+    (void)state;
+    for (int disabled = 0; disabled < 2; disabled++) {
+        init(BERTH_SET_WORKSPACE_BINDINGS);
+        driver_binding(&driver, "a", DRIVER_KEY)->secret_derived = false;
+        driver.redis.bindings[0].disabled = disabled == 1;
+        driver.redis.bindings[0].robot_id -= disabled == 0;
+        driver_workspace(&driver, "a");
+        driver_run(&driver);
+        driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BINDINGS_SET, false);
+        assert_true(driver.harbor.robots[0].secret_derived);
+        driver_deinit(&driver);
+    }
+}
+
+/* Another key, or none that is known: set. One whose outcome nobody saw: set again. */
+static void test_setting_bindings_sets_secrets_of_another_key(void **state) {
+    (void)state;
+    init(BERTH_SET_WORKSPACE_BINDINGS);
+    (void)driver_binding(&driver, "a", "01d01d01");
+    driver_workspace(&driver, "a");
+    driver.injections[0] = (struct driver_injection){3, DRIVER_LOST_REQUEST};
+    driver.injections_count = 1;
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BINDINGS_SET, false);
+    assert_int_equal(driver.harbor.calls[BERTH_HARBOR_SET_SECRET], 1);
+    assert_true(driver.harbor.robots[0].secret_derived);
     driver_deinit(&driver);
 }
 
@@ -75,7 +108,7 @@ static void test_setting_bindings_leaves_a_disabled_robot(void **state) {
     driver_expect(&driver, BERTH_REJECTED, BERTH_CODE_BINDING_DISABLED, true);
     driver_expect_binding(&driver, "a", BERTH_BINDING_FAILED, BERTH_CODE_BINDING_DISABLED);
     driver_expect_binding(&driver, "b", BERTH_BINDING_BOUND, BERTH_CODE_WORKSPACE_BOUND);
-    assert_int_equal(driver.harbor.calls[BERTH_HARBOR_ENABLE_ROBOT], 0);
+    assert_int_equal(driver.harbor.calls[BERTH_HARBOR_MEND_ROBOT], 0);
     assert_true(driver.harbor.robots[0].robot.disabled);
     driver_deinit(&driver);
 }
@@ -121,7 +154,7 @@ static void test_a_thousand_workspaces_are_bound_side_by_side(void **state) {
     driver.order = DRIVER_OLDEST;
     driver_run(&driver);
     driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BOUND, true);
-    assert_int_equal(driver.calls, 2000);
+    assert_int_equal(driver.calls, 2001);
     assert_int_equal(driver.most_outstanding, BERTH_PLAN_CALLS_MAX);
     assert_int_equal(driver.outcome.after.bindings_count, 1000);
     driver_deinit(&driver);
@@ -177,7 +210,7 @@ static void test_more_bindings_than_a_space_may_have_are_refused_as_a_whole(void
                           BERTH_CODE_WORKSPACE_UNCHANGED);
     driver_expect_binding(&driver, "w1000", BERTH_BINDING_FAILED,
                           BERTH_CODE_SPACE_TOO_MANY_BINDINGS);
-    assert_int_equal(driver.calls, 0);
+    assert_int_equal(driver.harbor.calls[BERTH_HARBOR_CREATE_ROBOT], 0);
     driver_deinit(&driver);
 }
 
@@ -201,7 +234,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_setting_bindings_does_the_difference),
         cmocka_unit_test(test_an_empty_set_unbinds_all),
-        cmocka_unit_test(test_setting_what_is_set_takes_no_call),
+        cmocka_unit_test(test_setting_what_is_set_is_seen_and_writes_nothing),
+        cmocka_unit_test(test_setting_bindings_sets_a_secret_that_is_not_known),
+        cmocka_unit_test(test_setting_bindings_sets_secrets_of_another_key),
         cmocka_unit_test(test_setting_bindings_leaves_a_disabled_robot),
         cmocka_unit_test(test_a_later_claim_tells_what_an_earlier_one_unbound),
         cmocka_unit_test(test_a_thousand_workspaces_are_bound_side_by_side),

@@ -100,12 +100,11 @@ void claim_remember(struct berth_engine *engine, struct item *item) {
     if (item->state != ITEM_REMEMBERING) {
         item_move(engine, item, ITEM_REMEMBERING);
     }
-    ask(engine, item, BERTH_LEDGER_REMEMBER)->ledger.call.remember = (struct berth_remember_call){
-        .command = &item->command,
-        .token = item->token,
-        .before = &item->work->before,
-        .corrects = item->work->before_corrected,
-    };
+    ask(engine, item, BERTH_LEDGER_REMEMBER)->ledger.call.remember =
+        (struct berth_remember_call){.command = &item->command,
+                                     .token = item->token,
+                                     .before = &item->work->before,
+                                     .corrects = item->work->before_corrected};
 }
 
 void claim_store(struct berth_engine *engine, struct item *item) {

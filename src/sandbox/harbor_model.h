@@ -392,4 +392,10 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
                                                     const struct berth_model_limit *limits,
                                                     size_t limit_count, int64_t now_ms);
 
+/* POST /api/internal/syncquota: projects that were made while there were no quotas get one. 200,
+ * 401, 403. */
+struct berth_model_verdict berth_model_sync_quotas(struct berth_model *model,
+                                                   const struct berth_model_caller *caller,
+                                                   int64_t now_ms);
+
 #endif

@@ -88,6 +88,23 @@ struct berth_model_verdict berth_model_update_quota(struct berth_model *model,
     return verdict;
 }
 
+struct berth_model_verdict berth_model_sync_quotas(struct berth_model *model,
+                                                   const struct berth_model_caller *caller,
+                                                   int64_t now_ms) {
+    struct berth_model_verdict verdict =
+        berth_model_require_system(model, caller, "quota", "update");
+    for (int64_t id = 1; berth_model_is_ok(&verdict) && id < model->projects.next; id++) {
+        struct project_row *project = berth_model_project_by_id(model, id);
+        if (project != NULL && project->view.quota_id == 0) {
+            project->view.quota_id = berth_model_ids_take(&model->quotas);
+            project->view.storage_limit_bytes = model->settings.storage_per_project_bytes;
+            project->view.quota_updated_ms = now_ms;
+            berth_model_ids_put(&model->quotas, project->view.quota_id, project);
+        }
+    }
+    return verdict;
+}
+
 struct berth_model_verdict berth_model_check_storage(int64_t bytes, const char *prefix) {
     if (berth_model_rules_storage_legal(bytes)) {
         return berth_model_ok(200);

@@ -53,6 +53,13 @@ void berth_sandbox_get_quota(struct berth_sandbox_call *call) {
     berth_sandbox_reply_json(call->reply, 200, quota_json(project));
 }
 
+/* Not of the public API: what an administrator is told to do in Harbor's issues. */
+void berth_sandbox_sync_quotas(struct berth_sandbox_call *call) {
+    struct berth_model_verdict verdict =
+        berth_model_sync_quotas(call->harbor->model, &call->caller, call->request->now_ms);
+    berth_sandbox_call_answer(call, &verdict);
+}
+
 void berth_sandbox_update_quota(struct berth_sandbox_call *call) {
     int64_t id = 0;
     struct berth_model_limit limits[LIMITS_MAX];

@@ -58,6 +58,7 @@ static const struct route ROUTES[] = {
     {BERTH_SANDBOX_GET, API_BASE "/quotas", berth_sandbox_list_quotas, false},
     {BERTH_SANDBOX_GET, API_BASE "/quotas/{id}", berth_sandbox_get_quota, false},
     {BERTH_SANDBOX_PUT, API_BASE "/quotas/{id}", berth_sandbox_update_quota, false},
+    {BERTH_SANDBOX_POST, "/api/internal/syncquota", berth_sandbox_sync_quotas, false},
     {BERTH_SANDBOX_GET, API_BASE "/permissions", berth_sandbox_get_permissions, false},
     {BERTH_SANDBOX_POST, API_BASE "/users", berth_sandbox_create_user, false},
     {BERTH_SANDBOX_DELETE, API_BASE "/users/{user_id}", berth_sandbox_delete_user, false},

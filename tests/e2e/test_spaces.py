@@ -307,6 +307,21 @@ class Spaces(StageCase):
         self.assert_not_in("vanished", "ant")
         self.assertFalse(self.do("delete-space", "vanished")["changed"])
 
+    def test_a_quota_works_once_harbor_keeps_one_for_the_project(self) -> None:
+        self.hand.keep_quotas(False)
+        self.addCleanup(self.hand.keep_quotas, True)
+        self.do("create-space", "unlimited")
+        more = ("update-space", "unlimited", "--quota", "1G")
+        self.refuse("quota.unsupported", *more)
+        # Switching them on makes none for what is there.
+        self.hand.keep_quotas(True)
+        said = self.refuse("quota.unsupported", *more)["message"]
+        self.assertIn("POST /api/internal/syncquota", said)
+        self.hand.sync_quotas()
+        self.do(*more)
+        project_id = self.stage.project("unlimited")["project_id"]
+        self.assertEqual(self.hand.quota_bytes(project_id), 1 << 30)
+
     def test_the_public_space_that_harbor_comes_with_is_not_deleted(self) -> None:
         self.refuse("space.protected", "delete-space", "library", "--no-check")
         self.assertEqual(self.calls(), {})

@@ -51,10 +51,18 @@ class ByHand:
         (quota,) = self.ask("GET", f"/quotas?reference=project&reference_id={project_id}")
         return quota["hard"]["storage"]
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def keep_quotas(self, keep: bool) -> None:
+        """For projects that are made from now on."""
+        self.ask("PUT", "/configurations", {"quota_per_project_enable": keep})
+
+    def sync_quotas(self) -> None:
+        """Makes one for each project that has none."""
+        self.ask("POST", "/syncquota", base="/api/internal")
+
+    def ask(self, method: str, path: str, body: Any = None, base: str = "/api/v2.0") -> Any:
         """One call of Harbor's API; what it refuses is an error with its words."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/api/v2.0{path}", data, method=method)
+        request = urllib.request.Request(f"{self.url}{base}{path}", data, method=method)
         request.add_header("Authorization", basic(self.login))
         request.add_header("Content-Type", "application/json")
         request.add_header("X-Is-Resource-Name", "true")

@@ -64,6 +64,18 @@ static void test_setting_what_is_set_is_seen_and_writes_nothing(void **state) {
     driver_deinit(&driver);
 }
 
+/* Also that nobody is bound: somebody may be whom Redis doesn't know. */
+static void test_an_empty_set_of_a_space_without_bindings_is_seen(void **state) {
+    (void)state;
+    init(BERTH_SET_WORKSPACE_BINDINGS);
+    (void)model_harbor_add_robot(&driver.harbor, driver.redis.project_id, "ws-a", "a");
+    driver_run(&driver);
+    driver_expect(&driver, BERTH_SUCCEEDED, BERTH_CODE_WORKSPACE_BINDINGS_SET, true);
+    driver_expect_binding(&driver, "a", BERTH_BINDING_UNBOUND, BERTH_CODE_WORKSPACE_UNBOUND);
+    assert_false(driver.harbor.robots[0].exists);
+    driver_deinit(&driver);
+}
+
 /* Redis remembers a key id of another robot, or of one that was switched off: neither says anything
  * about the secret of the robot that is there. */
 static void test_setting_bindings_sets_a_secret_that_is_not_known(void **state) {
@@ -235,6 +247,7 @@ int main(void) {
         cmocka_unit_test(test_setting_bindings_does_the_difference),
         cmocka_unit_test(test_an_empty_set_unbinds_all),
         cmocka_unit_test(test_setting_what_is_set_is_seen_and_writes_nothing),
+        cmocka_unit_test(test_an_empty_set_of_a_space_without_bindings_is_seen),
         cmocka_unit_test(test_setting_bindings_sets_a_secret_that_is_not_known),
         cmocka_unit_test(test_setting_bindings_sets_secrets_of_another_key),
         cmocka_unit_test(test_setting_bindings_leaves_a_disabled_robot),

@@ -66,7 +66,7 @@ static void test_a_new_prefix_renames_the_robots_that_are_there(void **state) {
     shows(*state, API "/robots/1", NULL, "\"name\":\"bot:team-a+ws-1\"", true);
 }
 
-/* 4: projects made without quotas have none afterwards either. */
+/* 4: projects made without quotas have none afterwards either, until they are made some. */
 static void test_projects_can_be_without_a_quota(void **state) {
     send(*state, BERTH_SANDBOX_PUT, CONFIG, "{\"quota_per_project_enable\":false}", 200);
     send(*state, BERTH_SANDBOX_POST, API "/projects", PROJECT, 201);
@@ -76,6 +76,11 @@ static void test_projects_can_be_without_a_quota(void **state) {
          "{\"quota_per_project_enable\":true,\"storage_per_project\":4096}", 200);
     send(*state, BERTH_SANDBOX_POST, API "/projects", "{\"project_name\":\"team-b\"}", 201);
     shows(*state, API "/quotas", "reference=project&reference_id=3", "\"hard\":{\"storage\":4096}",
+          true);
+    shows(*state, API "/quotas", "reference=project&reference_id=2", "storage", false);
+    send_as(*state, CAROL, BERTH_SANDBOX_POST, "/api/internal/syncquota", NULL, 403);
+    send(*state, BERTH_SANDBOX_POST, "/api/internal/syncquota", NULL, 200);
+    shows(*state, API "/quotas", "reference=project&reference_id=2", "\"hard\":{\"storage\":4096}",
           true);
     send(*state, BERTH_SANDBOX_DELETE, API "/projects/team-a", NULL, 200);
 }

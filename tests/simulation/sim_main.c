@@ -3,9 +3,10 @@
  * sim [--seed N] [--seeds N] [--trace] [--jobs N] [--keep-going] [--twice] [--table]
  *     [--crashes] [--scenarios FILE] [--fresh N]
  *
- * Runs seeds, the fresh ones from a random number on (or BERTH_FRESH_SEED); under CI=true, where
- * nothing may depend on luck, none of those. They run in one process a processor. A failing seed prints its last lines, the sentence that
- * doesn't hold and the command that repeats it; the exit status is then 1.
+ * Runs seeds, one process a processor; the fresh ones from a random number on (BERTH_FRESH_SEED
+ * names another), and under CI=true, where nothing may depend on luck, none of those. A failing
+ * seed prints its last lines, the sentence that doesn't hold and the command that repeats it; the
+ * exit status is then 1.
  */
 #include <errno.h>
 #include <signal.h>

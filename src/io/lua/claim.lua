@@ -28,17 +28,22 @@ local space, command = KEYS[1], KEYS[2]
 local instance, incarnation, id, digest, source, issued = unpack(ARGV, 1, 6)
 local before_is_absent, warm_since, now = ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9]
 local number, take_over = ARGV[10], ARGV[11] == '1'
+local claim = incarnation .. ' ' .. number
 
 local known_digest, known_source, kind, version, attempts, received_at, earlier, before, burned,
-    paused_ms, known_number = unpack(redis.call('HMGET', command, 'digest', 'source', 'kind', 'version',
+    paused_ms, known_claim = unpack(redis.call('HMGET', command, 'digest', 'source', 'kind', 'version',
         'attempts', 'received_at', 'earlier', 'before', 'burned', 'paused_ms', 'claim'))
 
 if known_digest and known_digest ~= digest then
     return {'reused'}
 end
 
+-- A copy of an earlier call, which comes late: its record was answered, or is somebody else's.
+local known_incarnation, known_number = string.match(known_claim or '', '^(%S+) (%d+)$')
+local late = known_incarnation == incarnation and tonumber(number) < tonumber(known_number)
+
 -- A FAILED outcome is final for its own record only, so that a dead letter can be replayed.
-local failed_elsewhere = kind == 'FAILED' and known_source ~= source
+local failed_elsewhere = kind == 'FAILED' and known_source ~= source and not late
 if kind and not failed_elsewhere then
     local current = redis.call('HGET', space, 'version') == version
     local result, rest = unpack(redis.call('HMGET', command, 'result', 'rest'))
@@ -57,6 +62,10 @@ local may_expire = token and state ~= 'present'
 -- letter waits like anybody else, and gets a token of its own.
 local own = lane_id == id and lane_incarnation == incarnation and lane_instance == instance
     and not failed_elsewhere
+if late then
+    return {'held', lane_instance or '', lane_incarnation or '', lane_id or '', token or '0',
+        renewals or '0'}
+end
 if lane_id and not own
     and not (take_over and token == ARGV[12] and renewals == ARGV[13]) then
     return {'held', lane_instance, lane_incarnation, lane_id, token, renewals}
@@ -64,7 +73,7 @@ end
 
 -- A repetition counts as the claim that it repeats: any other claim under the same holder may follow
 -- one under which Harbor was asked.
-local repetition = own and known_number == number
+local repetition = own and known_claim == claim
 
 -- Whoever held the lane before may have changed Harbor since the space was last seen.
 if lane_id and not repetition then
@@ -96,7 +105,7 @@ local fields = {}
 if failed_elsewhere or not known_digest then
     -- A replayed dead letter is a new claim, but not the first one of its id.
     attempts, received_at, before, burned, paused_ms = 1, now, false, false, false
-    fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now, 'claim', number}
+    fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now, 'claim', claim}
     if failed_elsewhere then
         redis.call('DEL', command)
     end
@@ -107,7 +116,7 @@ if failed_elsewhere or not known_digest then
     end
 elseif not repetition then
     attempts = attempts + 1
-    fields = {'source', source, 'attempts', attempts, 'claim', number}
+    fields = {'source', source, 'attempts', attempts, 'claim', claim}
 end
 if not before then
     if before_is_absent then

@@ -155,7 +155,10 @@ redis.call('HSET', command, 'source', source, 'kind', kind, 'version', token, 'r
 if rest ~= '' then
     redis.call('HSET', command, 'rest', rest)
 end
-redis.call('HDEL', command, 'before', 'burned', 'paused_ms', 'claim')
+redis.call('HDEL', command, 'before', 'burned', 'paused_ms')
+if kind ~= 'FAILED' then
+    redis.call('HDEL', command, 'claim') -- Else it may be claimed anew, for another record.
+end
 redis.call('PEXPIRE', command, memory)
 local raised = raise()
 let_go()

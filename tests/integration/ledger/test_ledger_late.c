@@ -166,6 +166,30 @@ static void test_the_replay_of_a_dead_letter_waits_for_its_lane(void **state) {
     worker_deinit(&worker);
 }
 
+/* The failed record's CLAIM once more: its record was answered, so nobody would work under it. It
+ * must not take the replay's lane, nor, when that has failed, too, its outcome away. */
+static void test_a_late_claim_of_a_dead_letter_does_not_undo_its_replay(void **state) {
+    struct world *world = *state;
+    struct worker worker;
+    worker_init(world, &worker, 1);
+    struct berth_command command = a_command(1, "team-a");
+    struct berth_source source = a_source(10);
+    struct berth_source replay = a_source(11);
+    struct berth_ledger_call first = a_claim(&command, &source);
+    int64_t token = worker_ask(&worker, &first, NULL)->answer.claim.token;
+    struct berth_ledger_call store =
+        a_store(&command, &source, token, an_outcome(BERTH_FAILED, NULL));
+    (void)worker_ask(&worker, &store, "failed");
+
+    token = take(&worker, &command, &replay)->token;
+    assert_int_equal(late(&worker, &first, NULL)->answer.claim.verdict, BERTH_CLAIM_HELD);
+    store = a_store(&command, &replay, token, an_outcome(BERTH_FAILED, NULL));
+    assert_int_equal(worker_ask(&worker, &store, "again")->answer.store.verdict,
+                     BERTH_STORE_STORED);
+    assert_int_equal(late(&worker, &first, NULL)->answer.claim.verdict, BERTH_CLAIM_STORED);
+    worker_deinit(&worker);
+}
+
 /* The failed attempt's STORE once more, in the middle of the replay: it must neither end it nor
  * take its `before` away. */
 static void test_a_late_store_of_a_dead_letter_does_not_end_its_replay(void **state) {
@@ -306,6 +330,7 @@ int main(void) {
         TEST(a_late_remember_brings_no_before_back),
         TEST(a_late_renewal_holds_nothing),
         TEST(the_replay_of_a_dead_letter_waits_for_its_lane),
+        TEST(a_late_claim_of_a_dead_letter_does_not_undo_its_replay),
         TEST(a_late_store_of_a_dead_letter_does_not_end_its_replay),
         TEST(a_replay_that_is_claimed_again_keeps_what_it_met),
         TEST(the_id_of_a_dead_letter_stays_its_own),

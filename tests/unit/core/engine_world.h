@@ -165,7 +165,9 @@ struct world_ledger_command {
     int source_partition;
     int64_t source_offset;
     int attempts;
-    uint64_t claim_number;
+    int claim_worker; /* Whose claim the last one was, ... */
+    uint32_t claim_life;
+    uint64_t claim_number; /* ... and which. */
     uint32_t burned;
     int64_t paused_ms;
     bool earlier; /* A claim that ended FAILED came before. */

@@ -391,6 +391,13 @@ bool harbor_secret_set(struct world *world, uint32_t registry, const char *name,
     return false;
 }
 
+/* By hand: what the ledger knows of the space is wrong until an answer tells it. */
+static void expect_by_hand(struct world *world, uint32_t registry, const char *space) {
+    struct world_expected *expected = kafka_expected(world, registry, space);
+    harbor_state(world, registry, space, &expected->state);
+    expected->ledger_may_differ = true;
+}
+
 struct world_project *world_project(struct world *world, const char *space) {
     return harbor_project(world, 0, space);
 }
@@ -398,13 +405,13 @@ struct world_project *world_project(struct world *world, const char *space) {
 struct world_project *world_project_made(struct world *world, const char *space) {
     struct world_project *project = make_project(world, 0, space);
     (void)snprintf(project->owner, sizeof(project->owner), "%s", "somebody");
-    harbor_state(world, 0, space, &kafka_expected(world, 0, space)->state);
+    expect_by_hand(world, 0, space);
     return project;
 }
 
 void world_project_unmade(struct world *world, const char *space) {
     (void)delete_project(world_project(world, space));
-    harbor_state(world, 0, space, &kafka_expected(world, 0, space)->state);
+    expect_by_hand(world, 0, space);
 }
 
 struct world_project *world_project_remade(struct world *world, const char *space) {
@@ -416,7 +423,6 @@ struct world_robot *world_robot_made(struct world *world, struct world_project *
                                      const char *name, const char *workspace) {
     struct world_robot *robot = make_robot(world, project, name, workspace);
     robot->secret_set = true;
-    harbor_state(world, project->registry, project->name,
-                 &kafka_expected(world, project->registry, project->name)->state);
+    expect_by_hand(world, project->registry, project->name);
     return robot;
 }

@@ -123,8 +123,11 @@ static void run_claim(struct world *world, struct world_event *event) {
         answer->verdict = BERTH_CLAIM_REUSED;
         return;
     }
+    /* A copy of an earlier call, which comes late. */
+    bool late = command->known && command->claim_worker == event->worker &&
+                command->claim_life == event->life && call->number < command->claim_number;
     bool failed_elsewhere = command->stored && command->publication.kind == BERTH_FAILED &&
-                            !from_source(command, record);
+                            !from_source(command, record) && !late;
     if (command->stored && !failed_elsewhere) {
         answer->verdict = BERTH_CLAIM_STORED;
         answer->same_source = from_source(command, record);
@@ -142,7 +145,7 @@ static void run_claim(struct world *world, struct world_event *event) {
     /* A lane that was kept after FAILED waits, also for the replay of that dead letter. */
     bool own = from_holder(world, event, space) && !failed_elsewhere;
     bool same_mark = space->token == call->mark.token && space->renewals == call->mark.renewals;
-    if (space->held && !own && !(call->take_over && same_mark)) {
+    if (late || (space->held && !own && !(call->take_over && same_mark))) {
         answer->verdict = BERTH_CLAIM_HELD;
         answer->holder = space->holder;
         answer->mark = (struct berth_lane_mark){.token = space->token, .renewals = space->renewals};
@@ -172,7 +175,8 @@ static void take(struct world *world, struct world_event *event, struct world_le
     const struct world_record *record = event->record;
     const struct berth_claim_call *call = &event->ledger_call.claim;
     bool own = from_holder(world, event, space) && !command->stored;
-    bool repetition = own && command->known && command->claim_number == call->number;
+    bool repetition = own && command->known && command->claim_worker == event->worker &&
+                      command->claim_life == event->life && command->claim_number == call->number;
 
     /* Whoever held the lane before may have changed Harbor since the space was last seen. */
     if (space->held && !repetition) {
@@ -194,6 +198,8 @@ static void take(struct world *world, struct world_event *event, struct world_le
     } else if (!repetition) {
         command->attempts++;
     }
+    command->claim_worker = event->worker;
+    command->claim_life = event->life;
     command->claim_number = call->number;
     command->source_partition = record->partition;
     command->source_offset = record->offset;

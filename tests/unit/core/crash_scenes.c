@@ -76,6 +76,7 @@ static void one_disabled(struct world *world) {
 static void robot_gone_by_hand(struct world *world) {
     one_bound(world);
     world_project(world, SCENE_SPACE)->robots_count = 0;
+    world_changed_by_hand(world, SCENE_SPACE);
 }
 
 static void robot_altered_by_hand(struct world *world) {

@@ -370,6 +370,10 @@ void world_redigest(struct world_record *record);
 
 void world_rule(struct world *world, struct world_rule rule);
 
+/* After something else was changed in Harbor by hand: what the ledger knows of the space is wrong
+ * until an answer tells it. */
+void world_changed_by_hand(struct world *world, const char *space);
+
 /* A project made by somebody else, private; returns it to be changed. */
 struct world_project *world_project_made(struct world *world, const char *space);
 /* The living project of this name in "main", or NULL. */

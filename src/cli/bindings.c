@@ -167,7 +167,7 @@ static enum cli_exit run(struct cli *cli, const void *input) {
     if (status == CLI_SUCCEEDED) {
         status = ask(&lookups, arguments, print);
     }
-    if (lookups.wants_harbor) {
+    if (lookups.wants_harbor && arguments->wants_harbor != NULL) {
         *arguments->wants_harbor = true;
     }
     cli_lookups_close(&lookups);

@@ -32,8 +32,8 @@ static enum cli_exit explain(const struct berth_config *config,
 
 enum cli_exit cli_lookups_open(const struct berth_config *config, bool redis_only,
                                struct cli_lookups *ret_lookups) {
-    *ret_lookups = (struct cli_lookups){
-        .config = config, .base = event_base_new(), .redis_only = redis_only};
+    *ret_lookups =
+        (struct cli_lookups){.config = config, .base = event_base_new(), .redis_only = redis_only};
     if (ret_lookups->base == NULL) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);
     }

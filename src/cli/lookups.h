@@ -20,7 +20,8 @@ struct cli_lookups {
 };
 
 /* Starts to connect. redis_only: what Redis doesn't know isn't asked of Harbor. CLI_USAGE,
- * CLI_FAILED, told on standard error. Freed with cli_lookups_close(), which is fine after a failure too. */
+ * CLI_FAILED, told on standard error. Freed with cli_lookups_close(), which is fine after a failure
+ * too. */
 enum cli_exit cli_lookups_open(const struct berth_config *config, bool redis_only,
                                struct cli_lookups *ret_lookups);
 void cli_lookups_close(struct cli_lookups *lookups);

@@ -4,19 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "berth/base/log_writer.h"
+#define TEXT_BYTES 1024
 
-/* For the last lines of the log, which tell what led here, to be written. */
-#define LAST_WORDS_MS 1000
-#define TEXT_BYTES    1024
+/* Set once at start. A pointer, so that whoever asserts needn't know of a log, nor of threads. */
+static berth_last_words_fn *say_last_words = NULL;
+
+void berth_assert_say_with(berth_last_words_fn *fn) {
+    say_last_words = fn;
+}
 
 _Noreturn void berth_assert_failed(const char *condition, const char *file, int line) {
     char text[TEXT_BYTES];
-    int len =
-        snprintf(text, sizeof(text), "berth: %s:%d: assertion failed: %s\n", file, line, condition);
-    if (len > 0) {
-        berth_log_write(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
+    (void)snprintf(text, sizeof(text), "berth: %s:%d: assertion failed: %s\n", file, line,
+                   condition);
+    if (say_last_words != NULL) {
+        say_last_words(text);
+    } else {
+        (void)fputs(text, stderr);
     }
-    berth_log_writer_stop(LAST_WORDS_MS);
     abort();
 }

@@ -37,6 +37,10 @@ static struct {
     char bytes[BERTH_LOG_QUEUE_BYTES];
 } writer = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
+/* For the last lines of the log, which tell what led to a broken assertion, to be written. */
+#define LAST_WORDS_MS 1000
+
+static void last_words(const char *text);
 static void *run(void *unused);
 static bool work_left(void);
 static size_t next_line(char line[BERTH_LOG_LINE_BYTES_MAX], uint64_t *ret_told);
@@ -47,6 +51,7 @@ static bool write_line(const char *line, size_t len);
 
 enum berth_rc berth_log_writer_start(struct berth_error *reterr) {
     BERTH_ASSERT(writer.state == WRITER_OFF);
+    berth_assert_say_with(last_words);
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
@@ -131,6 +136,11 @@ static void count_missing(bool try_to_tell) {
     writer.dropped++;
     writer.try_to_tell = try_to_tell;
     (void)pthread_cond_broadcast(&writer.changed);
+}
+
+static void last_words(const char *text) {
+    berth_log_write(text, strlen(text));
+    berth_log_writer_stop(LAST_WORDS_MS);
 }
 
 /* ---- The thread ---- */

@@ -21,6 +21,7 @@ struct arguments {
     const char *space;
     size_t limit; /* 0: none. */
     bool json;
+    bool *wants_harbor; /* Set when only Harbor could tell; NULL: Harbor is asked. */
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state);
@@ -69,10 +70,16 @@ enum cli_exit cli_bindings(int argc, char **argv, struct cli_common common) {
     struct arguments arguments = {.common = common};
     error_t problem = argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     BERTH_ASSERT(problem == 0);
-    /* A space that Redis doesn't know is asked of Harbor; lists are Redis' alone. */
-    enum berth_config_purpose purpose =
-        arguments.space != NULL ? BERTH_CONFIG_FOR_LOOKUPS : BERTH_CONFIG_FOR_LISTS;
-    return cli_with_config(&arguments.common, purpose, run, &arguments);
+    /* Only a space that Redis doesn't know needs Harbor, and an account there. */
+    bool wants_harbor = false;
+    arguments.wants_harbor = &wants_harbor;
+    enum cli_exit status =
+        cli_with_config(&arguments.common, BERTH_CONFIG_FOR_LISTS, run, &arguments);
+    if (wants_harbor) {
+        arguments.wants_harbor = NULL;
+        status = cli_with_config(&arguments.common, BERTH_CONFIG_FOR_LOOKUPS, run, &arguments);
+    }
+    return status;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -146,7 +153,7 @@ static enum cli_exit run(struct cli *cli, const void *input) {
         cli_complain("the configuration has no registry %s", registry);
         return CLI_USAGE;
     }
-    if (arguments->space != NULL && config->deployment == NULL) {
+    if (arguments->wants_harbor == NULL && config->deployment == NULL) {
         cli_complain("deployment in [berth] is missing: berth's robot accounts in Harbor are known "
                      "by it");
         return CLI_USAGE;
@@ -155,10 +162,13 @@ static enum cli_exit run(struct cli *cli, const void *input) {
     struct cli_bindings_print *print = NULL;
     enum cli_exit status = cli_bindings_print_new(arguments->json, &print);
     if (status == CLI_SUCCEEDED) {
-        status = cli_lookups_open(config, arguments->space == NULL, &lookups);
+        status = cli_lookups_open(config, arguments->wants_harbor != NULL, &lookups);
     }
     if (status == CLI_SUCCEEDED) {
         status = ask(&lookups, arguments, print);
+    }
+    if (lookups.wants_harbor && arguments->wants_harbor != NULL) {
+        *arguments->wants_harbor = true;
     }
     cli_lookups_close(&lookups);
     (void)cli_bindings_print_free(print);

@@ -11,7 +11,7 @@
 
 /* One lookup that is waited for. */
 struct waiting {
-    const struct cli_lookups *lookups;
+    struct cli_lookups *lookups;
     cli_lookups_fn *fn;
     void *ctx;
     bool answered;
@@ -31,15 +31,16 @@ static bool is_refusal(const char *why);
 static enum cli_exit explain(const struct berth_config *config,
                              const struct berth_lookup_answer *answer);
 
-enum cli_exit cli_lookups_open(const struct berth_config *config, bool lists_only,
+enum cli_exit cli_lookups_open(const struct berth_config *config, bool redis_only,
                                struct cli_lookups *ret_lookups) {
-    *ret_lookups = (struct cli_lookups){.config = config, .base = event_base_new()};
+    *ret_lookups =
+        (struct cli_lookups){.config = config, .base = event_base_new(), .redis_only = redis_only};
     if (ret_lookups->base == NULL) {
         return cli_fault(BERTH_FAULT_MEMORY, NULL);
     }
     const struct berth_lookup_config lookup = {.base = ret_lookups->base,
                                                .config = config,
-                                               .lists_only = lists_only,
+                                               .redis_only = redis_only,
                                                .seed = random_seed(),
                                                .one_shot = true};
     struct berth_error error = {0};
@@ -127,6 +128,9 @@ static void answered(void *ctx, const struct berth_lookup_answer *answer) {
     waiting->go_on = false;
     if (answer->outcome == BERTH_LOOKUP_FOUND) {
         show(waiting, answer);
+    } else if (answer->outcome == BERTH_LOOKUP_HARBOR_UNAVAILABLE && waiting->lookups->redis_only) {
+        waiting->lookups->wants_harbor = true;
+        waiting->status = CLI_NO_ANSWER;
     } else {
         waiting->status = explain(waiting->lookups->config, answer);
     }

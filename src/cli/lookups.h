@@ -15,11 +15,14 @@ struct cli_lookups {
     const struct berth_config *config; /* Borrowed. */
     struct event_base *base;
     struct berth_lookup *lookup;
+    bool redis_only;
+    bool wants_harbor; /* Redis alone was asked, and only Harbor could tell. */
 };
 
-/* Starts to connect. lists_only: cli_lookups_list() is all that is called. CLI_USAGE, CLI_FAILED,
- * told on standard error. Freed with cli_lookups_close(), which is fine after a failure too. */
-enum cli_exit cli_lookups_open(const struct berth_config *config, bool lists_only,
+/* Starts to connect. redis_only: what Redis doesn't know isn't asked of Harbor. CLI_USAGE,
+ * CLI_FAILED, told on standard error. Freed with cli_lookups_close(), which is fine after a failure
+ * too. */
+enum cli_exit cli_lookups_open(const struct berth_config *config, bool redis_only,
                                struct cli_lookups *ret_lookups);
 void cli_lookups_close(struct cli_lookups *lookups);
 
@@ -36,7 +39,8 @@ enum cli_exit cli_lookups_list(struct cli_lookups *lookups, const struct berth_l
                                size_t limit, cli_lookups_fn *fn, void *ctx);
 
 /* Shows one space of a configured registry; its name is a legal one. The same outcomes; also
- * CLI_FAILED: there is no such space; CLI_NO_ANSWER: only Harbor could tell, and doesn't. */
+ * CLI_FAILED: there is no such space; CLI_NO_ANSWER: only Harbor could tell, and doesn't (with
+ * wants_harbor: it wasn't asked, and nothing is told). */
 enum cli_exit cli_lookups_one(struct cli_lookups *lookups, const char *registry, const char *space,
                               cli_lookups_fn *fn, void *ctx);
 

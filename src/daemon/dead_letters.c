@@ -44,6 +44,9 @@ static void tell(struct worker *worker, const struct berth_batch_record *record)
 }
 
 static void count(struct worker *worker, struct berth_bytes reason) {
+    if (reason.data == NULL) {
+        return; /* It has one: berth's codec writes it. */
+    }
     for (size_t i = 0; i < berth_codes_count; i++) {
         if (strlen(berth_codes[i].code) == reason.len &&
             memcmp(berth_codes[i].code, reason.data, reason.len) == 0) {

@@ -97,6 +97,9 @@ static void end_space(struct lookup_request *request, const struct lookup_reply 
                                      reply->mark.token, berth_clock_monotonic_ms());
         if (absence != NULL) {
             lookup_end_without(request, BERTH_LOOKUP_NOT_FOUND, NULL, absence->as_of_ms);
+        } else if (lookup->harbor == NULL) {
+            lookup_end_without(request, BERTH_LOOKUP_HARBOR_UNAVAILABLE, "it isn't asked",
+                               request->asked_ms);
         } else {
             lookup_flight_join(request, &reply->mark);
         }
@@ -244,7 +247,6 @@ static enum berth_rc ask_one(struct berth_lookup *lookup, const char *registry, 
     const struct berth_config *config = lookup->config;
     const struct berth_config_registry *found = berth_config_find_registry(config, registry);
     BERTH_ASSERT(found != NULL);
-    BERTH_ASSERT(lookup->harbor != NULL);
     BERTH_ASSERT(berth_harbor_name_legal(space));
     struct lookup_request request = {
         .fn = fn,
@@ -317,7 +319,7 @@ static enum berth_rc make_harbor(struct berth_lookup *lookup,
                                  const struct berth_lookup_config *config,
                                  struct berth_error *reterr) {
     const struct berth_config *its = config->config;
-    if (its->registries_count == 0 || config->lists_only) {
+    if (its->registries_count == 0 || config->redis_only) {
         return BERTH_OK;
     }
     struct berth_harbor_registry_config *registries =

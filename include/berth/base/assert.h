@@ -6,6 +6,10 @@
 #ifndef BERTH_BASE_ASSERT_H
 #define BERTH_BASE_ASSERT_H
 
+/* Who says it instead of standard error, which may block; set once, before there are threads. */
+typedef void berth_last_words_fn(const char *text);
+void berth_assert_say_with(berth_last_words_fn *fn);
+
 /* Prints the condition and its place to standard error and aborts. */
 _Noreturn void berth_assert_failed(const char *condition, const char *file, int line);
 

@@ -46,7 +46,7 @@ struct berth_lookup_config {
     /* Redis, the registries and the deployment, loaded FOR_DAEMON or FOR_LOOKUPS. Borrowed. */
     const struct berth_config *config;
     uint64_t seed;   /* For the jitter of reconnects and logins. */
-    bool lists_only; /* Redis alone is asked: berth_lookup_list() only (asserted). */
+    bool redis_only; /* A space that only Harbor could tell of is HARBOR_UNAVAILABLE. */
     bool one_shot;   /* For a few lookups and no more: a session at Harbor isn't worth its while. */
 };
 

@@ -287,6 +287,7 @@ struct world {
 
     struct world_rule rules[WORLD_RULES_MAX];
     size_t rules_count;
+    bool spaces_keep_partitions;          /* A test says so: all commands of each are in one. */
     int chance_permille[WORLD_ABORT + 1]; /* Of each fault, until ... */
     int64_t chances_until_ms;
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */

@@ -84,6 +84,7 @@ static void configure(struct soak *soak) {
     struct world *world = soak->world;
     draw_times(world);
     draw_bounds(world);
+    world->spaces_keep_partitions = true;
     soak->partitions = (int)spread(world, 1, WORLD_PARTITIONS);
     soak->both_registries = chance(world, 50);
     soak->clock_steps = chance(world, 30);

@@ -47,11 +47,13 @@ void check_kafka(const struct check_options *options) {
     struct cli_topic_listing *listing = &kafka.listing;
     cli_topic_listing_make(config, listing);
     struct berth_error error = {0};
-    if (berth_topics_describe(&kafka.properties, listing->names, listing->count,
-                              CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error) != BERTH_OK) {
+    enum berth_rc rc = berth_topics_describe(&kafka.properties, listing->names, listing->count,
+                                             CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error);
+    if (rc != BERTH_OK) {
+        kafka.report->kafka_unreachable = rc == BERTH_FAULT_UNREACHABLE;
         check_say(kafka.report, CHECK_PROBLEM, SUBJECT, "reachable",
-                  "look at [kafka]: bootstrap.servers, security.protocol and the credentials",
-                  "the brokers can't be asked: %s", error.text);
+                  "look at [kafka]: bootstrap.servers, security.protocol and the credentials", "%s",
+                  error.text);
         return;
     }
     check_say(kafka.report, CHECK_OK, SUBJECT, "reachable", NULL, "the brokers answer");

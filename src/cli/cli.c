@@ -92,7 +92,7 @@ enum cli_exit cli_fault(enum berth_rc rc, const struct berth_error *error) {
     } else {
         cli_complain("%s", rc == BERTH_FAULT_MEMORY ? "no memory left" : berth_rc_name(rc));
     }
-    return CLI_FAILED;
+    return rc == BERTH_FAULT_UNREACHABLE ? CLI_NO_ANSWER : CLI_FAILED;
 }
 
 enum berth_rc cli_flush(void) {

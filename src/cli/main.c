@@ -49,7 +49,8 @@ static const struct argp argp = {
            "  check          checks Kafka, Redis and the registries, with remedies\n"
            "  pull-secret    prints the credentials with which a workspace pulls\n"
            "  workspace-key  prints the key of one workspace, to derive them with\n\n"
-           "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time.",
+           "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time, "
+           "or Kafka can't be reached.",
     .children = children,
 };
 

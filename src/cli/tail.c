@@ -61,7 +61,8 @@ static const struct argp argp = {
            "every partition, until it is interrupted."
            "\vRecords of one space come in their order, those of different spaces as they are "
            "read.\n\n"
-           "Exit status: 0 also when it is interrupted, 1 the topic can't be read, 2 wrong usage.",
+           "Exit status: 0 also when it is interrupted, 1 the topic can't be read, 2 wrong usage, "
+           "3 Kafka can't be reached.",
     .children = children,
 };
 

@@ -67,7 +67,7 @@ static const struct argp argp = {
         "\vThe number of partitions of a command topic can't be changed later without losing the "
         "order of commands.\n\n"
         "Exit status: 0 all are there, 1 one is missing or has the wrong cleanup policy, "
-        "2 wrong usage.",
+        "2 wrong usage, 3 Kafka can't be reached.",
     .children = children,
 };
 

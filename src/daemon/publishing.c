@@ -133,7 +133,9 @@ void worker_published(void *ctx, const struct berth_batch_result *result) {
         return;
     }
     bool committed = result->outcome == BERTH_BATCH_COMMITTED;
-    if (!committed) {
+    if (committed) {
+        trouble_over(&worker->kafka_trouble);
+    } else {
         berth_log(BERTH_LOG_WARNING, "transaction.aborted",
                   "batch=%" PRIu64 " why=%s reason=\"%s\"", result->id,
                   berth_batch_outcome_name(result->outcome), result->text);

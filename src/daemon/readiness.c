@@ -52,6 +52,18 @@ static void say_publisher(const struct worker *worker, struct berth_buffer *reas
     }
 }
 
+/* Of a broker of several that is away nothing is said: the others do its work. */
+static void say_trouble(const struct worker *worker, struct berth_buffer *reasons) {
+    int64_t now_ms = berth_clock_monotonic_ms();
+    const char *trouble = trouble_now(&worker->kafka_trouble, now_ms);
+    bool works = worker->consumer != NULL && berth_consumer_joined(worker->consumer) &&
+                 berth_publisher_ready(worker->publisher) &&
+                 berth_publisher_busy_ms(worker->publisher, now_ms) <= PUBLISHER_WATCH_SLOW_MS;
+    if (trouble != NULL && !works) {
+        say(reasons, "kafka", trouble);
+    }
+}
+
 void worker_ready(void *ctx, struct berth_buffer *reasons) {
     const struct worker *worker = ctx;
     if (worker->stopping) {
@@ -74,4 +86,5 @@ void worker_ready(void *ctx, struct berth_buffer *reasons) {
         say_partitions(worker, reasons);
     }
     say_publisher(worker, reasons);
+    say_trouble(worker, reasons);
 }

@@ -24,6 +24,7 @@
 #include "outbox.h"
 #include "publisher_watch.h"
 #include "slots.h"
+#include "trouble.h"
 
 struct event;
 struct rebuild; /* Of rebuild.c. */
@@ -108,7 +109,8 @@ struct worker {
     struct berth_kafka_properties kafka_properties;
     struct berth_topics_check *topics_check;
     struct event *topics_event;
-    char topics_why[512]; /* What is wrong with them; empty: they are fine. */
+    char topics_why[512];         /* What is wrong with them; empty: they are fine. */
+    struct trouble kafka_trouble; /* What the clients met. */
     size_t record_bytes_max[BERTH_RECORD_KINDS];
     struct publisher_watch watch;
     bool publisher_slow_told;

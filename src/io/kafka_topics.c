@@ -7,14 +7,14 @@
 
 #include "berth/base/assert.h"
 #include "berth/io/clock.h"
-#include "kafka_client.h"
+#include "kafka_reach.h"
 
 #define DESTROY_TIMEOUT_MS 2000
 /* How long a controller is waited for that the brokers don't name: an election is short, and the
  * embedded Kafka of berth-sandbox has none at all. */
 #define CONTROLLER_TIMEOUT_MS 500
 
-static enum berth_rc make_handle(const struct berth_kafka_properties *properties,
+static enum berth_rc make_handle(const struct berth_kafka_properties *properties, int timeout_ms,
                                  rd_kafka_t **ret_handle, struct berth_error *reterr);
 static int left_ms(int64_t until_ms);
 static enum berth_rc describe_place(rd_kafka_t *handle, const char *name, int timeout_ms,
@@ -41,11 +41,11 @@ enum berth_rc berth_topics_describe(const struct berth_kafka_properties *propert
                                     struct berth_error *reterr) {
     BERTH_ASSERT(count <= BERTH_TOPICS_MAX);
     rd_kafka_t *handle = NULL;
-    enum berth_rc rc = make_handle(properties, &handle, reterr);
+    int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
+    enum berth_rc rc = make_handle(properties, timeout_ms, &handle, reterr);
     if (rc != BERTH_OK) {
         return rc;
     }
-    int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
     for (size_t i = 0; i < count; i++) {
         ret_statuses[i] = (struct berth_topic_status){.message_bytes_max = -1};
         rc = describe_place(handle, names[i], left_ms(until_ms), &ret_statuses[i], reterr);
@@ -85,7 +85,7 @@ enum berth_rc berth_topics_create(const struct berth_kafka_properties *propertie
         return rc;
     }
     rd_kafka_t *handle = NULL;
-    rc = make_handle(properties, &handle, reterr);
+    rc = make_handle(properties, timeout_ms, &handle, reterr);
     if (rc == BERTH_OK) {
         struct creation creation = {.topics = topics, .count = count};
         rd_kafka_event_t *event =
@@ -98,12 +98,13 @@ enum berth_rc berth_topics_create(const struct berth_kafka_properties *propertie
     return rc;
 }
 
-static enum berth_rc make_handle(const struct berth_kafka_properties *properties,
+static enum berth_rc make_handle(const struct berth_kafka_properties *properties, int timeout_ms,
                                  rd_kafka_t **ret_handle, struct berth_error *reterr) {
     rd_kafka_conf_t *conf = NULL;
     enum berth_rc rc = berth_kafka_conf_new(BERTH_KAFKA_ADMIN, properties, &conf, reterr);
-    return rc == BERTH_OK ? berth_kafka_handle_new(BERTH_KAFKA_ADMIN, conf, ret_handle, reterr)
-                          : rc;
+    return rc == BERTH_OK
+               ? berth_kafka_reached_new(BERTH_KAFKA_ADMIN, conf, timeout_ms, ret_handle, reterr)
+               : rc;
 }
 
 static int left_ms(int64_t until_ms) {

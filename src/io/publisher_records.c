@@ -6,7 +6,7 @@
 
 #include "berth/base/assert.h"
 #include "berth/core/settled_map.h"
-#include "kafka_client.h"
+#include "kafka_reach.h"
 #include "publisher_parts.h"
 
 #define DESTROY_TIMEOUT_MS 2000
@@ -206,10 +206,13 @@ static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *m
     publisher->failed_records++;
 }
 
-/* As above. Fatal errors are told by the call that they break. */
+/* As above. Fatal errors are told by the call that they break; why all brokers are down is told by
+ * itself. */
 static void rdkafka_error_cb(rd_kafka_t *handle, int err, const char *text, void *opaque) {
     (void)handle;
-    if (err != RD_KAFKA_RESP_ERR__FATAL) {
-        berth_publisher_trouble(opaque, text);
+    if (err != RD_KAFKA_RESP_ERR__FATAL && err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        char reason[BERTH_ERROR_BYTES_MAX];
+        berth_kafka_reason_text(text, reason, sizeof(reason));
+        berth_publisher_trouble(opaque, reason);
     }
 }

@@ -38,8 +38,8 @@ struct berth_topic_status {
 
 /*
  * Asks for each of the names, in their order. Blocks for at most about timeout_ms.
- * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_LIBRARY: the brokers can't be asked.
- * BERTH_FAULT_MEMORY.
+ * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_UNREACHABLE: no broker answers.
+ * BERTH_FAULT_LIBRARY: they refuse. BERTH_FAULT_MEMORY.
  */
 BERTH_MUST_USE enum berth_rc berth_topics_describe(const struct berth_kafka_properties *properties,
                                                    const char *const *names, size_t count,
@@ -62,8 +62,8 @@ struct berth_topic_made {
 
 /*
  * Makes the topics, each on its own: ret_made tells of each. Blocks for at most about timeout_ms.
- * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_LIBRARY: the brokers can't be asked.
- * BERTH_FAULT_MEMORY.
+ * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_UNREACHABLE: no broker answers.
+ * BERTH_FAULT_LIBRARY: they refuse. BERTH_FAULT_MEMORY.
  */
 BERTH_MUST_USE enum berth_rc berth_topics_create(const struct berth_kafka_properties *properties,
                                                  const struct berth_topic_spec *specs, size_t count,

@@ -235,7 +235,10 @@ static void dispatch(struct berth_engine *engine, const struct berth_event *even
         work_answered(engine, item, event->harbor.call, event->harbor.answer);
         break;
     case BERTH_EVENT_TRANSACTION:
-        publish_done(engine, event->transaction.committed);
+        publish_done(engine, event->transaction.committed, event->transaction.refused_by);
+        break;
+    case BERTH_EVENT_OUTPUTS_OPEN:
+        publish_outputs_open(engine, event->outputs_open);
         break;
     case BERTH_EVENT_DRAIN:
         intake_drain(engine);
@@ -381,17 +384,17 @@ void item_move(struct berth_engine *engine, struct item *item, enum item_state t
         [ITEM_READING_BACK] = TO(ITEM_STORING) | TO(ITEM_CLAIMING),
         [ITEM_STORING] = TO(ITEM_READY) | TO(ITEM_CLAIMING),
         [ITEM_READY] = TO(ITEM_PUBLISHING),
-        [ITEM_PUBLISHING] = TO(ITEM_READY),
+        [ITEM_PUBLISHING] = TO(ITEM_READY) | TO(ITEM_SET_ASIDE),
+        [ITEM_SET_ASIDE] = TO(ITEM_READY),
     };
     BERTH_ASSERT((moves[item->state] & TO(to)) != 0);
-    BERTH_ASSERT(to == ITEM_READY || to == ITEM_PUBLISHING || item->lane != NULL);
+    BERTH_ASSERT(to == ITEM_READY || to == ITEM_PUBLISHING || to == ITEM_SET_ASIDE ||
+                 item->lane != NULL);
 
-    if (item->state == ITEM_READY) {
-        engine->ready--;
-    }
-    if (to == ITEM_READY) {
-        engine->ready++;
-    }
+    engine->ready -= item->state == ITEM_READY;
+    engine->ready += to == ITEM_READY;
+    engine->set_aside -= item->state == ITEM_SET_ASIDE;
+    engine->set_aside += to == ITEM_SET_ASIDE;
     item->state = to;
 }
 
@@ -405,9 +408,8 @@ void item_release(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(item->work == NULL);
 
     engine_effect(engine, BERTH_EFFECT_RELEASE)->slot = item->slot;
-    if (item->state == ITEM_READY) {
-        engine->ready--;
-    }
+    engine->ready -= item->state == ITEM_READY;
+    engine->set_aside -= item->state == ITEM_SET_ASIDE;
     engine_disarm(engine, &item->timer);
     item_drop_outcome(engine, item);
     item_drop_before(engine, item);
@@ -417,6 +419,8 @@ void item_release(struct berth_engine *engine, struct item *item) {
         partition->window_count--;
         if (item->state == ITEM_READY) {
             TAILQ_REMOVE(&partition->ready, item, in_queue);
+        } else if (item->state == ITEM_SET_ASIDE) {
+            TAILQ_REMOVE(&partition->set_aside, item, in_queue);
         }
     }
     if (item->lane != NULL) {
@@ -454,7 +458,7 @@ void item_drop_before(struct berth_engine *engine, struct item *item) {
 void berth_engine_notice_left(struct berth_engine *engine) {
     static const char *const names[ITEM_STATES] = {
         "queued",      "claiming",     "waiting", "remembering", "running",
-        "backing_off", "reading_back", "storing", "ready",       "publishing",
+        "backing_off", "reading_back", "storing", "ready",       "publishing",   "set_aside",
     };
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         const struct item *item = engine->slots[slot];
@@ -481,6 +485,7 @@ void berth_engine_figures(const struct berth_engine *engine, struct berth_engine
         .taken_in = engine->config->commands_max - engine->free_slots_count,
         .worked_on = engine->worked_on,
         .ready = engine->ready,
+        .set_aside = engine->set_aside,
         .publishing = engine->publishing,
         .publishing_since_ms = engine->publishing_since_ms,
         .settled_total = engine->settled_total,

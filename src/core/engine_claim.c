@@ -145,6 +145,7 @@ void claim_timer(struct berth_engine *engine, struct item *item) {
     case ITEM_READING_BACK:
     case ITEM_READY:
     case ITEM_PUBLISHING:
+    case ITEM_SET_ASIDE:
         BERTH_UNREACHABLE("no ledger call is repeated in this state");
     }
 }

@@ -26,9 +26,10 @@
  *     |                 |          (claim lost: CLAIMING)          |
  *     |                 v                           v              v
  *     +-----------> READY <-------------------- STORING* <---------+
- *                     |  ^
- *                     v  | (aborted)
- *                 PUBLISHING ----> settled: the slot is released
+ *                     |  ^ ^-------------+
+ *                     v  | (aborted)     | (an output takes it again)
+ *                 PUBLISHING ----> SET_ASIDE
+ *                     +----------> settled: the slot is released
  *
  * An item whose partition was lost is an *orphan*: it has no window any more, its lane goes on
  * waiting for it until its calls have come back, and it is released at READY without being
@@ -63,8 +64,9 @@ enum item_state {
     ITEM_STORING,
     ITEM_READY,
     ITEM_PUBLISHING,
+    ITEM_SET_ASIDE,
 };
-#define ITEM_STATES 10
+#define ITEM_STATES 11
 
 /* The ledger calls that belong to no item; the id of any other is its item's slot. */
 #define ENGINE_RENEW_CALL_ID  UINT64_MAX
@@ -138,7 +140,8 @@ struct item {
     int64_t read_from_ms; /* What was written with unknown outcome isn't read back before. */
     bool failed_once;     /* Since the last step: back off before the next one. */
     bool burn;
-    bool free_lane; /* The outcome's STORE does. */
+    uint8_t refused_by; /* SET_ASIDE: the outputs that it waits for. */
+    bool free_lane;     /* The outcome's STORE does. */
     enum berth_publish_form form;
     char last_error[128];
 
@@ -180,6 +183,7 @@ struct partition {
     struct item_list window; /* What was taken in and isn't settled, by offset. */
     uint32_t window_count;
     struct item_list ready; /* Of the window: whose answers wait for a transaction; oldest first. */
+    struct item_list set_aside; /* Of the window: those that an output refuses. */
     int64_t next_offset;    /* One past the last that was delivered. */
     /* What is settled of what was delivered, and of what the map said that came with the partition.
      * With a transaction under way: as if that were committed. */
@@ -278,6 +282,7 @@ struct berth_engine {
     /* Publishing. */
     struct partition_list publishable;
     struct item_list batch;
+    size_t batch_count;
     struct berth_publish_item *batch_items;       /* batch_max */
     struct berth_publish_offset *batch_offsets;   /* BERTH_ENGINE_PARTITIONS_MAX */
     char (*batch_maps)[BERTH_SETTLED_TEXT_BYTES]; /* What goes with each of them, which aren't more
@@ -304,6 +309,7 @@ struct berth_engine {
     uint32_t left;
     uint32_t worked_on;
     uint32_t ready;
+    uint32_t set_aside;
     uint64_t settled_total;
     uint64_t skipped_total;
     uint64_t maps_ignored_total;
@@ -484,7 +490,12 @@ void publish_ready(struct berth_engine *engine, struct item *item);
 /* Starts a transaction if none is under way and something waits for one. */
 void publish_gather(struct berth_engine *engine);
 void publish_consider(struct berth_engine *engine, struct partition *partition);
-void publish_done(struct berth_engine *engine, bool committed);
+/* The transaction's end; refused_by as in BERTH_EVENT_TRANSACTION. */
+void publish_done(struct berth_engine *engine, bool committed, const uint8_t *refused_by);
+/* Some outputs take records again: what waited for one of them is tried again. */
+void publish_outputs_open(struct berth_engine *engine, uint8_t outputs);
+/* The partition winds down: what is set aside is the next owner's. */
+void publish_drop_set_aside(struct berth_engine *engine, struct partition *partition);
 
 /* ---- engine_settle.c ---- */
 

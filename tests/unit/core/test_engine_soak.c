@@ -120,6 +120,14 @@ static void send_some(struct world *world, int *next_number) {
 
 /* ---- What goes wrong ---- */
 
+/* Longer than anything else is away. Drawn by itself, in every other world. */
+static void refuse_outputs(struct world *world, struct berth_random *random) {
+    if (world->seed % 2 == 0 && berth_random_below(random, 14) == 0) {
+        world->outputs_refused = (uint8_t)berth_random_below(random, 16);
+        world->outputs_refused_until_ms = world->now_ms + berth_random_below(random, 90000);
+    }
+}
+
 /* Whatever nobody has goes to somebody who runs. */
 static void distribute(struct world *world) {
     for (int i = 0; i < PARTITIONS; i++) {
@@ -212,9 +220,12 @@ static void run_world(uint64_t seed, bool tracing) {
     configure(world);
     world_start(world, 0);
     int next_number = 1;
+    struct berth_random outputs;
+    berth_random_init(&outputs, seed);
     for (int round = 0; round < ROUNDS; round++) {
         send_some(world, &next_number);
         something_happens(world);
+        refuse_outputs(world, &outputs);
         if (chance(world, 60)) {
             distribute(world);
         }

@@ -457,8 +457,8 @@ void item_drop_before(struct berth_engine *engine, struct item *item) {
 
 void berth_engine_notice_left(struct berth_engine *engine) {
     static const char *const names[ITEM_STATES] = {
-        "queued",      "claiming",     "waiting", "remembering", "running",
-        "backing_off", "reading_back", "storing", "ready",       "publishing",   "set_aside",
+        "queued",       "claiming", "waiting", "remembering", "running",   "backing_off",
+        "reading_back", "storing",  "ready",   "publishing",  "set_aside",
     };
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         const struct item *item = engine->slots[slot];

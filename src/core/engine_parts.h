@@ -184,7 +184,7 @@ struct partition {
     uint32_t window_count;
     struct item_list ready; /* Of the window: whose answers wait for a transaction; oldest first. */
     struct item_list set_aside; /* Of the window: those that an output refuses. */
-    int64_t next_offset;    /* One past the last that was delivered. */
+    int64_t next_offset;        /* One past the last that was delivered. */
     /* What is settled of what was delivered, and of what the map said that came with the partition.
      * With a transaction under way: as if that were committed. */
     struct berth_settled_map settled;

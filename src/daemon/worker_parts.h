@@ -22,6 +22,7 @@
 #include "berth/io/publisher.h"
 #include "lookups.h"
 #include "outbox.h"
+#include "outputs.h"
 #include "publisher_watch.h"
 #include "slots.h"
 #include "trouble.h"
@@ -108,10 +109,11 @@ struct worker {
     size_t topics_count;
     struct berth_kafka_properties kafka_properties;
     struct berth_topics_check *topics_check;
-    struct event *topics_event;
+    struct event *topics_event;   /* The next look at them. */
+    bool topics_look_again;       /* One is under way, and began before what it is to look for. */
     char topics_why[512];         /* What is wrong with them; empty: they are fine. */
     struct trouble kafka_trouble; /* What the clients met. */
-    size_t record_bytes_max[BERTH_RECORD_KINDS];
+    struct outputs outputs;
     struct publisher_watch watch;
     bool publisher_slow_told;
 
@@ -176,6 +178,11 @@ void worker_make_publication(struct worker *worker, uint32_t slot,
                              const struct berth_command *command, const struct berth_source *source,
                              uint32_t registry, int64_t version,
                              const struct berth_outcome *outcome);
+
+/* ---- topics.c ---- */
+
+/* Looks at the topics: now, or after the pause that outputs which refuse are given. */
+void worker_look_at_topics(struct worker *worker, bool now);
 
 /* ---- rebuild.c ---- */
 

@@ -226,6 +226,8 @@ enum berth_rc berth_kafka_place_of(rd_kafka_t *handle, const char *topic, int ti
     if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
         *ret_place = (struct berth_kafka_place){.partitions = 0};
     } else if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        *ret_place = (struct berth_kafka_place){
+            .hidden = err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
         berth_error_set(reterr, "topic %s: %s", topic, rd_kafka_err2str(err));
         return BERTH_FAULT_LIBRARY;
     }

@@ -27,8 +27,17 @@ struct berth_topics_check;
  * leave out too much. */
 #define BERTH_TOPIC_MESSAGE_BYTES_MIN (BERTH_TOPIC_ROOM_BYTES + 65536)
 
+enum berth_permission {
+    BERTH_PERMISSION_UNKNOWN, /* The brokers don't say. */
+    BERTH_PERMISSION_DENIED,
+    BERTH_PERMISSION_GRANTED,
+};
+
 struct berth_topic_status {
-    bool exists;
+    bool exists; /* false also for a topic that may not be described: see `hidden`. */
+    bool hidden; /* It may not be described: nothing else is known of it. */
+    enum berth_permission may_read;
+    enum berth_permission may_write;
     int32_t partitions;
     int32_t replication_factor;
     char

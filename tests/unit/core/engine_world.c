@@ -231,9 +231,9 @@ void world_run_idle(struct world *world) {
 
 static void tell(struct world *world, struct world_worker *worker, struct world_event *event) {
     struct world_assignment *assignment = &worker->assignments[0];
-    bool partition =
-        event->tells.kind != BERTH_EVENT_DRAIN && event->tells.kind != BERTH_EVENT_TIME &&
-        event->tells.kind != BERTH_EVENT_OUTPUTS_OPEN;
+    bool partition = event->tells.kind != BERTH_EVENT_DRAIN &&
+                     event->tells.kind != BERTH_EVENT_TIME &&
+                     event->tells.kind != BERTH_EVENT_OUTPUTS_OPEN;
     if (partition) {
         assignment = &worker->assignments[event->tells.partition.partition];
     }
@@ -286,15 +286,15 @@ static void deliver(struct world *world, struct world_event *event) {
         kafka_decides(world, event);
         break;
     case WORLD_KAFKA_ANSWERS: {
-        struct berth_event told = {.kind = BERTH_EVENT_TRANSACTION,
-                                   .transaction = {.committed = event->committed,
-                                                   .refused_by = event->refused_by}};
+        struct berth_event told = {
+            .kind = BERTH_EVENT_TRANSACTION,
+            .transaction = {.committed = event->committed, .refused_by = event->refused_by}};
         if (event->refused != 0) {
-            struct world_event look = {.kind = WORLD_TELLS,
-                                       .worker = event->worker,
-                                       .life = event->life,
-                                       .tells = {.kind = BERTH_EVENT_OUTPUTS_OPEN,
-                                                 .outputs_open = event->refused}};
+            struct world_event look = {
+                .kind = WORLD_TELLS,
+                .worker = event->worker,
+                .life = event->life,
+                .tells = {.kind = BERTH_EVENT_OUTPUTS_OPEN, .outputs_open = event->refused}};
             world_post(world, &look, WORLD_LOOK_MS);
         }
         trace(world, event->committed ? "committed" : "aborted");

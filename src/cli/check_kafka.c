@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "berth/codec/events.h"
 #include "berth/core/settled_map.h"
 #include "berth/io/kafka_check.h"
 #include "berth/io/kafka_reader.h"
@@ -98,6 +99,16 @@ static void check_topic(struct kafka *kafka, size_t index) {
                   "topic %s takes messages of %" PRId64 " bytes only", name,
                   topic->message_bytes_max);
         return;
+    }
+    if (index >= kafka->listing.commands_count && topic->message_bytes_max >= 0 &&
+        topic->message_bytes_max < BERTH_WHOLE_BYTES_MAX + BERTH_TOPIC_ROOM_BYTES) {
+        char remedy[96];
+        (void)snprintf(remedy, sizeof(remedy), "raise its max.message.bytes to %d",
+                       BERTH_WHOLE_BYTES_MAX + BERTH_TOPIC_ROOM_BYTES);
+        check_say(kafka->report, CHECK_WARNING, SUBJECT, "largest", remedy,
+                  "topic %s takes messages of %" PRId64 " bytes: every command can be answered, "
+                  "but the largest answers go without their lists",
+                  name, topic->message_bytes_max);
     }
     bool single = topic->replication_factor == 1;
     check_say(kafka->report, single ? CHECK_WARNING : CHECK_OK, SUBJECT, "topic",

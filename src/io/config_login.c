@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether [kafka] has all that a login needs: librdkafka would connect in vain, or say it late. */
+/* Whether [kafka] has all that a login needs, and room for what is published: librdkafka would
+ * connect in vain, or say it late. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "berth/io/kafka_topics.h"
 #include "config_loader.h"
 #include "config_report.h"
 
@@ -15,6 +17,7 @@ static void check_sasl(struct berth_config_loader *loader, int line);
 static void check_idle(struct berth_config_loader *loader, const char *prefix,
                        const char *protocols);
 static void check_files(struct berth_config_loader *loader);
+static void check_sizes(struct berth_config_loader *loader);
 static void check_clear(struct berth_config_loader *loader, int line);
 static const struct berth_config_property *find(const struct berth_config_loader *loader,
                                                 const char *name);
@@ -37,6 +40,18 @@ void berth_config_check_login(struct berth_config_loader *loader) {
         check_clear(loader, protocol->line);
     }
     check_files(loader);
+    check_sizes(loader);
+}
+
+/* librdkafka's own bound, of whatever is published; topics have theirs. */
+static void check_sizes(struct berth_config_loader *loader) {
+    const struct berth_config_property *bytes = find(loader, "message.max.bytes");
+    if (bytes != NULL && strtoll(bytes->value, NULL, 10) < BERTH_TOPIC_MESSAGE_BYTES_MIN) {
+        berth_config_error(loader->report, bytes->line,
+                           "message.max.bytes must be %d at least: the answer to a large command "
+                           "wouldn't fit",
+                           BERTH_TOPIC_MESSAGE_BYTES_MIN);
+    }
 }
 
 static void check_sasl(struct berth_config_loader *loader, int line) {

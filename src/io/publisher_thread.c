@@ -329,7 +329,9 @@ static enum verdict judge_produced(struct berth_publisher *publisher, size_t ind
         publisher->failed_record = (ptrdiff_t)index;
         publisher->failed_records = 1;
         /* librdkafka's own message.max.bytes; a record's headers are never in it. */
-        publisher->outputs[publisher->batch.records[index].topic].err = err;
+        const struct berth_batch_record *record = &publisher->batch.records[index];
+        publisher->outputs[record->topic].err = err;
+        publisher->outputs[record->topic].bytes = record->key.len + record->value.len;
     }
     berth_publisher_note(publisher, err, text);
     return VERDICT_ABORT;

@@ -453,7 +453,6 @@ static struct sim *sim_new(const struct sim_options *options) {
     sim_harbor_init(sim);
     sim_producers_init(sim);
     sim_faults_init(sim);
-    sim_outputs_init(sim);
     for (int i = 0; i < sim->workers_count; i++) {
         sim_post(sim, sim_event(sim, SIM_EVENT_STARTS, i), sim_below(sim, 3000));
     }

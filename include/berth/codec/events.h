@@ -64,6 +64,8 @@ berth_publication_make(struct berth_codec *codec, const struct berth_event_conte
  * of the three. Faults: LIBRARY, MEMORY.
  */
 #define BERTH_SMALLER_BYTES_MAX 16384
+/* The most that any of the three has whole. */
+#define BERTH_WHOLE_BYTES_MAX 524288
 BERTH_MUST_USE enum berth_rc berth_event_smaller(struct berth_codec *codec,
                                                  struct berth_bytes value,
                                                  struct berth_bytes *ret_value,

@@ -283,6 +283,7 @@ static void assert_smaller_fit(struct berth_codec *codec,
         struct berth_bytes smaller;
         struct berth_error error;
         assert_true(whole.len > BERTH_SMALLER_BYTES_MAX);
+        assert_true(whole.len < BERTH_WHOLE_BYTES_MAX);
         assert_int_equal(berth_event_smaller(codec, whole, &smaller, &error), BERTH_OK);
         assert_true(smaller.len < BERTH_SMALLER_BYTES_MAX);
     }

@@ -210,6 +210,20 @@ static void test_a_password_for_kafka_in_the_clear_is_warned_of(void **state) {
                         "SASL_SSL\n");
 }
 
+/* Proved before the first command, not by it. */
+static void test_the_largest_answer_must_fit_librdkafkas_own_bound(void **state) {
+    struct config_fixture *fixture = *state;
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "message.max.bytes = 131071\n"),
+                     BERTH_INVALID);
+    assert_string_equal(config_fixture_messages(fixture),
+                        "FILE:3: error: message.max.bytes must be 131072 at least: the answer to a "
+                        "large command wouldn't fit\n");
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "message.max.bytes = 131072\n"),
+                     BERTH_OK);
+}
+
 static void test_a_file_for_tls_that_is_not_there_is_named(void **state) {
     struct config_fixture *fixture = *state;
     assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
@@ -288,6 +302,7 @@ int main(void) {
         TEST(test_a_login_that_is_never_used_is_warned_of),
         TEST(test_a_password_for_kafka_in_the_clear_is_warned_of),
         TEST(test_a_file_for_tls_that_is_not_there_is_named),
+        TEST(test_the_largest_answer_must_fit_librdkafkas_own_bound),
         TEST(test_kafka_properties_are_checked),
         TEST(test_a_kafka_secret_comes_from_a_file),
     };

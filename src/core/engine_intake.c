@@ -331,13 +331,12 @@ static void orphan_all(struct berth_engine *engine, struct partition *partition)
             engine_notice(engine, item, "command.left", "state=let-go", NULL);
         }
         engine->left += item->state != ITEM_PUBLISHING;
-        if (item->state == ITEM_QUEUED) {
+        if (item->state == ITEM_QUEUED || item->state == ITEM_SET_ASIDE) {
             item_release(engine, item);
         }
     }
     while ((item = TAILQ_FIRST(&partition->window)) != NULL) {
-        if (item->state == ITEM_WAITING || item->state == ITEM_READY ||
-            item->state == ITEM_SET_ASIDE) {
+        if (item->state == ITEM_WAITING || item->state == ITEM_READY) {
             item_release(engine, item);
             continue;
         }

@@ -256,21 +256,18 @@ static void settle(struct berth_engine *engine, struct item *item) {
 /* Nothing of it is visible: it is published again, unless its partition has gone meanwhile, or an
  * output refuses it. */
 static void take_back(struct berth_engine *engine, struct item *item, uint8_t refused_by) {
+    bool refused = item->partition != NULL && refused_by != 0;
+    item_move(engine, item, refused ? ITEM_SET_ASIDE : ITEM_READY);
     struct partition *partition = item->partition;
-    if (partition != NULL) {
-        berth_settled_map_unsettle(&partition->settled, item->first_offset,
-                                   item->source.offset + 1);
+    if (partition == NULL) {
+        item_release(engine, item);
+        return;
     }
-    if (partition == NULL || refused_by == 0) {
-        item_move(engine, item, ITEM_READY);
-        if (partition == NULL) {
-            item_release(engine, item);
-            return;
-        }
+    berth_settled_map_unsettle(&partition->settled, item->first_offset, item->source.offset + 1);
+    if (!refused) {
         TAILQ_INSERT_HEAD(&partition->ready, item, in_queue);
         return;
     }
-    item_move(engine, item, ITEM_SET_ASIDE);
     item->refused_by = refused_by;
     TAILQ_INSERT_HEAD(&partition->set_aside, item, in_queue);
     if (partition->state == PARTITION_WINDING_DOWN) {

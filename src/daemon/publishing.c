@@ -55,9 +55,9 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
         add_offset(worker, &effect->publish.offsets[i]);
     }
     outbox_seal(outbox);
-    if (outputs_blame(&worker->outputs) != NULL) {
-        worker->batch_refused = true; /* Without asking anybody: it is known that it would be. */
-        return;
+    worker->batch_refused = outputs_blame(&worker->outputs) != NULL;
+    if (worker->batch_refused) {
+        return; /* Without asking anybody: it is known that it would be. */
     }
 
     /* The group's generation is taken at this very moment, again at each new try (design 5). */

@@ -96,7 +96,8 @@ size_t outputs_batch_bytes(const struct outputs *outputs) {
     for (size_t i = 0; i < BERTH_RECORD_KINDS; i++) {
         least = outputs->list[i].message_bytes < least ? outputs->list[i].message_bytes : least;
     }
-    return least > 2 * BATCH_ROOM_BYTES ? (size_t)least - BATCH_ROOM_BYTES : BATCH_ROOM_BYTES;
+    return least > 2 * (int64_t)BATCH_ROOM_BYTES ? (size_t)least - BATCH_ROOM_BYTES
+                                                 : BATCH_ROOM_BYTES;
 }
 
 void outputs_begin(struct outputs *outputs) {

@@ -19,6 +19,8 @@ static enum berth_rc make_handle(const struct berth_kafka_properties *properties
 static int left_ms(int64_t until_ms);
 static enum berth_rc describe_place(rd_kafka_t *handle, const char *name, int timeout_ms,
                                     struct berth_topic_status *status, struct berth_error *reterr);
+static void describe_more(rd_kafka_t *handle, const char *const *names, size_t count,
+                          int64_t until_ms, struct berth_topic_status *statuses);
 static void describe_configs(rd_kafka_t *handle, const char *const *names, size_t count,
                              int timeout_ms, struct berth_topic_status *statuses);
 static void describe_permissions(rd_kafka_t *handle, const char *const *names, size_t count,
@@ -56,8 +58,7 @@ enum berth_rc berth_topics_describe(const struct berth_kafka_properties *propert
         }
     }
     if (rc == BERTH_OK) {
-        describe_configs(handle, names, count, left_ms(until_ms), ret_statuses);
-        describe_permissions(handle, names, count, left_ms(until_ms), ret_statuses);
+        describe_more(handle, names, count, until_ms, ret_statuses);
     }
     (void)berth_kafka_handle_destroy(handle, 0, DESTROY_TIMEOUT_MS);
     return rc;
@@ -142,8 +143,22 @@ static void send_describe(rd_kafka_t *handle, const rd_kafka_AdminOptions_t *opt
     rd_kafka_DescribeConfigs(handle, description->resources, description->count, options, queue);
 }
 
+/* librdkafka asks the controller, and waits for one as long as it is let. */
+static void describe_more(rd_kafka_t *handle, const char *const *names, size_t count,
+                          int64_t until_ms, struct berth_topic_status *statuses) {
+    if (has_controller(handle, left_ms(until_ms))) {
+        describe_configs(handle, names, count, left_ms(until_ms), statuses);
+        describe_permissions(handle, names, count, left_ms(until_ms), statuses);
+        return;
+    }
+    int timeout_ms = left_ms(until_ms);
+    describe_configs(handle, names, count,
+                     timeout_ms < CONTROLLER_TIMEOUT_MS ? timeout_ms : CONTROLLER_TIMEOUT_MS,
+                     statuses);
+}
+
 /* A topic whose configuration we may not see, or that nobody tells of, keeps "not readable": its
- * place is known. librdkafka asks the controller, and waits for one as long as it is let. */
+ * place is known. */
 static void describe_configs(rd_kafka_t *handle, const char *const *names, size_t count,
                              int timeout_ms, struct berth_topic_status *statuses) {
     struct description description = {.count = 0};
@@ -155,9 +170,6 @@ static void describe_configs(rd_kafka_t *handle, const char *const *names, size_
     }
     if (description.count == 0) {
         return;
-    }
-    if (timeout_ms > CONTROLLER_TIMEOUT_MS && !has_controller(handle, timeout_ms)) {
-        timeout_ms = CONTROLLER_TIMEOUT_MS;
     }
     rd_kafka_event_t *event =
         request(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms, send_describe, &description);

@@ -38,6 +38,8 @@ const char *berth_rc_name(enum berth_rc rc) {
         return "BERTH_FAULT_LIBRARY";
     case BERTH_FAULT_PROTOCOL:
         return "BERTH_FAULT_PROTOCOL";
+    case BERTH_FAULT_UNREACHABLE:
+        return "BERTH_FAULT_UNREACHABLE";
     }
     return "BERTH_RC_UNKNOWN";
 }

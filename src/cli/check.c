@@ -35,7 +35,8 @@ static const struct argp argp = {
     .doc = "Checks Kafka, Redis and every registry of the configuration as berthd would use them, "
            "and prints a line for each thing, with the remedy. Changes nothing."
            "\vA warning is something with which berthd works, but worse or less safely.\n\n"
-           "Exit status: 0 berthd can work, 1 there is a problem, 2 wrong usage or configuration.",
+           "Exit status: 0 berthd can work, 1 there is a problem, 2 wrong usage or configuration, "
+           "3 Kafka can't be reached.",
     .children = children,
 };
 
@@ -83,6 +84,9 @@ static enum cli_exit run(struct cli *cli, const void *input) {
                      report.counts[CHECK_PROBLEM], report.counts[CHECK_NOT_TRIED]);
     }
     bool told = cli_flush() != BERTH_FAULT_SYSTEM;
+    if (report.kafka_unreachable && told) {
+        return CLI_NO_ANSWER;
+    }
     return told && report.counts[CHECK_PROBLEM] == 0 ? CLI_SUCCEEDED : CLI_FAILED;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "berth/codec/events.h"
 #include "berth/core/settled_map.h"
 #include "berth/io/kafka_check.h"
 #include "berth/io/kafka_reader.h"
@@ -35,6 +36,8 @@ static void check_progress(struct kafka *kafka, size_t index);
 static void check_rate(struct kafka *kafka, const char *topic,
                        const struct berth_group_progress *progress);
 static void check_reading(struct kafka *kafka);
+static void check_reading_of(struct kafka *kafka, const char *name, const char *remedy);
+static void check_writing(struct kafka *kafka);
 static void check_publishing(struct kafka *kafka);
 
 void check_kafka(const struct check_options *options) {
@@ -47,11 +50,13 @@ void check_kafka(const struct check_options *options) {
     struct cli_topic_listing *listing = &kafka.listing;
     cli_topic_listing_make(config, listing);
     struct berth_error error = {0};
-    if (berth_topics_describe(&kafka.properties, listing->names, listing->count,
-                              CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error) != BERTH_OK) {
+    enum berth_rc rc = berth_topics_describe(&kafka.properties, listing->names, listing->count,
+                                             CLI_KAFKA_TIMEOUT_MS, listing->statuses, &error);
+    if (rc != BERTH_OK) {
+        kafka.report->kafka_unreachable = rc == BERTH_FAULT_UNREACHABLE;
         check_say(kafka.report, CHECK_PROBLEM, SUBJECT, "reachable",
-                  "look at [kafka]: bootstrap.servers, security.protocol and the credentials",
-                  "the brokers can't be asked: %s", error.text);
+                  "look at [kafka]: bootstrap.servers, security.protocol and the credentials", "%s",
+                  error.text);
         return;
     }
     check_say(kafka.report, CHECK_OK, SUBJECT, "reachable", NULL, "the brokers answer");
@@ -66,6 +71,7 @@ void check_kafka(const struct check_options *options) {
         }
     }
     check_reading(&kafka);
+    check_writing(&kafka);
     check_publishing(&kafka);
 }
 
@@ -73,8 +79,9 @@ static void check_topic(struct kafka *kafka, size_t index) {
     const char *name = kafka->listing.names[index];
     const struct berth_topic_status *topic = &kafka->listing.statuses[index];
     if (!topic->exists) {
-        check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "topic", "berth topics --create",
-                  "topic %s is missing, or may not be described", name);
+        check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "topic",
+                  topic->hidden ? "allow Describe of the topic" : "berth topics --create",
+                  "topic %s %s", name, topic->hidden ? "may not be described" : "is missing");
         return;
     }
     if (!cli_topic_policy_fits(&kafka->listing, index)) {
@@ -92,6 +99,16 @@ static void check_topic(struct kafka *kafka, size_t index) {
                   "topic %s takes messages of %" PRId64 " bytes only", name,
                   topic->message_bytes_max);
         return;
+    }
+    if (index >= kafka->listing.commands_count && topic->message_bytes_max >= 0 &&
+        topic->message_bytes_max < BERTH_WHOLE_BYTES_MAX + BERTH_TOPIC_ROOM_BYTES) {
+        char remedy[96];
+        (void)snprintf(remedy, sizeof(remedy), "raise its max.message.bytes to %d",
+                       BERTH_WHOLE_BYTES_MAX + BERTH_TOPIC_ROOM_BYTES);
+        check_say(kafka->report, CHECK_WARNING, SUBJECT, "largest", remedy,
+                  "topic %s takes messages of %" PRId64 " bytes: every command can be answered, "
+                  "but the largest answers go without their lists",
+                  name, topic->message_bytes_max);
     }
     bool single = topic->replication_factor == 1;
     check_say(kafka->report, single ? CHECK_WARNING : CHECK_OK, SUBJECT, "topic",
@@ -192,25 +209,60 @@ static void check_rate(struct kafka *kafka, const char *topic,
 
 static void check_reading(struct kafka *kafka) {
     for (size_t i = 0; i < kafka->listing.commands_count; i++) {
-        if (!kafka->listing.statuses[i].exists) {
+        if (kafka->listing.statuses[i].exists) {
+            check_reading_of(kafka, kafka->listing.names[i], "allow Read of the topic");
+        }
+    }
+    /* Needed on the worst day only, when it is too late to find out. */
+    const char *spaces = kafka->options->config->topics.spaces;
+    for (size_t i = kafka->listing.commands_count; i < kafka->listing.count; i++) {
+        if (kafka->listing.statuses[i].exists && strcmp(kafka->listing.names[i], spaces) == 0) {
+            check_reading_of(kafka, spaces,
+                             "allow Read of the topic: when Redis has lost its data, berthd "
+                             "rebuilds it from there");
+        }
+    }
+}
+
+static void check_reading_of(struct kafka *kafka, const char *name, const char *remedy) {
+    struct berth_reader *reader = NULL;
+    struct berth_record *record = NULL;
+    struct berth_error error = {0};
+    enum berth_rc rc = berth_reader_new(&kafka->properties, &name, 1, BERTH_READER_FROM_BEGINNING,
+                                        CLI_KAFKA_TIMEOUT_MS, &reader, &error);
+    if (rc == BERTH_OK) {
+        rc = berth_reader_take(reader, READ_TIMEOUT_MS, &record, &error);
+        record = berth_record_free(record);
+        reader = berth_reader_free(reader);
+    }
+    bool may = rc == BERTH_OK || rc == BERTH_END;
+    check_say(kafka->report, may ? CHECK_OK : CHECK_PROBLEM, SUBJECT, "read", may ? NULL : remedy,
+              "%s %s%s%s", name, may ? "may be read" : "can't be read", may ? "" : ": ",
+              may ? "" : error.text);
+}
+
+/* What the brokers say that they would allow (KIP-430), which costs nothing. */
+static void check_writing(struct kafka *kafka) {
+    for (size_t i = kafka->listing.commands_count; i < kafka->listing.count; i++) {
+        const char *name = kafka->listing.names[i];
+        const struct berth_topic_status *topic = &kafka->listing.statuses[i];
+        if (!topic->exists) {
             continue;
         }
-        const char *name = kafka->listing.names[i];
-        struct berth_reader *reader = NULL;
-        struct berth_record *record = NULL;
-        struct berth_error error = {0};
-        enum berth_rc rc =
-            berth_reader_new(&kafka->properties, &name, 1, BERTH_READER_FROM_BEGINNING,
-                             CLI_KAFKA_TIMEOUT_MS, &reader, &error);
-        if (rc == BERTH_OK) {
-            rc = berth_reader_take(reader, READ_TIMEOUT_MS, &record, &error);
-            record = berth_record_free(record);
-            reader = berth_reader_free(reader);
+        switch (topic->may_write) {
+        case BERTH_PERMISSION_GRANTED:
+            check_say(kafka->report, CHECK_OK, SUBJECT, "write", NULL, "%s may be written to",
+                      name);
+            break;
+        case BERTH_PERMISSION_DENIED:
+            check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "write", "allow Write of the topic",
+                      "%s may not be written to: what needs it will wait", name);
+            break;
+        case BERTH_PERMISSION_UNKNOWN:
+            check_say(kafka->report, CHECK_NOT_TRIED, SUBJECT, "write", "berth check --transaction",
+                      "whether %s may be written to", name);
+            break;
         }
-        bool may = rc == BERTH_OK || rc == BERTH_END;
-        check_say(kafka->report, may ? CHECK_OK : CHECK_PROBLEM, SUBJECT, "read",
-                  may ? NULL : "allow Read of the topic", "%s %s%s%s", name,
-                  may ? "may be read" : "can't be read", may ? "" : ": ", may ? "" : error.text);
     }
 }
 

@@ -20,6 +20,7 @@ struct check_report {
     bool json;
     int width; /* Of the longest subject. */
     size_t counts[CHECK_STATES];
+    bool kafka_unreachable; /* Nothing of Kafka was looked at. */
 };
 
 /*

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "berth/base/assert.h"
-#include "berth/io/kafka_reach.h"
 
 /* A whole report: BERTH_CONFIG_FINDINGS_MAX lines of bounded length, and the path in each. */
 #define REPORT_BYTES_MAX ((size_t)256 * 1024)
@@ -48,16 +47,6 @@ enum cli_exit cli_make_codec(struct cli *cli) {
     BERTH_ASSERT(cli->codec == NULL);
     struct berth_error error = {0};
     enum berth_rc rc = berth_codec_new(&cli->codec, &error);
-    return rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
-}
-
-enum cli_exit cli_reach_kafka(const struct cli *cli) {
-    struct berth_error error = {0};
-    enum berth_rc rc = berth_kafka_reach(&cli->kafka, CLI_KAFKA_TIMEOUT_MS, &error);
-    if (rc == BERTH_NOT_FOUND) {
-        cli_complain("%s (is it running, and is bootstrap.servers in [kafka] right?)", error.text);
-        return CLI_NO_ANSWER;
-    }
     return rc == BERTH_OK ? CLI_SUCCEEDED : cli_fault(rc, &error);
 }
 
@@ -103,7 +92,7 @@ enum cli_exit cli_fault(enum berth_rc rc, const struct berth_error *error) {
     } else {
         cli_complain("%s", rc == BERTH_FAULT_MEMORY ? "no memory left" : berth_rc_name(rc));
     }
-    return CLI_FAILED;
+    return rc == BERTH_FAULT_UNREACHABLE ? CLI_NO_ANSWER : CLI_FAILED;
 }
 
 enum berth_rc cli_flush(void) {

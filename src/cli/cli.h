@@ -17,9 +17,10 @@
 /* Exit codes, a promise to scripts. */
 enum cli_exit {
     CLI_SUCCEEDED = 0,
-    CLI_FAILED = 1,    /* Rejected, failed, or something that berth needs is missing. */
-    CLI_USAGE = 2,     /* Wrong options, configuration or command: nothing was sent. */
-    CLI_NO_ANSWER = 3, /* No answer came in time, also when a command was sent. */
+    CLI_FAILED = 1, /* Rejected, failed, or something that berth needs is missing. */
+    CLI_USAGE = 2,  /* Wrong options, configuration or command: nothing was sent. */
+    /* No answer came in time, also when a command was sent; or Kafka can't be reached. */
+    CLI_NO_ANSWER = 3,
 };
 
 /* How long Kafka may take to be reached before berth gives up. */
@@ -49,17 +50,13 @@ enum cli_exit cli_with_config(const struct cli_common *common, enum berth_config
  * CLI_FAILED: told on standard error. Once at most (asserted). */
 enum cli_exit cli_make_codec(struct cli *cli);
 
-/* Whether Kafka is there, before anything is waited for. CLI_NO_ANSWER, CLI_FAILED (it refuses):
- * told on standard error, with its address. */
-enum cli_exit cli_reach_kafka(const struct cli *cli);
-
 /* What was found wrong, on standard error; path is what each line begins with. */
 void cli_print_report(const struct berth_config_report *report, const char *path);
 
 /* One line on standard error, after "berth: ". */
 void cli_complain(const char *format, ...) BERTH_PRINTF(1, 2);
 
-/* The result of a fault: its text, and CLI_FAILED. */
+/* The result of a fault: its text, and CLI_FAILED; CLI_NO_ANSWER: nobody could be asked. */
 enum cli_exit cli_fault(enum berth_rc rc, const struct berth_error *error);
 
 /*

@@ -53,7 +53,8 @@ static const struct argp argp = {
            "  pull-secret    prints the credentials with which a workspace pulls\n"
            "  workspace-key  prints the key of one workspace, to derive them with\n"
            "  help, version  the same as --help and --version; help COMMAND tells of one\n\n"
-           "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time.",
+           "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time, "
+           "or Kafka can't be reached.",
     .children = children,
 };
 

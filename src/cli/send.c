@@ -53,7 +53,8 @@ static const struct argp argp = {
            "unbind-workspace or set-workspace-bindings."
            "\vA command is checked as berthd would check it before it is sent.\n\n"
            "Exit status: 0 succeeded (without --wait: delivered), 1 rejected, failed or not "
-           "delivered, 2 wrong usage or a command that berthd would refuse, 3 no answer in time.",
+           "delivered, 2 wrong usage or a command that berthd would refuse, 3 no answer in time, "
+           "or Kafka can't be reached.",
     .children = children,
 };
 

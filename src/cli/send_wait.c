@@ -53,11 +53,8 @@ enum cli_exit cli_send_all(const struct cli *cli, const struct cli_send_plan *pl
                            struct cli_outgoing_list *list) {
     struct sending sending = {
         .cli = cli, .plan = plan, .list = list, .open = list->count, .rc = BERTH_OK};
-    enum cli_exit status = cli_reach_kafka(cli);
     /* The positions are fixed first, so that no answer is behind them. */
-    if (status == CLI_SUCCEEDED && plan->wait) {
-        status = open_reader(&sending);
-    }
+    enum cli_exit status = plan->wait ? open_reader(&sending) : CLI_SUCCEEDED;
     if (status == CLI_SUCCEEDED) {
         status = open_producer(&sending);
     }

@@ -93,8 +93,7 @@ static const struct argp argp = {
            "\vRecords of one space come in their order, those of different spaces as they are "
            "read.\n\n"
            "Exit status: 0 also when it is interrupted, 1 the topic can't be read, 2 wrong usage, "
-           "3 Kafka "
-           "doesn't answer.",
+           "3 Kafka can't be reached.",
     .children = children,
 };
 
@@ -171,9 +170,6 @@ static void interrupt(int signal_number) {
 static enum cli_exit run(struct cli *cli, const void *input) {
     const struct arguments *arguments = input;
     enum cli_exit status = cli_make_codec(cli);
-    if (status == CLI_SUCCEEDED) {
-        status = cli_reach_kafka(cli);
-    }
     if (status != CLI_SUCCEEDED) {
         return status;
     }

@@ -25,6 +25,7 @@ static void write_workspaces(struct berth_record_writer *writer, avro_value_t *r
                              const struct berth_command *command);
 static void write_bindings(struct berth_record_writer *writer, avro_value_t *record,
                            const struct berth_space_state *state);
+static void empty_list(avro_value_t *record, const char *field);
 static const char *action_name(enum berth_command_type type);
 static enum berth_rc finish(struct berth_codec *codec, const struct berth_codec_schema *schema,
                             const struct berth_record_writer *writer,
@@ -128,6 +129,46 @@ enum berth_rc berth_event_result_replay(struct berth_codec *codec, struct berth_
     struct berth_record_writer writer = {0};
     write_source(&writer, schema->value, source);
     return finish(codec, schema, &writer, ret_record, reterr);
+}
+
+enum berth_rc berth_event_smaller(struct berth_codec *codec, struct berth_bytes value,
+                                  struct berth_bytes *ret_value, struct berth_error *reterr) {
+    static const char *const lists[] = {"details", "bindings", "workspaces"};
+    static const char *const views[] = {"space_state", "before", "after"};
+    const struct berth_codec_schema *schema;
+    const char *code;
+    enum berth_rc rc =
+        berth_codec_read(codec, value, BERTH_WRITTEN_BYTES_MAX, &schema, &code, reterr);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    if (strcmp(schema->name, "CommandResult") != 0 && strcmp(schema->name, "AuditRecord") != 0 &&
+        strcmp(schema->name, "SpaceState") != 0) {
+        berth_error_set(reterr, "%s has no smaller form", schema->name);
+        return BERTH_INVALID;
+    }
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        empty_list(schema->value, lists[i]);
+    }
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        avro_value_t view;
+        avro_value_t branch;
+        if (avro_value_get_by_name(schema->value, views[i], &view, NULL) == 0 &&
+            avro_value_get_current_branch(&view, &branch) == 0 &&
+            avro_value_get_type(&branch) == AVRO_RECORD) {
+            empty_list(&branch, "workspaces");
+        }
+    }
+    return berth_codec_write(codec, schema, ret_value, reterr);
+}
+
+/* If the record has it. */
+static void empty_list(avro_value_t *record, const char *field) {
+    avro_value_t list;
+    if (avro_value_get_by_name(record, field, &list, NULL) == 0) {
+        int failed = avro_value_reset(&list);
+        BERTH_ASSERT(failed == 0);
+    }
 }
 
 static void write_result(struct berth_record_writer *writer, avro_value_t *record,

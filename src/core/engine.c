@@ -235,7 +235,10 @@ static void dispatch(struct berth_engine *engine, const struct berth_event *even
         work_answered(engine, item, event->harbor.call, event->harbor.answer);
         break;
     case BERTH_EVENT_TRANSACTION:
-        publish_done(engine, event->transaction.committed);
+        publish_done(engine, event->transaction.committed, event->transaction.refused_by);
+        break;
+    case BERTH_EVENT_OUTPUTS_OPEN:
+        publish_outputs_open(engine, event->outputs_open);
         break;
     case BERTH_EVENT_DRAIN:
         intake_drain(engine);
@@ -365,8 +368,8 @@ int64_t berth_engine_wake_at_ms(const struct berth_engine *engine) {
 
 void berth_engine_notice_left(struct berth_engine *engine) {
     static const char *const names[ITEM_STATES] = {
-        "queued",      "claiming",     "waiting", "remembering", "running",
-        "backing_off", "reading_back", "storing", "ready",       "publishing",
+        "queued",       "claiming", "waiting", "remembering", "running",   "backing_off",
+        "reading_back", "storing",  "ready",   "publishing",  "set_aside",
     };
     for (uint32_t slot = 0; slot < engine->config->commands_max; slot++) {
         const struct item *item = engine->slots[slot];
@@ -393,6 +396,7 @@ void berth_engine_figures(const struct berth_engine *engine, struct berth_engine
         .taken_in = engine->config->commands_max - engine->free_slots_count,
         .worked_on = engine->worked_on,
         .ready = engine->ready,
+        .set_aside = engine->set_aside,
         .publishing = engine->publishing,
         .publishing_since_ms = engine->publishing_since_ms,
         .settled_total = engine->settled_total,

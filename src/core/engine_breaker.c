@@ -112,6 +112,7 @@ bool breaker_holds(const struct berth_engine *engine, const struct item *item) {
     case ITEM_STORING:
     case ITEM_READY:
     case ITEM_PUBLISHING:
+    case ITEM_SET_ASIDE:
         return false;
     }
     BERTH_UNREACHABLE("an item is in one of its states");

@@ -17,9 +17,8 @@
 #define LEDGER_PAUSE_FIRST_MS 50
 #define LEDGER_PAUSE_MAX_MS   2000
 /* How often a lane that somebody else holds is looked at: it may be freed long before its lease. */
-#define HELD_LOOK_MS 500
-/* After a renewal that wasn't answered. */
-#define RENEW_AGAIN_MS 500
+#define HELD_LOOK_MS   500
+#define RENEW_AGAIN_MS 500 /* After a renewal that wasn't answered. */
 /* A burned attempt is told with the next renewal, which comes no later than this. */
 #define TELL_BUDGET_MS 250
 
@@ -151,6 +150,7 @@ void claim_timer(struct berth_engine *engine, struct item *item) {
     case ITEM_READING_BACK:
     case ITEM_READY:
     case ITEM_PUBLISHING:
+    case ITEM_SET_ASIDE:
         BERTH_UNREACHABLE("no ledger call is repeated in this state");
     }
 }

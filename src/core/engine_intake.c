@@ -54,6 +54,7 @@ void intake_gained(struct berth_engine *engine, const struct berth_engine_partit
     engine->shares[partition->share].partitions++;
     TAILQ_INIT(&partition->window);
     TAILQ_INIT(&partition->ready);
+    TAILQ_INIT(&partition->set_aside);
     read_map(engine, partition, gained);
     engine->partitions_open++;
     if (!gained->commit_start) {
@@ -236,6 +237,7 @@ static void wind_down(struct berth_engine *engine, struct partition *partition) 
     /* Those that wait for their turn go first: else the place of another would start them. */
     drop_all(engine, partition, ITEM_QUEUED);
     drop_all(engine, partition, ITEM_WAITING);
+    publish_drop_set_aside(engine, partition);
     publish_consider(engine, partition); /* What waits for room in the map is let go there. */
     engine->let_go_due = true;
 }
@@ -255,7 +257,10 @@ static void drop_all(struct berth_engine *engine, struct partition *partition,
 void intake_drop(struct berth_engine *engine, struct item *item) {
     if (engine->draining) {
         engine_notice(engine, item, "command.left",
-                      item->state == ITEM_READY ? "state=ready" : "state=queued", NULL);
+                      item->state == ITEM_READY       ? "state=ready"
+                      : item->state == ITEM_SET_ASIDE ? "state=set_aside"
+                                                      : "state=queued",
+                      NULL);
         engine->left++;
     }
     item_release(engine, item);
@@ -325,7 +330,7 @@ static void orphan_all(struct berth_engine *engine, struct partition *partition)
             engine_notice(engine, item, "command.left", "state=let-go", NULL);
         }
         engine->left += item->state != ITEM_PUBLISHING;
-        if (item->state == ITEM_QUEUED) {
+        if (item->state == ITEM_QUEUED || item->state == ITEM_SET_ASIDE) {
             item_release(engine, item);
         }
     }

@@ -29,15 +29,14 @@ void item_move(struct berth_engine *engine, struct item *item, enum item_state t
         [ITEM_READING_BACK] = TO(ITEM_STORING) | TO(ITEM_CLAIMING) | TO(ITEM_BACKING_OFF),
         [ITEM_STORING] = TO(ITEM_READY) | TO(ITEM_CLAIMING),
         [ITEM_READY] = TO(ITEM_PUBLISHING),
-        [ITEM_PUBLISHING] = TO(ITEM_READY),
+        [ITEM_PUBLISHING] = TO(ITEM_READY) | TO(ITEM_SET_ASIDE),
+        [ITEM_SET_ASIDE] = TO(ITEM_READY),
     };
     BERTH_ASSERT((moves[item->state] & TO(to)) != 0);
-    if (item->state == ITEM_READY) {
-        engine->ready--;
-    }
-    if (to == ITEM_READY) {
-        engine->ready++;
-    }
+    engine->ready -= item->state == ITEM_READY;
+    engine->ready += to == ITEM_READY;
+    engine->set_aside -= item->state == ITEM_SET_ASIDE;
+    engine->set_aside += to == ITEM_SET_ASIDE;
     item->state = to;
     item_check(engine, item);
 }
@@ -50,7 +49,7 @@ void item_move(struct berth_engine *engine, struct item *item, enum item_state t
      TO(ITEM_STORING))
 #define ASKING_LEDGER (TO(ITEM_CLAIMING) | TO(ITEM_REMEMBERING) | TO(ITEM_STORING))
 #define ASKING_HARBOR (TO(ITEM_RUNNING) | TO(ITEM_READING_BACK))
-#define ANSWERED      (TO(ITEM_READY) | TO(ITEM_PUBLISHING))
+#define ANSWERED      (TO(ITEM_READY) | TO(ITEM_PUBLISHING) | TO(ITEM_SET_ASIDE))
 
 void item_check(const struct berth_engine *engine, const struct item *item) {
     unsigned state = TO(item->state);
@@ -137,9 +136,8 @@ void item_release(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(item->work == NULL);
 
     engine_effect(engine, BERTH_EFFECT_RELEASE)->slot = item->slot;
-    if (item->state == ITEM_READY) {
-        engine->ready--;
-    }
+    engine->ready -= item->state == ITEM_READY;
+    engine->set_aside -= item->state == ITEM_SET_ASIDE;
     engine_disarm(engine, &item->timer);
     item_drop_outcome(engine, item);
     item_drop_before(engine, item);
@@ -149,6 +147,8 @@ void item_release(struct berth_engine *engine, struct item *item) {
         partition->window_count--;
         if (item->state == ITEM_READY) {
             TAILQ_REMOVE(&partition->ready, item, in_queue);
+        } else if (item->state == ITEM_SET_ASIDE) {
+            TAILQ_REMOVE(&partition->set_aside, item, in_queue);
         }
     }
     if (item->lane != NULL) {

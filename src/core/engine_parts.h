@@ -27,9 +27,10 @@
  *     |                 |          (claim lost: CLAIMING)          |
  *     |                 v                           v              v
  *     +-----------> READY <-------------------- STORING* <---------+
- *                     |  ^
- *                     v  | (aborted)
- *                 PUBLISHING ----> settled: the slot is released
+ *                     |  ^ ^-------------+
+ *                     v  | (aborted)     | (an output takes it again)
+ *                 PUBLISHING ----> SET_ASIDE
+ *                     +----------> settled: the slot is released
  *
  * Whatever leads to RUNNING leads to BACKING_OFF while it is too early to read what was written.
  *
@@ -54,6 +55,7 @@
 #include "berth/core/plan.h"
 #include "berth/core/settled_map.h"
 #include "engine_limit.h"
+#include "engine_publish.h"
 #include "engine_timer.h"
 
 enum item_state {
@@ -67,8 +69,9 @@ enum item_state {
     ITEM_STORING,
     ITEM_READY,
     ITEM_PUBLISHING,
+    ITEM_SET_ASIDE,
 };
-#define ITEM_STATES 10
+#define ITEM_STATES 11
 
 /* The ledger calls that belong to no item; the id of any other is its item's slot. */
 #define ENGINE_RENEW_CALL_ID  UINT64_MAX
@@ -142,7 +145,8 @@ struct item {
     int64_t read_from_ms; /* What was written with unknown outcome isn't read back before. */
     bool failed_once;     /* Since the last step: back off before the next one. */
     bool burn;
-    bool free_lane; /* The outcome's STORE does. */
+    uint8_t refused_by; /* SET_ASIDE: the outputs that it waits for. */
+    bool free_lane;     /* The outcome's STORE does. */
     enum berth_publish_form form;
 
     struct berth_outcome *outcome; /* From the decision until it is stored, or settled if DIRECT. */
@@ -183,7 +187,8 @@ struct partition {
     struct item_list window; /* What was taken in and isn't settled, by offset. */
     uint32_t window_count;
     struct item_list ready; /* Of the window: whose answers wait for a transaction; oldest first. */
-    int64_t next_offset;    /* One past the last that was delivered. */
+    struct item_list set_aside; /* Of the window: those that an output refuses. */
+    int64_t next_offset;        /* One past the last that was delivered. */
     /* What is settled of what was delivered, and of what the map said that came with the partition.
      * With a transaction under way: as if that were committed. */
     struct berth_settled_map settled;
@@ -282,6 +287,7 @@ struct berth_engine {
     /* Publishing. */
     struct partition_list publishable;
     struct item_list batch;
+    size_t batch_count;
     struct berth_publish_item *batch_items;       /* batch_max */
     struct berth_publish_offset *batch_offsets;   /* BERTH_ENGINE_PARTITIONS_MAX */
     char (*batch_maps)[BERTH_SETTLED_TEXT_BYTES]; /* What goes with each of them, which aren't more
@@ -308,6 +314,7 @@ struct berth_engine {
     uint32_t left;
     uint32_t worked_on;
     uint32_t ready;
+    uint32_t set_aside;
     uint64_t settled_total;
     uint64_t skipped_total;
     uint64_t maps_ignored_total;
@@ -489,24 +496,5 @@ bool share_has_room(const struct berth_engine *engine, uint32_t share, size_t by
 /* Whether another command of this registry may be worked on. */
 bool share_has_work_room(const struct berth_engine *engine, uint32_t share,
                          const struct registry *registry);
-
-/* ---- engine_publish.c ---- */
-
-/* The item's answer can be published. */
-void publish_ready(struct berth_engine *engine, struct item *item);
-/* Starts a transaction if none is under way and something waits for one. */
-void publish_gather(struct berth_engine *engine);
-void publish_consider(struct berth_engine *engine, struct partition *partition);
-void publish_done(struct berth_engine *engine, bool committed);
-
-/* ---- engine_settle.c ---- */
-
-/* The item's answer was committed: the ledger needs no more of its outcome than the result. */
-void settle_outcome(struct berth_engine *engine, const struct item *item);
-/* Everything of the partition below this offset was settled, and that is committed. */
-void settle_base(struct berth_engine *engine, struct partition *partition, int64_t offset);
-/* Tells the ledger, unless it is being told. */
-void settle_tell(struct berth_engine *engine);
-void settle_told(struct berth_engine *engine, const struct berth_ledger_answer *answer);
 
 #endif

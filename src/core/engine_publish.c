@@ -7,6 +7,12 @@
  * Answers are taken as they became ready, wherever they are in their partition's window. With them
  * goes the offset below which everything is settled, and in its metadata the map of what is settled
  * above, so that the transaction covers exactly what it answers.
+ *
+ * An answer that an output refuses (it may not be written to, it takes no record so large) must not
+ * hold up the others: it is set aside. It stays in its partition's window, unsettled: its offset
+ * isn't committed, the map tells what is settled above it, its lane waits, so that the answers of a
+ * space stay in their order. What bounds it is what bounds any slow command: the window, the map,
+ * and its topic's share. When the output takes records again it is published, from the same bytes.
  */
 #include "berth/base/assert.h"
 #include "engine_parts.h"
@@ -29,7 +35,8 @@ static uint32_t take_ready(struct berth_engine *engine, struct partition *partit
 static void put_offset(struct berth_engine *engine, struct partition *partition, size_t index);
 static void put_batch_together(struct berth_engine *engine, size_t items, size_t offsets);
 static void settle(struct berth_engine *engine, struct item *item);
-static void take_back(struct berth_engine *engine, struct item *item);
+static void take_back(struct berth_engine *engine, struct item *item, uint8_t refused_by);
+static void pause_after(struct berth_engine *engine, bool committed, bool blamed);
 static void decided(struct berth_engine *engine, struct partition *partition, bool committed);
 static void forget_settled(struct partition *partition);
 static void tell_crowded(struct berth_engine *engine, struct partition *partition);
@@ -147,6 +154,7 @@ static void put_batch_together(struct berth_engine *engine, size_t items, size_t
         };
     }
     BERTH_ASSERT(i == items);
+    engine->batch_count = items;
     struct berth_effect *effect = engine_effect(engine, BERTH_EFFECT_PUBLISH);
     effect->publish.items = engine->batch_items;
     effect->publish.items_count = items;
@@ -156,24 +164,20 @@ static void put_batch_together(struct berth_engine *engine, size_t items, size_t
     engine->publishing_since_ms = engine->now_ms;
 }
 
-void publish_done(struct berth_engine *engine, bool committed) {
+void publish_done(struct berth_engine *engine, bool committed, const uint8_t *refused_by) {
     BERTH_ASSERT(engine->publishing);
     engine->publishing = false;
-    if (committed) {
-        engine->aborts_in_row = 0;
-        engine_arm(engine, &engine->publish_timer, COMMIT_PAUSE_MS);
-    } else {
-        engine->aborts_in_row++;
-        engine_arm(engine, &engine->publish_timer,
-                   engine_backoff_ms(engine, ABORT_PAUSE_FIRST_MS, ABORT_PAUSE_MAX_MS,
-                                     engine->aborts_in_row - 1));
-    }
     /* From the end: what is taken back goes to where it was, and its map to what it was. */
+    size_t index = engine->batch_count;
+    bool blamed = false;
     struct item *item;
     while ((item = TAILQ_LAST(&engine->batch, item_list)) != NULL && !committed) {
+        uint8_t by = refused_by != NULL ? refused_by[--index] : 0;
+        blamed = blamed || by != 0;
         TAILQ_REMOVE(&engine->batch, item, in_queue);
-        take_back(engine, item);
+        take_back(engine, item, by);
     }
+    pause_after(engine, committed, blamed);
     while ((item = TAILQ_FIRST(&engine->batch)) != NULL) {
         TAILQ_REMOVE(&engine->batch, item, in_queue);
         settle(engine, item);
@@ -185,6 +189,19 @@ void publish_done(struct berth_engine *engine, bool committed) {
         }
     }
     intake_check_finished(engine, NULL);
+}
+
+/* Without those that are to blame the others are tried again at once; each time there are fewer. */
+static void pause_after(struct berth_engine *engine, bool committed, bool blamed) {
+    if (committed) {
+        engine->aborts_in_row = 0;
+        engine_arm(engine, &engine->publish_timer, COMMIT_PAUSE_MS);
+    } else if (!blamed) {
+        engine->aborts_in_row++;
+        engine_arm(engine, &engine->publish_timer,
+                   engine_backoff_ms(engine, ABORT_PAUSE_FIRST_MS, ABORT_PAUSE_MAX_MS,
+                                     engine->aborts_in_row - 1));
+    }
 }
 
 static void decided(struct berth_engine *engine, struct partition *partition, bool committed) {
@@ -235,14 +252,51 @@ static void settle(struct berth_engine *engine, struct item *item) {
     item_release(engine, item);
 }
 
-/* Nothing of it is visible: it is published again, unless its partition has gone meanwhile. */
-static void take_back(struct berth_engine *engine, struct item *item) {
+/* Nothing of it is visible: it is published again, unless its partition has gone meanwhile, or an
+ * output refuses it. */
+static void take_back(struct berth_engine *engine, struct item *item, uint8_t refused_by) {
     struct partition *partition = item->partition;
     if (partition == NULL) {
         item_release(engine, item);
         return;
     }
-    item_move(engine, item, ITEM_READY);
+    bool refused = refused_by != 0;
+    item_move(engine, item, refused ? ITEM_SET_ASIDE : ITEM_READY);
     berth_settled_map_unsettle(&partition->settled, item->first_offset, item->source.offset + 1);
-    TAILQ_INSERT_HEAD(&partition->ready, item, in_queue);
+    if (!refused) {
+        TAILQ_INSERT_HEAD(&partition->ready, item, in_queue);
+        return;
+    }
+    item->refused_by = refused_by;
+    TAILQ_INSERT_HEAD(&partition->set_aside, item, in_queue);
+    if (partition->state == PARTITION_WINDING_DOWN) {
+        intake_drop(engine, item); /* It may wait for hours; the next owner has the time. */
+    }
+}
+
+void publish_outputs_open(struct berth_engine *engine, uint8_t outputs) {
+    for (uint32_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
+        struct partition *partition = &engine->partitions[i];
+        if (partition->state == PARTITION_FREE) {
+            continue;
+        }
+        struct item *item = TAILQ_FIRST(&partition->set_aside);
+        while (item != NULL) {
+            struct item *next = TAILQ_NEXT(item, in_queue);
+            if ((item->refused_by & outputs) != 0) {
+                TAILQ_REMOVE(&partition->set_aside, item, in_queue);
+                item_move(engine, item, ITEM_READY);
+                TAILQ_INSERT_TAIL(&partition->ready, item, in_queue);
+            }
+            item = next;
+        }
+        publish_consider(engine, partition);
+    }
+}
+
+void publish_drop_set_aside(struct berth_engine *engine, struct partition *partition) {
+    struct item *item;
+    while ((item = TAILQ_FIRST(&partition->set_aside)) != NULL) {
+        intake_drop(engine, item);
+    }
 }

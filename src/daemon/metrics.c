@@ -50,6 +50,18 @@ static double ready(const struct view *view) {
     return view->engine.ready;
 }
 
+static double set_aside(const struct view *view) {
+    return view->engine.set_aside;
+}
+
+static double outputs_refusing_now(const struct view *view) {
+    return __builtin_popcount(outputs_refusing(&view->worker->outputs));
+}
+
+static double refused(const struct view *view) {
+    return (double)view->worker->outputs.refused_total;
+}
+
 static double settled(const struct view *view) {
     return (double)view->engine.settled_total;
 }
@@ -109,6 +121,12 @@ static const struct {
     {"berth_records_taken_in", GAUGE, "Records that were read and aren't settled.", taken_in},
     {"berth_commands_worked_on", GAUGE, "Commands that are claimed or being claimed.", worked_on},
     {"berth_outcomes_ready", GAUGE, "Outcomes that wait for a Kafka transaction.", ready},
+    {"berth_outcomes_set_aside", GAUGE, "Outcomes that wait for a topic that refuses them.",
+     set_aside},
+    {"berth_outputs_refusing", GAUGE, "Topics that take no records; /readyz says which and why.",
+     outputs_refusing_now},
+    {"berth_outputs_refused_total", COUNTER, "How often a topic was found to take no records.",
+     refused},
     {"berth_records_settled_total", COUNTER, "Records that were answered, and that is committed.",
      settled},
     {"berth_records_skipped_total", COUNTER,

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "berth/base/assert.h"
@@ -17,7 +18,11 @@
 /* A batch in which a record was too large for its topic is made again, its culprit so much smaller.
  */
 #define SHRUNK 8
+/* So often an item is tried alone before it is set aside. */
+#define REFUSALS_MAX 3
 
+static const uint8_t *blame(struct worker *worker, const struct berth_batch_result *result);
+static void hear_outputs(struct worker *worker, const struct berth_batch_result *result);
 static void add_item(struct worker *worker, const struct berth_publish_item *item);
 static void add_offset(struct worker *worker, const struct berth_publish_offset *offset);
 static void leave_out_long_maps(struct worker *worker);
@@ -30,12 +35,15 @@ static void add_record(struct worker *worker, uint32_t slot,
 static void add_dead_letter(struct worker *worker, uint32_t slot,
                             const struct berth_event_record *record);
 static size_t bytes_of(const struct berth_header *headers, size_t count);
-static struct berth_bytes describe_omitted(struct berth_slot *slot, struct berth_bytes value);
+static const struct smaller *make_smaller(struct worker *worker, uint32_t number,
+                                          enum berth_record_kind kind, struct berth_bytes value);
+static struct berth_bytes describe_omitted(char *text, size_t size, struct berth_bytes value);
 static void must(struct worker *worker, enum berth_rc rc);
 
 void worker_publish(struct worker *worker, const struct berth_effect *effect) {
     struct outbox *outbox = &worker->outbox;
     outbox_clear(outbox);
+    outputs_begin(&worker->outputs);
     for (size_t i = 0; i < effect->publish.items_count; i++) {
         add_item(worker, &effect->publish.items[i]);
     }
@@ -47,6 +55,10 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
         add_offset(worker, &effect->publish.offsets[i]);
     }
     outbox_seal(outbox);
+    worker->batch_refused = outputs_blame(&worker->outputs) != NULL;
+    if (worker->batch_refused) {
+        return; /* Without asking anybody: it is known that it would be. */
+    }
 
     /* The group's generation is taken at this very moment, again at each new try (design 5). */
     struct berth_group_metadata *metadata = NULL;
@@ -77,8 +89,9 @@ void worker_publish(struct worker *worker, const struct berth_effect *effect) {
 void worker_answer_refused_batch(struct worker *worker) {
     if (worker->batch_refused) {
         worker->batch_refused = false;
-        worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_TRANSACTION,
-                                                  .transaction = {.committed = false}});
+        worker_step(worker, &(struct berth_event){
+                                .kind = BERTH_EVENT_TRANSACTION,
+                                .transaction = {.refused_by = outputs_blame(&worker->outputs)}});
     }
 }
 
@@ -133,9 +146,14 @@ void worker_published(void *ctx, const struct berth_batch_result *result) {
         return;
     }
     bool committed = result->outcome == BERTH_BATCH_COMMITTED;
+    const uint8_t *refused_by = NULL;
     if (committed) {
+        trouble_over(&worker->kafka_trouble);
+        outputs_committed(&worker->outputs);
         worker_dead_letters_published(worker);
     } else {
+        hear_outputs(worker, result);
+        refused_by = blame(worker, result);
         berth_log(BERTH_LOG_WARNING, "transaction.aborted",
                   "batch=%" PRIu64 " why=%s reason=\"%s\"", result->id,
                   berth_batch_outcome_name(result->outcome), result->text);
@@ -147,8 +165,59 @@ void worker_published(void *ctx, const struct berth_batch_result *result) {
             berth_slot_at(&worker->slots, slot)->too_large = true;
         }
     }
-    worker_step(worker, &(struct berth_event){.kind = BERTH_EVENT_TRANSACTION,
-                                              .transaction = {.committed = committed}});
+    worker_step(worker, &(struct berth_event){
+                            .kind = BERTH_EVENT_TRANSACTION,
+                            .transaction = {.committed = committed, .refused_by = refused_by}});
+}
+
+/* What the records' own fates say of the topics. What they don't say, a look at the topics does. */
+static void hear_outputs(struct worker *worker, const struct berth_batch_result *result) {
+    bool look = result->denied;
+    for (size_t i = 0; i < BERTH_RECORD_KINDS; i++) {
+        enum berth_record_kind kind = (enum berth_record_kind)i;
+        const struct berth_batch_output *output = &result->outputs[i];
+        switch (output->verdict) {
+        case BERTH_OUTPUT_FINE:
+            continue;
+        case BERTH_OUTPUT_TOO_LARGE:
+            outputs_too_large(&worker->outputs, kind, output->bytes);
+            berth_publisher_limit_batches(worker->publisher, outputs_batch_bytes(&worker->outputs));
+            break;
+        case BERTH_OUTPUT_DENIED:
+        case BERTH_OUTPUT_INVALID:
+        case BERTH_OUTPUT_SILENT:
+            if (outputs_refuse(&worker->outputs, kind, output->text)) {
+                berth_log(BERTH_LOG_ERROR, "output.refuses", "topic=%s reason=\"%s\"",
+                          worker->topics[i], output->text);
+            }
+            break;
+        }
+        look = true;
+    }
+    if (look) {
+        worker_look_at_topics(worker, outputs_refusing(&worker->outputs) == 0);
+    }
+}
+
+/* Who keeps the batch from being published; NULL: nobody, as far as is known. */
+static const uint8_t *blame(struct worker *worker, const struct berth_batch_result *result) {
+    const uint8_t *refused_by = outputs_blame(&worker->outputs);
+    bool for_good = result->outcome == BERTH_BATCH_FAILED_FOR_GOOD && !result->metadata_too_large;
+    if (refused_by != NULL || worker->outputs.items_count != 1 || !(for_good || result->denied) ||
+        worker->outbox.count == 0) {
+        return refused_by;
+    }
+    /* Alone, as small as can be, and still: it must not be tried without a pause. */
+    struct berth_slot *slot = berth_slot_at(&worker->slots, worker->outbox.slots[0]);
+    slot->refusals++;
+    if (slot->refusals < REFUSALS_MAX) {
+        return NULL;
+    }
+    slot->refusals = 0;
+    berth_log(BERTH_LOG_ERROR, "output.refuses_one", "slot=%u reason=\"%s\"",
+              worker->outbox.slots[0], result->text);
+    worker_look_at_topics(worker, false);
+    return outputs_blame_itself(&worker->outputs);
 }
 
 void worker_make_publication(struct worker *worker, uint32_t slot,
@@ -166,8 +235,9 @@ void worker_make_publication(struct worker *worker, uint32_t slot,
         .version = version,
         .record_time_ms = berth_record_time_ms(kept->record),
     };
-    size_t limit = worker->record_bytes_max[BERTH_RECORD_RESULT];
+    size_t limit = worker->outputs.list[BERTH_RECORD_RESULT].record_bytes_max;
     berth_publication_deinit(&kept->publication);
+    berth_slot_drop_smaller(kept);
     must(worker, berth_publication_make(worker->codec, &context, outcome,
                                         kept->too_large ? limit / SHRUNK : limit,
                                         &kept->publication, &worker->error));
@@ -177,6 +247,7 @@ void worker_make_publication(struct worker *worker, uint32_t slot,
 
 static void add_item(struct worker *worker, const struct berth_publish_item *item) {
     prepare(worker, item);
+    must(worker, outputs_add_item(&worker->outputs));
     const struct berth_publication *publication =
         &berth_slot_at(&worker->slots, item->slot)->publication;
     struct berth_publication_reader reader;
@@ -213,6 +284,7 @@ static void prepare(struct worker *worker, const struct berth_publish_item *item
                                                                    .len = slot->publication.len},
                                               item->source, &replay, &worker->error));
         berth_publication_deinit(&slot->publication);
+        berth_slot_drop_smaller(slot);
         slot->publication = replay;
         slot->replayed = true;
         break;
@@ -234,13 +306,51 @@ static enum berth_rc open_publication(const struct berth_publication *publicatio
 
 static void add_record(struct worker *worker, uint32_t slot,
                        const struct berth_event_record *record) {
+    outputs_need(&worker->outputs, record->kind);
     if (record->kind == BERTH_RECORD_DEAD_LETTER) {
         add_dead_letter(worker, slot, record);
         return;
     }
     struct berth_bytes value = record->has_value ? record->value : (struct berth_bytes){0};
+    const struct smaller *smaller = make_smaller(worker, slot, record->kind, value);
+    if (smaller != NULL) {
+        value = (struct berth_bytes){.data = smaller->value, .len = smaller->len};
+    }
     must(worker, outbox_add(&worker->outbox, slot, (size_t)record->kind, record->key, value));
     must(worker, outbox_add_headers(&worker->outbox, record->headers, record->headers_count));
+    if (smaller != NULL) {
+        const struct berth_header omitted = {
+            .name = BERTH_OMITTED_HEADER,
+            .value = {(const uint8_t *)smaller->omitted, strlen(smaller->omitted)}};
+        must(worker, outbox_add_headers(&worker->outbox, &omitted, 1));
+    }
+}
+
+/* The record in its smaller form, which the slot keeps; NULL: its topic takes the whole one. What
+ * was stored is larger than its topic takes when the limit was lowered since. */
+static const struct smaller *make_smaller(struct worker *worker, uint32_t number,
+                                          enum berth_record_kind kind, struct berth_bytes value) {
+    struct berth_slot *slot = berth_slot_at(&worker->slots, number);
+    bool fits = value.len <= worker->outputs.list[kind].record_bytes_max;
+    if (value.data == NULL || (fits && !slot->too_large)) {
+        return NULL;
+    }
+    if (slot->smaller[kind] == NULL) {
+        struct berth_bytes less;
+        enum berth_rc rc = berth_event_smaller(worker->codec, value, &less, &worker->error);
+        struct smaller *smaller = rc == BERTH_OK ? malloc(sizeof(*smaller) + less.len) : NULL;
+        must(worker, rc == BERTH_OK && smaller == NULL ? BERTH_FAULT_MEMORY : rc);
+        if (smaller == NULL) {
+            return NULL;
+        }
+        smaller->len = less.len;
+        memcpy(smaller->value, less.data, less.len);
+        (void)describe_omitted(smaller->omitted, sizeof(smaller->omitted), value);
+        slot->smaller[kind] = smaller;
+        berth_log(BERTH_LOG_WARNING, "output.smaller", "topic=%s bytes=%zu instead_of=%zu",
+                  worker->topics[kind], less.len, value.len);
+    }
+    return slot->smaller[kind];
 }
 
 /* The original's key, value and headers, and beside them why it is here. */
@@ -251,7 +361,7 @@ static void add_dead_letter(struct worker *worker, uint32_t slot,
     const struct berth_header *headers = berth_record_headers(kept->record, &headers_count);
     struct berth_bytes key = berth_record_key(kept->record);
     struct berth_bytes value = berth_record_value(kept->record);
-    size_t limit = worker->record_bytes_max[BERTH_RECORD_DEAD_LETTER];
+    size_t limit = worker->outputs.list[BERTH_RECORD_DEAD_LETTER].record_bytes_max;
     size_t beside = key.len + bytes_of(headers, headers_count);
     bool omit = kept->too_large || beside + value.len > limit;
     if (kept->too_large || beside > limit) {
@@ -264,8 +374,9 @@ static void add_dead_letter(struct worker *worker, uint32_t slot,
     must(worker, outbox_add_headers(outbox, headers, headers_count));
     must(worker, outbox_add_headers(outbox, record->headers, record->headers_count));
     if (omit) {
-        const struct berth_header omitted = {.name = "berth-dlq-omitted",
-                                             .value = describe_omitted(kept, value)};
+        const struct berth_header omitted = {
+            .name = "berth-dlq-omitted",
+            .value = describe_omitted(kept->omitted, sizeof(kept->omitted), value)};
         must(worker, outbox_add_headers(outbox, &omitted, 1));
     }
 }
@@ -279,12 +390,12 @@ static size_t bytes_of(const struct berth_header *headers, size_t count) {
 }
 
 /* How to know the value again; the coordinates in the other headers say where it is. */
-static struct berth_bytes describe_omitted(struct berth_slot *slot, struct berth_bytes value) {
+static struct berth_bytes describe_omitted(char *text, size_t size, struct berth_bytes value) {
     char hex[BERTH_SHA256_HEX_BYTES];
     berth_sha256_hex(value, hex);
-    int len = snprintf(slot->omitted, sizeof(slot->omitted), "bytes=%zu sha256=%s", value.len, hex);
+    int len = snprintf(text, size, "bytes=%zu sha256=%s", value.len, hex);
     BERTH_ASSERT(len > 0);
-    return (struct berth_bytes){.data = (const uint8_t *)slot->omitted, .len = (size_t)len};
+    return (struct berth_bytes){.data = (const uint8_t *)text, .len = (size_t)len};
 }
 
 /* Without memory, or with damaged bytes in the ledger, nothing right can be published: the worker

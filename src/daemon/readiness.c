@@ -52,6 +52,35 @@ static void say_publisher(const struct worker *worker, struct berth_buffer *reas
     }
 }
 
+static void say_outputs(const struct worker *worker, struct berth_buffer *reasons) {
+    struct berth_engine_figures figures;
+    berth_engine_figures(worker->engine, &figures);
+    for (size_t i = 0; i < BERTH_RECORD_KINDS; i++) {
+        const char *refuses = worker->outputs.list[i].why;
+        if (refuses[0] != '\0') {
+            char why[BERTH_TOPIC_BYTES + OUTPUTS_WHY_BYTES + 96];
+            (void)snprintf(why, sizeof(why), "%s: %s (answers that wait for such: %u)",
+                           worker->topics[i], refuses, figures.set_aside);
+            say(reasons, "kafka topic", why);
+        }
+    }
+    if (figures.set_aside > 0 && outputs_refusing(&worker->outputs) == 0) {
+        say(reasons, "kafka topics", "an answer is refused; see output.refuses_one in the log");
+    }
+}
+
+/* Of a broker of several that is away nothing is said: the others do its work. */
+static void say_trouble(const struct worker *worker, struct berth_buffer *reasons) {
+    int64_t now_ms = berth_clock_monotonic_ms();
+    const char *trouble = trouble_now(&worker->kafka_trouble, now_ms);
+    bool works = worker->consumer != NULL && berth_consumer_joined(worker->consumer) &&
+                 berth_publisher_ready(worker->publisher) &&
+                 berth_publisher_busy_ms(worker->publisher, now_ms) <= PUBLISHER_WATCH_SLOW_MS;
+    if (trouble != NULL && !works) {
+        say(reasons, "kafka", trouble);
+    }
+}
+
 void worker_ready(void *ctx, struct berth_buffer *reasons) {
     const struct worker *worker = ctx;
     if (worker->stopping) {
@@ -74,4 +103,6 @@ void worker_ready(void *ctx, struct berth_buffer *reasons) {
         say_partitions(worker, reasons);
     }
     say_publisher(worker, reasons);
+    say_outputs(worker, reasons);
+    say_trouble(worker, reasons);
 }

@@ -280,6 +280,17 @@ static int64_t version_of_tombstone(const struct berth_record *record) {
     return 0;
 }
 
+static bool is_smaller(const struct berth_record *record) {
+    size_t count = 0;
+    const struct berth_header *headers = berth_record_headers(record, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(headers[i].name, BERTH_OMITTED_HEADER) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* BERTH_BUSY: no room in Redis' queue. Anything else but OK: Redis can't be asked. */
 static enum berth_rc put_one(struct worker *worker, const struct berth_record *record) {
     struct berth_state_record state;
@@ -295,6 +306,12 @@ static enum berth_rc put_one(struct worker *worker, const struct berth_record *r
     }
     if (state.state.knowledge != BERTH_SPACE_PRESENT) {
         state.state.version = version_of_tombstone(record);
+    } else if (is_smaller(record)) {
+        /* Its bindings were left out: the space isn't known, until Harbor is read. */
+        int64_t version = state.state.version;
+        berth_state_record_deinit(&state);
+        state.state.knowledge = BERTH_SPACE_UNKNOWN;
+        state.state.version = version;
     }
     if (of_another_harbor(worker, &state)) {
         skip(worker, record, "the registry had another uid then");

@@ -30,8 +30,17 @@ void berth_slot_clear(struct berth_slots *slots, uint32_t number) {
     struct berth_slot *slot = berth_slot_at(slots, number);
     slot->record = berth_record_free(slot->record);
     berth_publication_deinit(&slot->publication);
+    berth_slot_drop_smaller(slot);
+    slot->refusals = 0;
     slot->too_large = false;
     slot->replayed = false;
+}
+
+void berth_slot_drop_smaller(struct berth_slot *slot) {
+    for (size_t i = 0; i < BERTH_RECORD_KINDS; i++) {
+        free(slot->smaller[i]);
+        slot->smaller[i] = NULL;
+    }
 }
 
 enum berth_rc berth_slot_keep(struct berth_slot *slot, struct berth_bytes packed) {
@@ -41,6 +50,7 @@ enum berth_rc berth_slot_keep(struct berth_slot *slot, struct berth_bytes packed
     }
     memcpy(copy, packed.data, packed.len);
     berth_publication_deinit(&slot->publication);
+    berth_slot_drop_smaller(slot);
     slot->publication = (struct berth_publication){.data = copy, .len = packed.len};
     return BERTH_OK;
 }

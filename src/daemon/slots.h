@@ -20,7 +20,17 @@ struct berth_slot {
     struct berth_publication publication;
     bool replayed;     /* The publication is the answer to another record with a known id. */
     char omitted[128]; /* What a dead letter says of a value that it goes without. */
+    /* Records in their smaller form, of the publication; NULL: it isn't needed. */
+    struct smaller *smaller[BERTH_RECORD_KINDS];
+    uint32_t refusals; /* How often it was tried alone, and refused. */
     bool too_large;    /* Its records didn't fit: the next time without what can be left out. */
+};
+
+/* Owned by its slot. */
+struct smaller {
+    char omitted[128]; /* What its header says. */
+    size_t len;
+    uint8_t value[];
 };
 
 struct berth_slots {
@@ -36,6 +46,9 @@ struct berth_slot *berth_slot_at(struct berth_slots *slots, uint32_t number);
 
 /* Frees what the slot holds. */
 void berth_slot_clear(struct berth_slots *slots, uint32_t number);
+
+/* Forgets the smaller forms, which are those of another publication. */
+void berth_slot_drop_smaller(struct berth_slot *slot);
 
 /* Replaces the slot's publication by a copy of packed bytes. BERTH_FAULT_MEMORY. */
 BERTH_MUST_USE enum berth_rc berth_slot_keep(struct berth_slot *slot, struct berth_bytes packed);

@@ -209,8 +209,10 @@ static enum berth_rc wire_lookups(struct worker *worker, struct berth_error *ret
 /* ---- The publisher ---- */
 
 static void publisher_trouble(void *ctx, const char *text) {
-    (void)ctx;
-    berth_log(BERTH_LOG_WARNING, "publisher.trouble", "reason=\"%s\"", text);
+    struct worker *worker = ctx;
+    if (trouble_met(&worker->kafka_trouble, text, berth_clock_monotonic_ms())) {
+        berth_log(BERTH_LOG_WARNING, "publisher.trouble", "reason=\"%s\"", text);
+    }
 }
 
 static enum berth_rc wire_publisher(struct worker *worker, struct berth_error *reterr) {
@@ -253,6 +255,7 @@ static void gained(void *ctx, const struct berth_partition_info *info) {
         worker->partitions_end = info->slot + 1;
     }
     worker->records_waiting = true;
+    trouble_over(&worker->kafka_trouble);
     berth_log(BERTH_LOG_INFO, "partition.gained",
               "topic=%s partition=%d offset=%lld from=%s epoch=%llu", info->topic, info->partition,
               (long long)info->start_offset, origin_name(info->origin),
@@ -305,7 +308,10 @@ static void consumer_error(void *ctx, bool fatal, const char *text) {
         worker_fail(ctx, "Kafka consumer: %s", text);
         return;
     }
-    berth_log(BERTH_LOG_WARNING, "consumer.trouble", "reason=\"%s\"", text);
+    struct worker *worker = ctx;
+    if (trouble_met(&worker->kafka_trouble, text, berth_clock_monotonic_ms())) {
+        berth_log(BERTH_LOG_WARNING, "consumer.trouble", "reason=\"%s\"", text);
+    }
 }
 
 static void closed(void *ctx) {

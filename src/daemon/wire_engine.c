@@ -81,6 +81,7 @@ enum berth_rc wire_engine(struct worker *worker, struct berth_error *reterr) {
         return BERTH_FAULT_MEMORY;
     }
     worker->map_len_max = BERTH_SETTLED_TEXT_MAX;
+    outputs_init(&worker->outputs);
     worker->engine =
         berth_engine_new(&worker->engine_config, &worker->pool, berth_clock_monotonic_ms());
     return BERTH_OK;
@@ -94,6 +95,7 @@ void unwire_engine(struct worker *worker) {
     free(worker->refused);
     free(worker->engine_registries);
     outbox_deinit(&worker->outbox);
+    outputs_deinit(&worker->outputs);
     worker->codec = berth_codec_free(worker->codec);
 }
 

@@ -24,8 +24,10 @@
 #include "berth/io/publisher.h"
 #include "lookups.h"
 #include "outbox.h"
+#include "outputs.h"
 #include "publisher_watch.h"
 #include "slots.h"
+#include "trouble.h"
 
 struct event;
 struct rebuild; /* Of rebuild.c. */
@@ -112,9 +114,11 @@ struct worker {
     size_t topics_count;
     struct berth_kafka_properties kafka_properties;
     struct berth_topics_check *topics_check;
-    struct event *topics_event;
-    char topics_why[512]; /* What is wrong with them; empty: they are fine. */
-    size_t record_bytes_max[BERTH_RECORD_KINDS];
+    struct event *topics_event;   /* The next look at them. */
+    bool topics_look_again;       /* One is under way, and began before what it is to look for. */
+    char topics_why[512];         /* What is wrong with them; empty: they are fine. */
+    struct trouble kafka_trouble; /* What the clients met. */
+    struct outputs outputs;
     struct publisher_watch watch;
     bool publisher_slow_told;
 
@@ -184,6 +188,10 @@ void worker_make_publication(struct worker *worker, uint32_t slot,
 
 /* Tells and counts those of the transaction that was committed; the outbox still has it. */
 void worker_dead_letters_published(struct worker *worker);
+/* ---- topics.c ---- */
+
+/* Looks at the topics: now, or after the pause that outputs which refuse are given. */
+void worker_look_at_topics(struct worker *worker, bool now);
 
 /* ---- rebuild.c ---- */
 

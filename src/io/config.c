@@ -359,6 +359,7 @@ static enum berth_rc complete(struct berth_config_loader *loader) {
     }
     if (loader->purpose == BERTH_CONFIG_FOR_DAEMON || loader->purpose == BERTH_CONFIG_FOR_TOOLS) {
         berth_config_check_properties(loader);
+        berth_config_check_login(loader);
     }
     for (size_t i = 0; i < config->registries_count; i++) {
         enum berth_rc rc = complete_registry(loader, i);

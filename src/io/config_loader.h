@@ -24,6 +24,8 @@ BERTH_MUST_USE enum berth_rc berth_config_add_property(struct berth_config_loade
                                                        const struct berth_ini_entry *entry);
 /* Reports what [kafka] lacks. */
 void berth_config_check_properties(struct berth_config_loader *loader);
+/* Reports what the login to the brokers lacks. */
+void berth_config_check_login(struct berth_config_loader *loader);
 void berth_config_free_properties(struct berth_config *config);
 
 /* Reads the secrets of [redis] and the registries, for berthd that of [berth] too. What can't be

@@ -462,7 +462,11 @@ static const struct {
         {"kafka",
          "Every property of librdkafka that berth doesn't set itself goes here, as it is.\n"
          "A secret comes from a file: sasl.password_file = /etc/berth/kafka.password sets\n"
-         "sasl.password; the same for the other properties that are secrets."},
+         "sasl.password; the same for the other properties that are secrets.\n"
+         "To log in by a password: security.protocol = SASL_SSL, ssl.ca.location, sasl.mechanism\n"
+         "(PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512), sasl.username, sasl.password_file.\n"
+         "By a certificate: security.protocol = SSL, ssl.ca.location, ssl.certificate.location,\n"
+         "ssl.key.location, and ssl.key.password_file if the key has a password."},
     [BERTH_SECTION_TOPICS] =
         {"topics", "What berth writes. `berth topics --create` makes those that are missing."},
     [BERTH_SECTION_REDIS] = {"redis", "The ledger and the cache."},

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "berth/io/clock.h"
-#include "kafka_client.h"
+#include "kafka_reach.h"
 
 #define DESTROY_TIMEOUT_MS 2000
 #define HOUR_MS            INT64_C(3600000)
@@ -41,7 +41,7 @@ enum berth_rc berth_kafka_group_progress(const struct berth_kafka_properties *pr
     enum berth_rc rc =
         berth_kafka_group_conf_new(BERTH_KAFKA_ADMIN, properties, group, &conf, reterr);
     if (rc == BERTH_OK) {
-        rc = berth_kafka_handle_new(BERTH_KAFKA_ADMIN, conf, &handle, reterr);
+        rc = berth_kafka_reached_new(BERTH_KAFKA_ADMIN, conf, timeout_ms, &handle, reterr);
     }
     if (rc != BERTH_OK) {
         return rc;

@@ -11,17 +11,11 @@
 #include "berth/base/log.h"
 #include "berth/io/clock.h"
 
-/* librdkafka's levels are those of syslog(3). Its warnings are about what it tries again by itself,
- * or about properties of another client: one [kafka] feeds all. */
-#define SYSLOG_ERROR 3
-
 #define RETRY_MS 50
 
 static bool writes(enum berth_kafka_kind kind);
 static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                            const char *text);
-static void rdkafka_debug_log_cb(const rd_kafka_t *handle, int level, const char *facility,
-                                 const char *text);
 static bool start_destruction(rd_kafka_t *take_handle, int flags, pthread_t *ret_thread);
 static void *destroy_handle(void *ctx);
 static void read_log_ends(rd_kafka_t *handle, int64_t which, int64_t until_ms,
@@ -58,8 +52,7 @@ static bool writes(enum berth_kafka_kind kind) {
 enum berth_rc berth_kafka_handle_new(enum berth_kafka_kind kind, rd_kafka_conf_t *take_conf,
                                      rd_kafka_t **ret_handle, struct berth_error *reterr) {
     char text[BERTH_ERROR_BYTES_MAX];
-    bool hands_on = kind == BERTH_KAFKA_CONSUMER || kind == BERTH_KAFKA_PUBLISHER;
-    rd_kafka_conf_set_log_cb(take_conf, hands_on ? rdkafka_debug_log_cb : rdkafka_log_cb);
+    rd_kafka_conf_set_log_cb(take_conf, rdkafka_log_cb);
     rd_kafka_t *handle = rd_kafka_new(writes(kind) ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER,
                                       take_conf, text, sizeof(text));
     if (handle == NULL) {
@@ -232,6 +225,8 @@ enum berth_rc berth_kafka_place_of(rd_kafka_t *handle, const char *topic, int ti
     if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
         *ret_place = (struct berth_kafka_place){.partitions = 0};
     } else if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        *ret_place = (struct berth_kafka_place){
+            .hidden = err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
         berth_error_set(reterr, "topic %s: %s", topic, rd_kafka_err2str(err));
         return BERTH_FAULT_LIBRARY;
     }
@@ -270,17 +265,11 @@ rd_kafka_headers_t *berth_kafka_headers_new(const struct berth_header *headers, 
     return list;
 }
 
-/* In whatever thread of librdkafka has something to say; our log takes lines of any thread. */
+/* In whatever thread of librdkafka has something to say; our log takes lines of any thread. What is
+ * wrong is an error event, too, and handed on by whoever made the handle: here it would be said
+ * twice, and each second. */
 static void rdkafka_log_cb(const rd_kafka_t *handle, int level, const char *facility,
                            const char *text) {
-    (void)handle;
-    enum berth_log_level ours = level <= SYSLOG_ERROR ? BERTH_LOG_WARNING : BERTH_LOG_DEBUG;
-    berth_log(ours, "kafka.library", "facility=%s text=\"%s\"", facility, text);
-}
-
-/* berthd's clients are told what is wrong, and hand it on: here it would be said twice. */
-static void rdkafka_debug_log_cb(const rd_kafka_t *handle, int level, const char *facility,
-                                 const char *text) {
     (void)handle;
     (void)level;
     berth_log(BERTH_LOG_DEBUG, "kafka.library", "facility=%s text=\"%s\"", facility, text);

@@ -112,6 +112,7 @@ void berth_kafka_log_ends(rd_kafka_t *handle, int64_t which, int timeout_ms,
                           rd_kafka_topic_partition_list_t *partitions);
 
 struct berth_kafka_place {
+    bool hidden;        /* It may not be described (and the answer is BERTH_FAULT_LIBRARY). */
     int32_t partitions; /* 0: the topic doesn't exist. */
     int32_t replication_factor;
 };

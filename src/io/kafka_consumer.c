@@ -14,6 +14,7 @@
 #include "berth/io/clock.h"
 #include "kafka_client.h"
 #include "kafka_consumer_parts.h"
+#include "kafka_reach.h"
 
 /* What is handled before the loop's other parts get their turn. */
 #define EVENTS_PER_TURN_MAX 64
@@ -407,7 +408,11 @@ static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *ev
         on_fatal_error(consumer);
         return;
     }
-    consumer->callbacks.on_error(consumer->ctx, false, text);
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) { /* Why is told. */
+        char reason[BERTH_ERROR_BYTES_MAX];
+        berth_kafka_reason_text(text, reason, sizeof(reason));
+        consumer->callbacks.on_error(consumer->ctx, false, reason);
+    }
 }
 
 static void on_fatal_error(struct berth_consumer *consumer) {

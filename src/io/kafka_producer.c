@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kafka_client.h"
+#include "berth/io/clock.h"
+#include "kafka_reach.h"
 
 #define DESTROY_TIMEOUT_MS 2000
 #define PURGED_TIMEOUT_MS  1000
@@ -17,9 +18,12 @@ struct berth_producer {
     size_t topics_count;
     berth_delivered_fn on_delivered;
     void *ctx;
+    struct berth_kafka_trouble trouble;
+    char reason[2 * BERTH_ERROR_BYTES_MAX]; /* Why the last record failed. */
 };
 
 static rd_kafka_topic_t *topic_of(struct berth_producer *producer, const char *name);
+static void rdkafka_error_cb(rd_kafka_t *handle, int err, const char *text, void *opaque);
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque);
 
@@ -45,10 +49,14 @@ enum berth_rc berth_producer_new(const struct berth_kafka_properties *properties
     if (rc == BERTH_OK) {
         rd_kafka_conf_set_opaque(conf, producer);
         rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
+        rd_kafka_conf_set_error_cb(conf, rdkafka_error_cb);
         rc = berth_kafka_handle_new(BERTH_KAFKA_PRODUCER, conf, &producer->handle, reterr);
     }
+    if (rc == BERTH_OK) {
+        rc = berth_kafka_reach(producer->handle, &producer->trouble, record_timeout_ms, reterr);
+    }
     if (rc != BERTH_OK) {
-        free(producer);
+        (void)berth_producer_free(producer);
         return rc;
     }
     *ret_producer = producer;
@@ -126,8 +134,11 @@ enum berth_rc berth_producer_flush(struct berth_producer *producer, int timeout_
 
 struct berth_producer *berth_producer_free(struct berth_producer *producer) {
     if (producer != NULL) {
-        (void)rd_kafka_purge(producer->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        (void)rd_kafka_flush(producer->handle, PURGED_TIMEOUT_MS);
+        if (producer->handle != NULL) {
+            (void)rd_kafka_purge(producer->handle,
+                                 RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+            (void)rd_kafka_flush(producer->handle, PURGED_TIMEOUT_MS);
+        }
         for (size_t i = 0; i < producer->topics_count; i++) {
             rd_kafka_topic_destroy(producer->topics[i]);
         }
@@ -140,14 +151,26 @@ struct berth_producer *berth_producer_free(struct berth_producer *producer) {
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque) {
     (void)handle;
-    const struct berth_producer *producer = opaque;
-    /* Not rd_kafka_message_errstr(), which takes the record's own value for a text. */
-    const char *error_text =
-        message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? NULL : rd_kafka_err2str(message->err);
+    struct berth_producer *producer = opaque;
+    bool failed = message->err != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (failed) {
+        bool met = producer->trouble.text[0] != '\0';
+        /* Not rd_kafka_message_errstr(), which takes the record's own value for a text. */
+        (void)snprintf(producer->reason, sizeof(producer->reason), "%s%s%s",
+                       rd_kafka_err2str(message->err), met ? "; last trouble: " : "",
+                       producer->trouble.text);
+    }
     struct berth_delivery delivery = {.tag = message->_private,
-                                      .error_text = error_text,
+                                      .error_text = failed ? producer->reason : NULL,
                                       .topic = rd_kafka_topic_name(message->rkt),
                                       .partition = message->partition,
                                       .offset = message->offset};
     producer->on_delivered(producer->ctx, &delivery);
+}
+
+static void rdkafka_error_cb(rd_kafka_t *handle, int err, const char *text, void *opaque) {
+    (void)handle;
+    struct berth_producer *producer = opaque;
+    berth_kafka_trouble_note(&producer->trouble, (rd_kafka_resp_err_t)err, text,
+                             berth_clock_monotonic_ms());
 }

@@ -6,7 +6,7 @@
 
 #include "berth/base/assert.h"
 #include "berth/io/clock.h"
-#include "kafka_client.h"
+#include "kafka_reach.h"
 
 #define DESTROY_TIMEOUT_MS 2000
 
@@ -28,10 +28,11 @@ struct berth_reader {
     size_t partitions_count;
     size_t started_count;
     size_t behind_count; /* Partitions that haven't reached their end_offset. */
+    struct berth_kafka_trouble trouble;
 };
 
 static enum berth_rc make_handle(struct berth_reader *reader,
-                                 const struct berth_kafka_properties *properties,
+                                 const struct berth_kafka_properties *properties, int timeout_ms,
                                  struct berth_error *reterr);
 static enum berth_rc list_partitions(struct berth_reader *reader, const char *const *topics,
                                      size_t topics_count, int64_t until_ms,
@@ -58,7 +59,7 @@ enum berth_rc berth_reader_new(const struct berth_kafka_properties *properties,
     }
     int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-    enum berth_rc rc = make_handle(reader, properties, reterr);
+    enum berth_rc rc = make_handle(reader, properties, timeout_ms, reterr);
     if (rc == BERTH_OK) {
         rc = list_partitions(reader, topics, topics_count, until_ms, list, reterr);
     }
@@ -85,6 +86,7 @@ enum berth_rc berth_reader_take(struct berth_reader *reader, int timeout_ms,
         rd_kafka_message_t *message =
             rd_kafka_consume_queue(reader->queue, left > 0 ? (int)left : 0);
         if (message == NULL) {
+            berth_kafka_log_trouble(reader->handle, &reader->trouble);
             return BERTH_END;
         }
         struct partition *partition = find_partition(reader, message);
@@ -151,12 +153,12 @@ struct berth_reader *berth_reader_free(struct berth_reader *reader) {
 }
 
 static enum berth_rc make_handle(struct berth_reader *reader,
-                                 const struct berth_kafka_properties *properties,
+                                 const struct berth_kafka_properties *properties, int timeout_ms,
                                  struct berth_error *reterr) {
     rd_kafka_conf_t *conf = NULL;
     enum berth_rc rc = berth_kafka_conf_new(BERTH_KAFKA_READER, properties, &conf, reterr);
     if (rc == BERTH_OK) {
-        rc = berth_kafka_handle_new(BERTH_KAFKA_READER, conf, &reader->handle, reterr);
+        rc = berth_kafka_reached_new(BERTH_KAFKA_READER, conf, timeout_ms, &reader->handle, reterr);
     }
     if (rc == BERTH_OK) {
         reader->queue = rd_kafka_queue_new(reader->handle);

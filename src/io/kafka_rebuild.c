@@ -9,8 +9,8 @@
 #include "berth/base/log.h"
 #include "berth/io/clock.h"
 #include "berth/io/kafka_reader.h"
-#include "kafka_client.h"
 #include "kafka_job.h"
+#include "kafka_reach.h"
 
 /* The longest that one job takes, about. */
 #define ENDS_TIMEOUT_MS    10000
@@ -199,7 +199,8 @@ static enum berth_rc do_ends(struct berth_kafka_rebuild *rebuild) {
      * behind that one, and counts as one that may have been claimed, which is the safe side. */
     rc = berth_kafka_conf_set(conf, "isolation.level", "read_uncommitted", &rebuild->error);
     BERTH_ASSERT(rc == BERTH_OK);
-    rc = berth_kafka_handle_new(BERTH_KAFKA_ADMIN, conf, &handle, &rebuild->error);
+    rc =
+        berth_kafka_reached_new(BERTH_KAFKA_ADMIN, conf, ENDS_TIMEOUT_MS, &handle, &rebuild->error);
     if (rc != BERTH_OK) {
         return rc;
     }

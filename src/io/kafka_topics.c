@@ -7,20 +7,24 @@
 
 #include "berth/base/assert.h"
 #include "berth/io/clock.h"
-#include "kafka_client.h"
+#include "kafka_reach.h"
 
 #define DESTROY_TIMEOUT_MS 2000
 /* How long a controller is waited for that the brokers don't name: an election is short, and the
  * embedded Kafka of berth-sandbox has none at all. */
 #define CONTROLLER_TIMEOUT_MS 500
 
-static enum berth_rc make_handle(const struct berth_kafka_properties *properties,
+static enum berth_rc make_handle(const struct berth_kafka_properties *properties, int timeout_ms,
                                  rd_kafka_t **ret_handle, struct berth_error *reterr);
 static int left_ms(int64_t until_ms);
 static enum berth_rc describe_place(rd_kafka_t *handle, const char *name, int timeout_ms,
                                     struct berth_topic_status *status, struct berth_error *reterr);
+static void describe_more(rd_kafka_t *handle, const char *const *names, size_t count,
+                          int64_t until_ms, struct berth_topic_status *statuses);
 static void describe_configs(rd_kafka_t *handle, const char *const *names, size_t count,
                              int timeout_ms, struct berth_topic_status *statuses);
+static void describe_permissions(rd_kafka_t *handle, const char *const *names, size_t count,
+                                 int timeout_ms, struct berth_topic_status *statuses);
 static bool has_controller(rd_kafka_t *handle, int timeout_ms);
 static void read_configs(const rd_kafka_ConfigResource_t *resource,
                          struct berth_topic_status *status);
@@ -41,11 +45,11 @@ enum berth_rc berth_topics_describe(const struct berth_kafka_properties *propert
                                     struct berth_error *reterr) {
     BERTH_ASSERT(count <= BERTH_TOPICS_MAX);
     rd_kafka_t *handle = NULL;
-    enum berth_rc rc = make_handle(properties, &handle, reterr);
+    int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
+    enum berth_rc rc = make_handle(properties, timeout_ms, &handle, reterr);
     if (rc != BERTH_OK) {
         return rc;
     }
-    int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
     for (size_t i = 0; i < count; i++) {
         ret_statuses[i] = (struct berth_topic_status){.message_bytes_max = -1};
         rc = describe_place(handle, names[i], left_ms(until_ms), &ret_statuses[i], reterr);
@@ -54,7 +58,7 @@ enum berth_rc berth_topics_describe(const struct berth_kafka_properties *propert
         }
     }
     if (rc == BERTH_OK) {
-        describe_configs(handle, names, count, left_ms(until_ms), ret_statuses);
+        describe_more(handle, names, count, until_ms, ret_statuses);
     }
     (void)berth_kafka_handle_destroy(handle, 0, DESTROY_TIMEOUT_MS);
     return rc;
@@ -85,7 +89,7 @@ enum berth_rc berth_topics_create(const struct berth_kafka_properties *propertie
         return rc;
     }
     rd_kafka_t *handle = NULL;
-    rc = make_handle(properties, &handle, reterr);
+    rc = make_handle(properties, timeout_ms, &handle, reterr);
     if (rc == BERTH_OK) {
         struct creation creation = {.topics = topics, .count = count};
         rd_kafka_event_t *event =
@@ -98,12 +102,13 @@ enum berth_rc berth_topics_create(const struct berth_kafka_properties *propertie
     return rc;
 }
 
-static enum berth_rc make_handle(const struct berth_kafka_properties *properties,
+static enum berth_rc make_handle(const struct berth_kafka_properties *properties, int timeout_ms,
                                  rd_kafka_t **ret_handle, struct berth_error *reterr) {
     rd_kafka_conf_t *conf = NULL;
     enum berth_rc rc = berth_kafka_conf_new(BERTH_KAFKA_ADMIN, properties, &conf, reterr);
-    return rc == BERTH_OK ? berth_kafka_handle_new(BERTH_KAFKA_ADMIN, conf, ret_handle, reterr)
-                          : rc;
+    return rc == BERTH_OK
+               ? berth_kafka_reached_new(BERTH_KAFKA_ADMIN, conf, timeout_ms, ret_handle, reterr)
+               : rc;
 }
 
 static int left_ms(int64_t until_ms) {
@@ -115,6 +120,10 @@ static enum berth_rc describe_place(rd_kafka_t *handle, const char *name, int ti
                                     struct berth_topic_status *status, struct berth_error *reterr) {
     struct berth_kafka_place place;
     enum berth_rc rc = berth_kafka_place_of(handle, name, timeout_ms, &place, reterr);
+    if (rc == BERTH_FAULT_LIBRARY && place.hidden) {
+        status->hidden = true;
+        return BERTH_OK;
+    }
     if (rc == BERTH_OK) {
         status->exists = place.partitions > 0;
         status->partitions = place.partitions;
@@ -134,8 +143,22 @@ static void send_describe(rd_kafka_t *handle, const rd_kafka_AdminOptions_t *opt
     rd_kafka_DescribeConfigs(handle, description->resources, description->count, options, queue);
 }
 
+/* librdkafka asks the controller, and waits for one as long as it is let. */
+static void describe_more(rd_kafka_t *handle, const char *const *names, size_t count,
+                          int64_t until_ms, struct berth_topic_status *statuses) {
+    if (has_controller(handle, left_ms(until_ms))) {
+        describe_configs(handle, names, count, left_ms(until_ms), statuses);
+        describe_permissions(handle, names, count, left_ms(until_ms), statuses);
+        return;
+    }
+    int timeout_ms = left_ms(until_ms);
+    describe_configs(handle, names, count,
+                     timeout_ms < CONTROLLER_TIMEOUT_MS ? timeout_ms : CONTROLLER_TIMEOUT_MS,
+                     statuses);
+}
+
 /* A topic whose configuration we may not see, or that nobody tells of, keeps "not readable": its
- * place is known. librdkafka asks the controller, and waits for one as long as it is let. */
+ * place is known. */
 static void describe_configs(rd_kafka_t *handle, const char *const *names, size_t count,
                              int timeout_ms, struct berth_topic_status *statuses) {
     struct description description = {.count = 0};
@@ -147,9 +170,6 @@ static void describe_configs(rd_kafka_t *handle, const char *const *names, size_
     }
     if (description.count == 0) {
         return;
-    }
-    if (timeout_ms > CONTROLLER_TIMEOUT_MS && !has_controller(handle, timeout_ms)) {
-        timeout_ms = CONTROLLER_TIMEOUT_MS;
     }
     rd_kafka_event_t *event =
         request(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms, send_describe, &description);
@@ -166,6 +186,68 @@ static void describe_configs(rd_kafka_t *handle, const char *const *names, size_
     }
     rd_kafka_event_destroy(event);
     rd_kafka_ConfigResource_destroy_array(description.resources, description.count);
+}
+
+struct names {
+    const char *names[BERTH_TOPICS_MAX];
+    size_t count;
+};
+
+static void send_describe_topics(rd_kafka_t *handle, const rd_kafka_AdminOptions_t *options,
+                                 rd_kafka_queue_t *queue, void *ctx) {
+    struct names *names = ctx;
+    rd_kafka_TopicCollection_t *topics =
+        rd_kafka_TopicCollection_of_topic_names(names->names, names->count);
+    rd_kafka_DescribeTopics(handle, topics, options, queue);
+    rd_kafka_TopicCollection_destroy(topics);
+}
+
+static void read_permissions(const rd_kafka_TopicDescription_t *topic,
+                             struct berth_topic_status *status) {
+    size_t count = 0;
+    const rd_kafka_AclOperation_t *operations =
+        rd_kafka_TopicDescription_authorized_operations(topic, &count);
+    if (operations == NULL || rd_kafka_TopicDescription_error(topic) != NULL) {
+        return;
+    }
+    status->may_read = BERTH_PERMISSION_DENIED;
+    status->may_write = BERTH_PERMISSION_DENIED;
+    for (size_t i = 0; i < count; i++) {
+        if (operations[i] == RD_KAFKA_ACL_OPERATION_READ) {
+            status->may_read = BERTH_PERMISSION_GRANTED;
+        } else if (operations[i] == RD_KAFKA_ACL_OPERATION_WRITE) {
+            status->may_write = BERTH_PERMISSION_GRANTED;
+        }
+    }
+}
+
+/* KIP-430: what brokers would let us do, without trying it. Where they don't tell (before Kafka
+ * 2.3, or the embedded one), nothing is known. */
+static void describe_permissions(rd_kafka_t *handle, const char *const *names, size_t count,
+                                 int timeout_ms, struct berth_topic_status *statuses) {
+    struct names there = {.count = 0};
+    for (size_t i = 0; i < count; i++) {
+        if (statuses[i].exists) {
+            there.names[there.count++] = names[i];
+        }
+    }
+    if (there.count == 0) {
+        return;
+    }
+    rd_kafka_event_t *event =
+        request(handle, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms, send_describe_topics, &there);
+    const rd_kafka_DescribeTopics_result_t *result = rd_kafka_event_DescribeTopics_result(event);
+    size_t told_count = 0;
+    const rd_kafka_TopicDescription_t **told =
+        result == NULL ? NULL : rd_kafka_DescribeTopics_result_topics(result, &told_count);
+    for (size_t i = 0; i < told_count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            if (strcmp(rd_kafka_TopicDescription_name(told[i]), names[j]) == 0) {
+                read_permissions(told[i], &statuses[j]);
+            }
+        }
+    }
+    rd_kafka_event_destroy(event);
 }
 
 /* Whether the brokers name one of them as the controller. */
@@ -217,6 +299,11 @@ static rd_kafka_event_t *request(rd_kafka_t *handle, rd_kafka_admin_op_t operati
         /* The controller answers when the topic is known to the brokers. */
         err = rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, text, sizeof(text));
         BERTH_ASSERT(err == RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    if (operation == RD_KAFKA_ADMIN_OP_DESCRIBETOPICS) {
+        rd_kafka_error_t *refused =
+            rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+        BERTH_ASSERT(refused == NULL);
     }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     send(handle, options, queue, ctx);

@@ -111,6 +111,10 @@ enum berth_rc berth_publisher_submit(struct berth_publisher *publisher,
     return BERTH_OK;
 }
 
+void berth_publisher_limit_batches(struct berth_publisher *publisher, size_t bytes) {
+    atomic_store(&publisher->batch_bytes, bytes);
+}
+
 bool berth_publisher_ready(const struct berth_publisher *publisher) {
     return atomic_load(&publisher->ready);
 }
@@ -233,7 +237,9 @@ static void libevent_mail_cb(evutil_socket_t fd, short what, void *ctx) {
                                             .outcome = mail.outcome,
                                             .text = mail.text,
                                             .culprit = mail.culprit,
-                                            .metadata_too_large = mail.metadata_too_large};
+                                            .metadata_too_large = mail.metadata_too_large,
+                                            .denied = mail.denied,
+                                            .outputs = mail.outputs};
         publisher->on_done(publisher->ctx, &result);
     }
 }

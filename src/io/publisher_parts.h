@@ -35,7 +35,7 @@ struct event;
  *   NEW         makes a producer                it can't be made  INIT
  *   INIT        claims the transactional id     retriable         READY, RESOLVING, REBUILD
  *   RESOLVING   reads the group's offsets       not readable      READY
- *   READY       waits for a batch               none comes        OPEN
+ *   READY       waits for a batch               none comes        OPEN, REBUILD
  *   OPEN        begins, hands the records over  -                 OFFSETS, ABORTING, REBUILD
  *   OFFSETS     adds the offsets                retriable         COMMITTING, ABORTING, REBUILD
  *   COMMITTING  commits; a time-out is resumed  retriable         READY, ABORTING, REBUILD
@@ -69,6 +69,8 @@ struct berth_publisher_mail {
     enum berth_batch_outcome outcome;
     ptrdiff_t culprit;
     bool metadata_too_large;
+    bool denied;
+    struct berth_batch_output outputs[BERTH_PUBLISHER_TOPICS_MAX];
     char text[BERTH_ERROR_BYTES_MAX];
     bool trouble;
     char trouble_text[BERTH_ERROR_BYTES_MAX];
@@ -100,6 +102,7 @@ struct berth_publisher {
     bool stopping;
     atomic_bool ready;
     atomic_uint_fast64_t steps;
+    atomic_size_t batch_bytes; /* The limit of a batch; 0: librdkafka's own. */
     struct berth_batch offered;
     struct berth_publisher_mail mail;
 
@@ -121,8 +124,14 @@ struct berth_publisher {
     char text[BERTH_ERROR_BYTES_MAX]; /* and how it is told. */
     ptrdiff_t failed_record;
     size_t failed_records;
-    int64_t fenced_ms;  /* When it last was fenced; 0: never. */
-    int64_t trouble_ms; /* When trouble was last told; 0: never. */
+    struct {
+        size_t delivered;
+        rd_kafka_resp_err_t err;           /* The first that one of its records met. */
+        size_t bytes;                      /* Of the smallest that was too large. */
+    } outputs[BERTH_PUBLISHER_TOPICS_MAX]; /* What became of the batch's records of each. */
+    size_t producer_batch_bytes;           /* batch_bytes, as the producer was made with. */
+    int64_t fenced_ms;                     /* When it last was fenced; 0: never. */
+    int64_t trouble_ms;                    /* When trouble was last told; 0: never. */
 };
 
 /* The thread's body; ctx is the publisher. */
@@ -153,6 +162,10 @@ rd_kafka_resp_err_t berth_publisher_produce(struct berth_publisher *publisher, s
  * until there is a real one. */
 void berth_publisher_note(struct berth_publisher *publisher, rd_kafka_resp_err_t err,
                           const char *text);
+
+/* What the batch's records say of a topic. */
+struct berth_batch_output berth_publisher_output(const struct berth_publisher *publisher,
+                                                 size_t topic);
 
 /* Has it told to the loop, unless something was told less than a second ago. */
 void berth_publisher_trouble(struct berth_publisher *publisher, const char *text);

@@ -6,12 +6,14 @@
 
 #include "berth/base/assert.h"
 #include "berth/core/settled_map.h"
-#include "kafka_client.h"
+#include "kafka_reach.h"
 #include "publisher_parts.h"
 
 #define DESTROY_TIMEOUT_MS 2000
 #define READ_TIMEOUT_MS    3000
 
+static void limit_batches(struct berth_publisher *publisher, rd_kafka_conf_t *conf);
+static void note_output(struct berth_publisher *publisher, const rd_kafka_message_t *message);
 static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *message,
                                  void *opaque);
 static void rdkafka_error_cb(rd_kafka_t *handle, int err, const char *text, void *opaque);
@@ -23,6 +25,7 @@ enum berth_rc berth_publisher_make_producer(struct berth_publisher *publisher,
     /* Without it a commit waits in steps of 10 ms. */
     rd_kafka_conf_set_dr_msg_cb(conf, rdkafka_delivered_cb);
     rd_kafka_conf_set_error_cb(conf, rdkafka_error_cb);
+    limit_batches(publisher, conf);
     enum berth_rc rc =
         berth_kafka_handle_new(BERTH_KAFKA_PUBLISHER, conf, &publisher->handle, reterr);
     for (size_t i = 0; rc == BERTH_OK && i < publisher->topics_count; i++) {
@@ -38,6 +41,21 @@ enum berth_rc berth_publisher_make_producer(struct berth_publisher *publisher,
         }
     }
     return rc;
+}
+
+/* [kafka] may have a smaller batch.size yet. */
+static void limit_batches(struct berth_publisher *publisher, rd_kafka_conf_t *conf) {
+    publisher->producer_batch_bytes = atomic_load(&publisher->batch_bytes);
+    char text[32] = "";
+    size_t size = sizeof(text);
+    if (publisher->producer_batch_bytes == 0 ||
+        rd_kafka_conf_get(conf, "batch.size", text, &size) != RD_KAFKA_CONF_OK ||
+        strtoull(text, NULL, 10) <= publisher->producer_batch_bytes) {
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%zu", publisher->producer_batch_bytes);
+    rd_kafka_conf_res_t set = rd_kafka_conf_set(conf, "batch.size", text, NULL, 0);
+    BERTH_ASSERT(set == RD_KAFKA_CONF_OK);
 }
 
 void berth_publisher_drop_producer(struct berth_publisher *publisher) {
@@ -189,6 +207,9 @@ static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *m
     struct berth_publisher *publisher = opaque;
     bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
                   message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+    if (!purged) {
+        note_output(publisher, message);
+    }
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || purged) {
         return;
     }
@@ -206,10 +227,68 @@ static void rdkafka_delivered_cb(rd_kafka_t *handle, const rd_kafka_message_t *m
     publisher->failed_records++;
 }
 
-/* As above. Fatal errors are told by the call that they break. */
+static void note_output(struct berth_publisher *publisher, const rd_kafka_message_t *message) {
+    size_t index = (size_t)(intptr_t)message->_private;
+    if (!publisher->has_batch || index >= publisher->batch.records_count) {
+        return;
+    }
+    size_t topic = publisher->batch.records[index].topic;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        publisher->outputs[topic].delivered++;
+        return;
+    }
+    if (publisher->outputs[topic].err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        publisher->outputs[topic].err = message->err;
+    }
+    size_t bytes = message->len + message->key_len;
+    if (publisher->outputs[topic].bytes == 0 || bytes < publisher->outputs[topic].bytes) {
+        publisher->outputs[topic].bytes = bytes;
+    }
+}
+
+struct berth_batch_output berth_publisher_output(const struct berth_publisher *publisher,
+                                                 size_t topic) {
+    rd_kafka_resp_err_t err = publisher->outputs[topic].err;
+    struct berth_batch_output output = {.verdict = BERTH_OUTPUT_FINE,
+                                        .text = rd_kafka_err2str(err),
+                                        .bytes = publisher->outputs[topic].bytes};
+    switch ((int)err) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        output.verdict = BERTH_OUTPUT_DENIED;
+        break;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        output.verdict = BERTH_OUTPUT_TOO_LARGE;
+        break;
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        output.verdict = BERTH_OUTPUT_INVALID;
+        break;
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+        for (size_t i = 0; i < publisher->topics_count; i++) {
+            if (publisher->outputs[i].delivered > 0 && i != topic) {
+                output.verdict = BERTH_OUTPUT_SILENT;
+            }
+        }
+        break;
+    default:
+        break;
+    }
+    return output;
+}
+
+/* As above. Fatal errors are told by the call that they break; why all brokers are down is told by
+ * itself. */
 static void rdkafka_error_cb(rd_kafka_t *handle, int err, const char *text, void *opaque) {
     (void)handle;
-    if (err != RD_KAFKA_RESP_ERR__FATAL) {
-        berth_publisher_trouble(opaque, text);
+    if (err != RD_KAFKA_RESP_ERR__FATAL && err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        char reason[BERTH_ERROR_BYTES_MAX];
+        berth_kafka_reason_text(text, reason, sizeof(reason));
+        berth_publisher_trouble(opaque, reason);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "berth/base/assert.h"
@@ -54,7 +55,7 @@ static const struct {
     [BERTH_PUBLISHER_NEW] = {run_new, BIT(INIT)},
     [BERTH_PUBLISHER_INIT] = {run_init, BIT(READY) | BIT(RESOLVING) | BIT(REBUILD)},
     [BERTH_PUBLISHER_RESOLVING] = {run_resolving, BIT(READY)},
-    [BERTH_PUBLISHER_READY] = {run_ready, BIT(OPEN)},
+    [BERTH_PUBLISHER_READY] = {run_ready, BIT(OPEN) | BIT(REBUILD)},
     [BERTH_PUBLISHER_OPEN] = {run_open, BIT(OFFSETS) | BIT(ABORTING) | BIT(REBUILD)},
     [BERTH_PUBLISHER_OFFSETS] = {run_offsets, BIT(COMMITTING) | BIT(ABORTING) | BIT(REBUILD)},
     [BERTH_PUBLISHER_COMMITTING] = {run_committing, BIT(READY) | BIT(ABORTING) | BIT(REBUILD)},
@@ -152,6 +153,9 @@ static enum berth_publisher_state run_ready(struct berth_publisher *publisher) {
     (void)rd_kafka_poll(publisher->handle, 0); /* Tokens to be refreshed and the like. */
     if (!wait_for_batch(publisher, CALL_TIMEOUT_MS)) {
         return BERTH_PUBLISHER_READY;
+    }
+    if (atomic_load(&publisher->batch_bytes) != publisher->producer_batch_bytes) {
+        return BERTH_PUBLISHER_REBUILD; /* batch.size is a producer's for its life. */
     }
     (void)pthread_mutex_lock(&publisher->mutex);
     publisher->batch = publisher->offered;
@@ -325,6 +329,10 @@ static enum verdict judge_produced(struct berth_publisher *publisher, size_t ind
     if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
         publisher->failed_record = (ptrdiff_t)index;
         publisher->failed_records = 1;
+        /* librdkafka's own message.max.bytes; a record's headers are never in it. */
+        const struct berth_batch_record *record = &publisher->batch.records[index];
+        publisher->outputs[record->topic].err = err;
+        publisher->outputs[record->topic].bytes = record->key.len + record->value.len;
     }
     berth_publisher_note(publisher, err, text);
     return VERDICT_ABORT;
@@ -373,6 +381,11 @@ static void tell(struct berth_publisher *publisher, enum berth_batch_outcome out
     publisher->mail.outcome = outcome;
     /* Only a single failed record is known to be the cause: those of one request fail together. */
     publisher->mail.culprit = publisher->failed_records == 1 ? publisher->failed_record : -1;
+    for (size_t i = 0; i < publisher->topics_count; i++) {
+        publisher->mail.outputs[i] = berth_publisher_output(publisher, i);
+    }
+    publisher->mail.denied = outcome != BERTH_BATCH_COMMITTED &&
+                             publisher->failed_err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     publisher->mail.metadata_too_large =
         publisher->failed_err == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE;
     (void)snprintf(publisher->mail.text, sizeof(publisher->mail.text), "%s",
@@ -387,6 +400,7 @@ static void forget_errors(struct berth_publisher *publisher) {
     publisher->failed_err = RD_KAFKA_RESP_ERR_NO_ERROR;
     publisher->failed_record = -1;
     publisher->failed_records = 0;
+    memset(publisher->outputs, 0, sizeof(publisher->outputs));
 }
 
 /* Waits for a batch or for the order to stop. Whether there is a batch. */

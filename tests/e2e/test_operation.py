@@ -289,8 +289,7 @@ class Operation(StageCase):
             with self.subTest(words=words):
                 done = self.stage.berth("-c", str(elsewhere), *words, accept=(NO_ANSWER,))
                 self.assertEqual(done.stdout, "")
-                said = f"berth: Kafka at {nowhere} doesn't answer: "
-                self.assertTrue(done.stderr.startswith(said), done.stderr)
+                self.assertIn(f"Kafka at {nowhere}: ", done.stderr)
                 self.assertIn("Connection refused", done.stderr)
                 self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 

@@ -85,10 +85,16 @@ class StageCase(unittest.TestCase):
     build: Any = None
     partitions = 3
     quick_leases = False
+    secured = False
 
     def setUp(self) -> None:
         self.stage = self.enterContext(
-            Stage(self.build, self.partitions, quick_leases=self.quick_leases)
+            Stage(
+                self.build,
+                self.partitions,
+                quick_leases=self.quick_leases,
+                secured=self.secured,
+            )
         )
         self.addCleanup(self.show_logs_of_failure)
 

@@ -9,7 +9,13 @@ import struct
 from services import receive
 
 OFFSET_COMMIT, DELETE_TOPICS, DELETE_RECORDS, DELETE_GROUPS = 8, 20, 21, 42
+CREATE_ACLS, DELETE_ACLS, INCREMENTAL_ALTER_CONFIGS = 30, 31, 44
 TIMEOUT_MS = 10_000
+# Of resources, of patterns of their names, and of what may be done with them.
+TOPIC, LITERAL = 2, 3
+ANY_OPERATION, READ, WRITE = 2, 3, 4
+DENY, ALLOW = 2, 3
+SET, DELETE = 0, 1
 # UNKNOWN_MEMBER_ID (of the empty one, while there are others) and NON_EMPTY_GROUP.
 SOMEBODY_IS_IN_IT = (25, 68)
 
@@ -77,4 +83,36 @@ def delete_topic(port: int, topic: str) -> None:
     body = struct.pack(">i", 1) + text(topic) + struct.pack(">i", TIMEOUT_MS)
     reply = ask(port, DELETE_TOPICS, 3, body)
     (code,) = struct.unpack(">h", after_text(reply[8:])[:2])
+    check(code)
+
+
+def alter_topic(port: int, topic: str, **configs: str) -> None:
+    """Sets configs of a topic, with _ for the dots; an empty value takes one back."""
+    body = struct.pack(">ib", 1, TOPIC) + text(topic) + struct.pack(">i", len(configs))
+    for name, value in configs.items():
+        operation = SET if value else DELETE
+        body += text(name.replace("_", ".")) + struct.pack(">b", operation)
+        body += text(value) if value else struct.pack(">h", -1)
+    reply = ask(port, INCREMENTAL_ALTER_CONFIGS, 0, body + struct.pack(">?", False))
+    (code,) = struct.unpack(">h", reply[8:10])  # After throttling and a count.
+    check(code)
+
+
+def deny(port: int, topic: str, operation: int) -> None:
+    """Nobody but the super users may do this with the topic; all else of it stays allowed."""
+    for permission, operations in ((ALLOW, ANY_OPERATION), (DENY, operation)):
+        body = struct.pack(">ib", 1, TOPIC) + text(topic) + struct.pack(">b", LITERAL)
+        body += text("User:*") + text("*") + struct.pack(">bb", operations, permission)
+        reply = ask(port, CREATE_ACLS, 1, body)
+        (code,) = struct.unpack(">h", reply[8:10])
+        check(code)
+
+
+def allow(port: int, topic: str) -> None:
+    """Takes back what deny() did."""
+    body = struct.pack(">b", TOPIC) + text(topic) + struct.pack(">b", LITERAL)
+    # Whoever, from wherever, whatever.
+    body += struct.pack(">hhbb", -1, -1, 1, 1)
+    reply = ask(port, DELETE_ACLS, 1, struct.pack(">i", 1) + body)
+    (code,) = struct.unpack(">h", reply[8:10])
     check(code)

@@ -82,6 +82,8 @@ def find_java() -> Path:
 class Kafka(Service):
     """One Kafka broker that is its own controller."""
 
+    formatted_name = "formatted"
+
     def __init__(self, folder: Path) -> None:
         super().__init__("kafka", folder)
         self.java = find_java()
@@ -136,7 +138,7 @@ class Kafka(Service):
     def formatted_data(self) -> Path:
         """A formatted, empty data folder, made once: formatting takes as long as a start."""
         KAFKA_HOME.mkdir(parents=True, exist_ok=True)
-        formatted = KAFKA_HOME / "formatted"
+        formatted = KAFKA_HOME / self.formatted_name
         with open(KAFKA_HOME / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not formatted.exists():
@@ -145,7 +147,7 @@ class Kafka(Service):
 
     def format_into(self, formatted: Path) -> None:
         command = self.java_command("-Xmx128m") + ["kafka.tools.StorageTool", "format"]
-        command += ["-t", KAFKA_CLUSTER_ID, "-c", str(self.properties)]
+        command += ["-t", KAFKA_CLUSTER_ID, "-c", str(self.properties), *self.format_options()]
         with open(self.log, "ab") as log:
             done = subprocess.run(command, stdout=log, stderr=log, timeout=60, check=False)
         if done.returncode != 0:
@@ -155,6 +157,10 @@ class Kafka(Service):
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(self.data, partial)
         partial.rename(formatted)
+
+    def format_options(self) -> list[str]:
+        """More for the formatter: users, say."""
+        return []
 
     def make_archive(self) -> None:
         """Runs a broker once so that Java writes its class archive."""

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Optional, Sequence
 
 from service import Service, ServiceError, free_port, tail_of, wait_until
+from secured_kafka import SecuredKafka
 from services import Kafka, Redis, Sandbox
 
 DEPLOYMENT = "demo"
@@ -113,6 +114,7 @@ class Stage:
         partitions: int = 3,
         kafka: str = REAL,
         quick_leases: bool = False,
+        secured: bool = False,
     ) -> None:
         self.build = build.resolve()
         self.partitions = partitions
@@ -121,12 +123,15 @@ class Stage:
         self.kafka_kind = kafka
         self.redis = Redis(self.folder / "redis")
         if kafka == REAL:
-            self.kafka = Kafka(self.folder / "kafka")
+            kind = SecuredKafka if secured else Kafka
+            self.kafka = kind(self.folder / "kafka")
             self.sandbox = Sandbox(self.folder / "sandbox", self.build)
         else:
             topics = {topic: partitions for topic in TOPICS}
             self.sandbox = Sandbox(self.folder / "sandbox", self.build, topics)
         self.workers: list[Worker] = []
+        # How Kafka is reached, if not at its plain listener.
+        self.kafka_login: list[str] = []
         self.master_key = self.folder / "master-key"
         self.master_key.write_text(secrets.token_hex(32) + "\n")
         self.master_key.chmod(0o600)
@@ -206,7 +211,7 @@ class Stage:
             "log_level = info",
             *(QUICK_LEASES["berth"] if self.quick_leases else []),
             "[kafka]",
-            f"bootstrap.servers = {self.kafka_address}",
+            *(self.kafka_login or [f"bootstrap.servers = {self.kafka_address}"]),
             f"session.timeout.ms = {SESSION_TIMEOUT_S * 1000}",
             # The embedded Kafka answers a fetch that finds nothing only when its time is up.
             *(["fetch.wait.max.ms = 10"] if self.kafka_kind == EMBEDDED else []),

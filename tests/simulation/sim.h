@@ -10,6 +10,7 @@
  *   sim_worker.c     one process berthd: what its loop does with events and effects
  *   sim_calls.c      calls of Harbor, there and back
  *   sim_kafka.c      logs, transactions, committed offsets
+ *   sim_outputs.c    topics that refuse records for a while
  *   sim_group.c      the consumer group: members, generations, who gets which partition
  *   sim_harbor.c     calls on the stand-in's model of Harbor's rules
  *   sim_humans.c     what people do in Harbor by hand
@@ -97,6 +98,14 @@ void sim_link_breaks(struct sim *sim, struct sim_worker *worker);
 
 void sim_redis_goes(struct sim *sim, int64_t for_ms);
 void sim_redis_loses(struct sim *sim, bool older);
+
+/* ---- sim_outputs.c ---- */
+
+void sim_outputs_init(struct sim *sim);
+/* Whether some output refuses an item of the transaction, which is noted in it. */
+bool sim_outputs_refuse(struct sim *sim, struct sim_transaction *transaction);
+/* Who published it has heard, and looks again later. */
+void sim_outputs_heard(struct sim *sim, const struct sim_transaction *transaction);
 
 /* ---- sim_kafka.c ---- */
 

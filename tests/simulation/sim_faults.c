@@ -158,6 +158,7 @@ static size_t list_cells(struct cell cells[CELLS_MAX]) {
 static bool is_rare(const struct sim_wish *wish);
 
 void sim_faults_init(struct sim *sim) {
+    sim_outputs_init(sim);
     struct cell cells[CELLS_MAX];
     if (sim->crash != NULL) {
         return;

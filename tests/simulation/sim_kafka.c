@@ -184,7 +184,8 @@ void sim_transaction_ends(struct sim *sim, struct sim_event *event) {
     const struct sim_worker *worker = &sim->workers[transaction->worker];
     if (transaction->state == SIM_TRANSACTION_OPEN) {
         bool ours = transaction->producer_epoch == worker->producer_epoch;
-        bool aborts = transaction->fault == SIM_ABORTED || transaction->fault == SIM_FENCED;
+        bool aborts = transaction->fault == SIM_ABORTED || transaction->fault == SIM_FENCED ||
+                      sim_outputs_refuse(sim, transaction);
         end(sim, transaction, ours && !aborts);
     }
     post(sim, transaction, SIM_EVENT_TRANSACTION_ANSWERS,
@@ -200,9 +201,11 @@ void sim_transaction_answers(struct sim *sim, struct sim_event *event) {
         return;
     }
     struct berth_event told = {.kind = BERTH_EVENT_TRANSACTION,
-                               .transaction = {.committed = transaction->committed}};
+                               .transaction = {.committed = transaction->committed,
+                                               .refused_by = transaction->refused_by}};
     sim_trace(sim, "w%d hears: %s", worker->number,
               transaction->committed ? "committed" : "aborted");
+    sim_outputs_heard(sim, transaction);
     sim_worker_step(sim, worker, &told);
 }
 

@@ -408,6 +408,8 @@ struct sim_transaction {
     enum sim_fault fault;
     size_t items_count;
     struct sim_item items[SIM_BATCH_MAX];
+    uint8_t refused_by[SIM_BATCH_MAX]; /* Of each item: the outputs that refuse it. */
+    uint8_t refused;                   /* All of them. */
     size_t offsets_count;
     struct {
         int partition;
@@ -485,6 +487,15 @@ struct sim {
     uint32_t next_member_id;
     struct sim_transaction *open[64];
     size_t open_count;
+
+    /* Topics that take no records, until then. */
+    struct {
+        struct berth_random random;
+        bool draws;
+        uint8_t refusing;
+        const struct sim_record *large; /* Or only this one isn't taken. */
+        int64_t until_ms;
+    } outputs;
 
     struct sim_wish wishes[SIM_FAULTS];
     int faults_done;

@@ -27,6 +27,8 @@ enum berth_rc {
     BERTH_FAULT_SYSTEM = -2,   /* A system call failed; the error text names it and its errno. */
     BERTH_FAULT_LIBRARY = -3,  /* A library refused; the error text carries its words. */
     BERTH_FAULT_PROTOCOL = -4, /* A peer broke its protocol. */
+    /* A peer doesn't answer, or doesn't let us in; the error text names it and says why. */
+    BERTH_FAULT_UNREACHABLE = -5,
 };
 
 /* The longest error text, with its terminating NUL. */

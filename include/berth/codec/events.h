@@ -58,6 +58,23 @@ berth_publication_make(struct berth_codec *codec, const struct berth_event_conte
                        struct berth_publication *ret_publication, struct berth_error *reterr);
 
 /*
+ * The smaller form of a result, an audit record or a space's state: the same, but that each list
+ * and map in it is empty. It has less than BERTH_SMALLER_BYTES_MAX, whatever the command. ret_value
+ * is a view that is valid until the codec writes the next record. BERTH_INVALID: the value is none
+ * of the three. Faults: LIBRARY, MEMORY.
+ */
+#define BERTH_SMALLER_BYTES_MAX 16384
+/* The most that any of the three has whole. */
+#define BERTH_WHOLE_BYTES_MAX 524288
+BERTH_MUST_USE enum berth_rc berth_event_smaller(struct berth_codec *codec,
+                                                 struct berth_bytes value,
+                                                 struct berth_bytes *ret_value,
+                                                 struct berth_error *reterr);
+/* On a record in its smaller form: what was left out, as "bytes=... sha256=..." of the whole value.
+ */
+#define BERTH_OMITTED_HEADER "berth-omitted"
+
+/*
  * Makes the answer to *another* record with a known id: only the result, with this source, an event
  * id made from it, and the header berth-replayed (design 4.3).
  * BERTH_INVALID: the stored bytes are damaged.

@@ -83,6 +83,7 @@ enum berth_event_kind {
     BERTH_EVENT_LEDGER,
     BERTH_EVENT_HARBOR,
     BERTH_EVENT_TRANSACTION,
+    BERTH_EVENT_OUTPUTS_OPEN, /* Outputs that refused take records again, or may. */
     BERTH_EVENT_DRAIN,
 };
 
@@ -134,7 +135,13 @@ struct berth_event {
         struct berth_engine_harbor harbor;
         struct {
             bool committed; /* Else aborted: nothing of it is visible. */
+            /* Not committed: for each item of the batch, by its index, the outputs that keep it
+             * from being published (bits as the caller likes); 0: none does. Such items are set
+             * aside until BERTH_EVENT_OUTPUTS_OPEN names one of theirs. NULL: nobody is to blame.
+             */
+            const uint8_t *refused_by;
         } transaction;
+        uint8_t outputs_open; /* OUTPUTS_OPEN: their bits. */
     };
 };
 
@@ -268,6 +275,7 @@ struct berth_engine_figures {
     uint32_t taken_in;  /* Records in all windows. */
     uint32_t worked_on; /* Claimed or being claimed. */
     uint32_t ready;     /* Outcomes that wait for a transaction. */
+    uint32_t set_aside; /* Outcomes that wait for an output that refuses them. */
     bool publishing;
     int64_t publishing_since_ms;
     uint64_t settled_total;

@@ -25,8 +25,8 @@ struct berth_group_progress {
 /*
  * How far the group has come with a topic of so many partitions. Joins nothing. Blocks for at most
  * about three times timeout_ms.
- * BERTH_INVALID: the properties. BERTH_FAULT_LIBRARY: the brokers refuse or can't be asked; reterr
- * carries their words.
+ * BERTH_INVALID: the properties. BERTH_FAULT_UNREACHABLE: no broker answers. BERTH_FAULT_LIBRARY:
+ * they refuse; reterr carries their words.
  */
 BERTH_MUST_USE enum berth_rc
 berth_kafka_group_progress(const struct berth_kafka_properties *properties, const char *group,

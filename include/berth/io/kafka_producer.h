@@ -34,9 +34,10 @@ struct berth_delivery {
 typedef void (*berth_delivered_fn)(void *ctx, const struct berth_delivery *delivery);
 
 /*
- * record_timeout_ms: a record that isn't delivered by then has failed.
- * BERTH_INVALID: the properties. BERTH_FAULT_LIBRARY. BERTH_FAULT_MEMORY.
- * Freed with berth_producer_free().
+ * record_timeout_ms: a record that isn't delivered by then has failed. Blocks until a broker has
+ * answered, or for about as long.
+ * BERTH_FAULT_UNREACHABLE: none did. BERTH_INVALID: the properties. BERTH_FAULT_LIBRARY.
+ * BERTH_FAULT_MEMORY. Freed with berth_producer_free().
  */
 BERTH_MUST_USE enum berth_rc berth_producer_new(const struct berth_kafka_properties *properties,
                                                 int record_timeout_ms,

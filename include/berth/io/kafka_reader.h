@@ -32,7 +32,7 @@ struct berth_reader;
  * Fixes the positions of all partitions of the topics and starts to read. Blocks for at most about
  * timeout_ms.
  * BERTH_NOT_FOUND: a topic doesn't exist; reterr names it. BERTH_INVALID: the properties.
- * BERTH_FAULT_LIBRARY: the brokers can't be asked. BERTH_FAULT_MEMORY.
+ * BERTH_FAULT_UNREACHABLE: no broker answers. BERTH_FAULT_LIBRARY: they refuse. BERTH_FAULT_MEMORY.
  * Freed with berth_reader_free().
  */
 BERTH_MUST_USE enum berth_rc berth_reader_new(const struct berth_kafka_properties *properties,

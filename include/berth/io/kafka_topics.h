@@ -27,8 +27,17 @@ struct berth_topics_check;
  * leave out too much. */
 #define BERTH_TOPIC_MESSAGE_BYTES_MIN (BERTH_TOPIC_ROOM_BYTES + 65536)
 
+enum berth_permission {
+    BERTH_PERMISSION_UNKNOWN, /* The brokers don't say. */
+    BERTH_PERMISSION_DENIED,
+    BERTH_PERMISSION_GRANTED,
+};
+
 struct berth_topic_status {
-    bool exists;
+    bool exists; /* false also for a topic that may not be described: see `hidden`. */
+    bool hidden; /* It may not be described: nothing else is known of it. */
+    enum berth_permission may_read;
+    enum berth_permission may_write;
     int32_t partitions;
     int32_t replication_factor;
     char
@@ -38,8 +47,8 @@ struct berth_topic_status {
 
 /*
  * Asks for each of the names, in their order. Blocks for at most about timeout_ms.
- * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_LIBRARY: the brokers can't be asked.
- * BERTH_FAULT_MEMORY.
+ * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_UNREACHABLE: no broker answers.
+ * BERTH_FAULT_LIBRARY: they refuse. BERTH_FAULT_MEMORY.
  */
 BERTH_MUST_USE enum berth_rc berth_topics_describe(const struct berth_kafka_properties *properties,
                                                    const char *const *names, size_t count,
@@ -62,8 +71,8 @@ struct berth_topic_made {
 
 /*
  * Makes the topics, each on its own: ret_made tells of each. Blocks for at most about timeout_ms.
- * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_LIBRARY: the brokers can't be asked.
- * BERTH_FAULT_MEMORY.
+ * Any thread. BERTH_INVALID: the properties. BERTH_FAULT_UNREACHABLE: no broker answers.
+ * BERTH_FAULT_LIBRARY: they refuse. BERTH_FAULT_MEMORY.
  */
 BERTH_MUST_USE enum berth_rc berth_topics_create(const struct berth_kafka_properties *properties,
                                                  const struct berth_topic_spec *specs, size_t count,

@@ -73,6 +73,21 @@ enum berth_batch_outcome {
 
 const char *berth_batch_outcome_name(enum berth_batch_outcome outcome);
 
+/* What became of a batch's records of one topic. */
+enum berth_output_verdict {
+    BERTH_OUTPUT_FINE,      /* Or nothing is known. */
+    BERTH_OUTPUT_DENIED,    /* It may not be written to. */
+    BERTH_OUTPUT_TOO_LARGE, /* A record, or the batch that it was in. */
+    BERTH_OUTPUT_INVALID,   /* The brokers don't take such a record there, or have no such topic. */
+    BERTH_OUTPUT_SILENT,    /* It took none in time, while others did. */
+};
+
+struct berth_batch_output {
+    enum berth_output_verdict verdict;
+    const char *text; /* The reason, unless it is FINE. */
+    size_t bytes;     /* TOO_LARGE: of the smallest record that it refused, as far as we know. */
+};
+
 /* Valid for the callback only. */
 struct berth_batch_result {
     uint64_t id;
@@ -80,6 +95,8 @@ struct berth_batch_result {
     const char *text;        /* Why, for the log; "" when COMMITTED. */
     ptrdiff_t culprit;       /* The record that is to blame, if one is known; else -1. */
     bool metadata_too_large; /* FAILED_FOR_GOOD because of an offset's metadata. */
+    bool denied; /* One of its topics may not be written to; brokers didn't say which. */
+    const struct berth_batch_output *outputs; /* Of each of the options' topics. */
 };
 
 /* Everything is copied. */
@@ -112,6 +129,12 @@ BERTH_MUST_USE enum berth_rc berth_publisher_new(struct event_base *base,
  */
 BERTH_MUST_USE enum berth_rc berth_publisher_submit(struct berth_publisher *publisher,
                                                     const struct berth_batch *take_batch);
+
+/*
+ * No topic takes a larger batch than that: brokers count batches, and librdkafka puts up to
+ * batch.size bytes into one. From the next batch on; at first librdkafka's own default counts.
+ */
+void berth_publisher_limit_batches(struct berth_publisher *publisher, size_t bytes);
 
 /* Whether a batch would be worked on at once: the transactional id is ours. For /readyz. */
 bool berth_publisher_ready(const struct berth_publisher *publisher);

@@ -42,6 +42,7 @@ static void test_every_value_has_its_name(void **state) {
     assert_string_equal(berth_rc_name(BERTH_FAULT_SYSTEM), "BERTH_FAULT_SYSTEM");
     assert_string_equal(berth_rc_name(BERTH_FAULT_LIBRARY), "BERTH_FAULT_LIBRARY");
     assert_string_equal(berth_rc_name(BERTH_FAULT_PROTOCOL), "BERTH_FAULT_PROTOCOL");
+    assert_string_equal(berth_rc_name(BERTH_FAULT_UNREACHABLE), "BERTH_FAULT_UNREACHABLE");
     assert_string_equal(berth_rc_name((enum berth_rc)99), "BERTH_RC_UNKNOWN");
 }
 

@@ -272,6 +272,60 @@ static void test_text_in_events_is_always_utf8(void **state) {
 }
 
 /* Every bound at its limit at once. */
+/* Whatever a topic takes at least (131,072 bytes, of which half is for headers and the batch) takes
+ * the smaller form of any answer. */
+static void assert_smaller_fit(struct berth_codec *codec,
+                               const struct berth_publication *publication) {
+    static const enum berth_record_kind kinds[] = {BERTH_RECORD_RESULT, BERTH_RECORD_AUDIT,
+                                                   BERTH_RECORD_SPACE};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct berth_bytes whole = fixture_find(publication, kinds[i]).value;
+        struct berth_bytes smaller;
+        struct berth_error error;
+        assert_true(whole.len > BERTH_SMALLER_BYTES_MAX);
+        assert_true(whole.len < BERTH_WHOLE_BYTES_MAX);
+        assert_int_equal(berth_event_smaller(codec, whole, &smaller, &error), BERTH_OK);
+        assert_true(smaller.len < BERTH_SMALLER_BYTES_MAX);
+    }
+}
+
+/* Readers know it by its header; all else is as ever. */
+static void test_the_smaller_form_has_everything_but_lists(void **state) {
+    struct fixture fixture;
+    struct berth_publication publication;
+    struct berth_bytes smaller;
+    struct berth_buffer json;
+    fixture_init(&fixture);
+    fixture_publish(*state, &fixture, &publication);
+    berth_buffer_init(&json, 1 << 16);
+
+    struct berth_bytes result = fixture_find(&publication, BERTH_RECORD_RESULT).value;
+    assert_int_equal(berth_event_smaller(*state, result, &smaller, NULL), BERTH_OK);
+    assert_int_equal(berth_codec_to_json(*state, smaller, &json, NULL, NULL), BERTH_OK);
+    assert_non_null(strstr((const char *)json.data, "\"details\":{}"));
+    assert_non_null(strstr((const char *)json.data, "\"bindings\":[]"));
+    assert_non_null(strstr((const char *)json.data, "\"workspaces\":[]"));
+    assert_non_null(strstr((const char *)json.data, fixture.command.id));
+    assert_non_null(strstr((const char *)json.data, fixture.outcome.message));
+
+    berth_buffer_clear(&json);
+    struct berth_bytes audit = fixture_find(&publication, BERTH_RECORD_AUDIT).value;
+    assert_int_equal(berth_event_smaller(*state, audit, &smaller, NULL), BERTH_OK);
+    assert_int_equal(berth_codec_to_json(*state, smaller, &json, NULL, NULL), BERTH_OK);
+    const char *before = strstr((const char *)json.data, "\"before\":{");
+    assert_non_null(before);
+    assert_non_null(strstr(before, "\"workspaces\":[]"));
+    assert_non_null(strstr(strstr(before, "\"after\":{"), "\"workspaces\":[]"));
+
+    struct berth_bytes state_value = fixture_find(&publication, BERTH_RECORD_SPACE).value;
+    assert_int_equal(berth_event_smaller(*state, state_value, &smaller, NULL), BERTH_OK);
+    assert_true(smaller.len < state_value.len);
+    struct berth_bytes nothing = {.data = NULL, .len = 0};
+    assert_int_equal(berth_event_smaller(*state, nothing, &smaller, NULL), BERTH_INVALID);
+    berth_buffer_deinit(&json);
+    berth_publication_deinit(&publication);
+}
+
 static void test_the_largest_outcome_is_published_whole(void **state) {
     struct fixture fixture;
     struct berth_publication publication;
@@ -315,6 +369,7 @@ static void test_the_largest_outcome_is_published_whole(void **state) {
     struct berth_bytes audit = fixture_find(&publication, BERTH_RECORD_AUDIT).value;
     assert_int_equal(berth_codec_to_json(*state, audit, &json, NULL, NULL), BERTH_OK);
     berth_buffer_deinit(&json);
+    assert_smaller_fit(*state, &publication);
     berth_publication_deinit(&publication);
     free(workspaces);
     free(bindings);
@@ -336,6 +391,7 @@ int main(void) {
         cmocka_unit_test(test_without_a_trace_there_is_none_in_the_events),
         cmocka_unit_test(test_a_result_that_is_too_large_goes_without_details),
         cmocka_unit_test(test_text_in_events_is_always_utf8),
+        cmocka_unit_test(test_the_smaller_form_has_everything_but_lists),
         cmocka_unit_test(test_the_largest_outcome_is_published_whole),
     };
     return cmocka_run_group_tests(tests, fixture_codec_setup, fixture_codec_teardown);

@@ -229,14 +229,18 @@ void world_run_idle(struct world *world) {
 }
 
 static void tell(struct world *world, struct world_worker *worker, struct world_event *event) {
-    struct world_assignment *assignment = &worker->assignments[event->tells.partition.partition];
-    bool partition =
-        event->tells.kind != BERTH_EVENT_DRAIN && event->tells.kind != BERTH_EVENT_TIME;
+    struct world_assignment *assignment = &worker->assignments[0];
+    bool partition = event->tells.kind != BERTH_EVENT_DRAIN &&
+                     event->tells.kind != BERTH_EVENT_TIME &&
+                     event->tells.kind != BERTH_EVENT_OUTPUTS_OPEN;
+    if (partition) {
+        assignment = &worker->assignments[event->tells.partition.partition];
+    }
     if (partition && (!assignment->in_use || assignment->epoch != event->epochs[0])) {
         return; /* It was given up before its owner heard of this. */
     }
     static const char *const names[] = {"time",   "gained", "revoked",     "lost", "record",
-                                        "ledger", "harbor", "transaction", "drain"};
+                                        "ledger", "harbor", "transaction", "open", "drain"};
     if (event->tells.kind != BERTH_EVENT_TIME) {
         trace(world, "tell w%d %s p%d", worker->number, names[event->tells.kind],
               partition ? assignment->partition : -1);
@@ -281,8 +285,17 @@ static void deliver(struct world *world, struct world_event *event) {
         kafka_decides(world, event);
         break;
     case WORLD_KAFKA_ANSWERS: {
-        struct berth_event told = {.kind = BERTH_EVENT_TRANSACTION,
-                                   .transaction.committed = event->committed};
+        struct berth_event told = {
+            .kind = BERTH_EVENT_TRANSACTION,
+            .transaction = {.committed = event->committed, .refused_by = event->refused_by}};
+        if (event->refused != 0) {
+            struct world_event look = {
+                .kind = WORLD_TELLS,
+                .worker = event->worker,
+                .life = event->life,
+                .tells = {.kind = BERTH_EVENT_OUTPUTS_OPEN, .outputs_open = event->refused}};
+            world_post(world, &look, WORLD_LOOK_MS);
+        }
         trace(world, event->committed ? "committed" : "aborted");
         for (size_t slot = 0; slot < WORLD_SLOTS_MAX; slot++) {
             worker->slots[slot].publishing = false;

@@ -62,6 +62,15 @@
 
 /* ---- Faults ---- */
 
+/* What an answer is published to, as bits. */
+enum world_output {
+    WORLD_RESULTS = 1,
+    WORLD_AUDIT = 2,
+    WORLD_STATES = 4,
+    WORLD_DEAD_LETTERS = 8,
+};
+#define WORLD_LOOK_MS 1000
+
 enum world_channel { WORLD_LEDGER, WORLD_HARBOR, WORLD_KAFKA };
 
 enum world_fault {
@@ -291,6 +300,10 @@ struct world {
     int chance_permille[WORLD_ABORT + 1]; /* Of each fault, until ... */
     int64_t chances_until_ms;
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
+    /* Outputs that refuse records, by enum world_output, until then. Whose answers were refused
+     * tries again WORLD_LOOK_MS later. */
+    uint8_t outputs_refused;
+    int64_t outputs_refused_until_ms;
     int64_t ledger_down_until_ms;
     int64_t harbor_down_until_ms;
     /* What every call to a registry meets, probes included; or all but those. */

@@ -28,11 +28,33 @@ static bool may_commit(struct world *world, const struct world_event *event) {
     return true;
 }
 
+static uint8_t outputs_of(const struct world_item *item) {
+    const struct world_publication *publication = &item->publication;
+    unsigned outputs = item->record->undecodable ? 0 : WORLD_RESULTS;
+    if (item->form != BERTH_PUBLISH_REPLAY && !publication->result_only) {
+        outputs |= publication->audit ? WORLD_AUDIT : 0;
+        outputs |= publication->dead_letter ? WORLD_DEAD_LETTERS : 0;
+        outputs |= publication->publish_state && item->form != BERTH_PUBLISH_STORED_QUIETLY
+                       ? WORLD_STATES
+                       : 0;
+    }
+    return (uint8_t)outputs;
+}
+
+static bool outputs_refuse(const struct world *world, struct world_event *answer) {
+    for (size_t i = 0; i < answer->items_count && world->now_ms < world->outputs_refused_until_ms;
+         i++) {
+        answer->refused_by[i] = outputs_of(&answer->items[i]) & world->outputs_refused;
+        answer->refused |= answer->refused_by[i];
+    }
+    return answer->refused != 0;
+}
+
 void kafka_decides(struct world *world, struct world_event *event) {
     struct world_event answer = *event;
     event->items = NULL; /* The copy owns them now. */
     answer.kind = WORLD_KAFKA_ANSWERS;
-    answer.committed = may_commit(world, event);
+    answer.committed = may_commit(world, event) && !outputs_refuse(world, &answer);
     if (answer.committed) {
         commit(world, &answer);
     } else {

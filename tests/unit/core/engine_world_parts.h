@@ -78,6 +78,8 @@ struct world_event {
     uint32_t epochs[WORLD_NUMBERS];
     size_t offsets_count;
     bool committed;
+    uint8_t refused_by[WORLD_SLOTS_MAX]; /* Of each item: the outputs that refuse it. */
+    uint8_t refused;                     /* All of them. */
 
     struct berth_event tells;
 };

@@ -338,8 +338,18 @@ static void calm_down(struct soak *soak) {
     world_finish(world);
 }
 
+/* Longer than anything else is away. Drawn by itself, in every other world. */
+static void refuse_outputs(struct world *world, struct berth_random *random) {
+    if (world->seed % 2 == 0 && berth_random_below(random, 14) == 0) {
+        world->outputs_refused = (uint8_t)berth_random_below(random, 16);
+        world->outputs_refused_until_ms = world->now_ms + berth_random_below(random, 90000);
+    }
+}
+
 void soak_run_world(uint64_t seed, bool tracing) {
     struct soak soak = {.world = world_new(seed), .next_number = 1};
+    struct berth_random outputs;
+    berth_random_init(&outputs, seed);
     struct world *world = soak.world;
     world->tracing = tracing;
     configure(&soak);
@@ -347,6 +357,7 @@ void soak_run_world(uint64_t seed, bool tracing) {
     for (int round = 0; round < ROUNDS; round++) {
         send_some(&soak);
         something_happens(&soak);
+        refuse_outputs(world, &outputs);
         if (chance(world, 60)) {
             end_drained(&soak, true);
             distribute(&soak);

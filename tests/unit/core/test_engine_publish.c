@@ -214,6 +214,130 @@ static void test_a_committed_start_is_not_committed_again(void **state) {
     world_finish(world);
 }
 
+/* ---- Outputs that refuse ---- */
+
+static void refuse(struct world *world, int outputs, int64_t for_ms) {
+    world->outputs_refused = (uint8_t)outputs;
+    world->outputs_refused_until_ms = world->now_ms + for_ms;
+}
+
+/* One junk record must not stop the answers of others, whose transaction it shares. */
+static void test_an_answer_that_an_output_refuses_is_set_aside_and_the_others_go_on(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 2);
+    refuse(world, WORLD_DEAD_LETTERS, 60000);
+    const struct world_record *junk = world_send_garbage(world, 0);
+    send_creates(world, 0, 1, 3);
+    send_creates(world, 1, 4, 3);
+    world_run(world, 900);
+    assert_int_equal(junk->answers, 0);
+    assert_int_equal(world->partitions[0].committed, 0); /* The junk's own offset isn't. */
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(world->partitions[0].records[i].answers, 1);
+    }
+    assert_int_equal(world->partitions[1].committed, 3);
+    assert_int_equal(world_figures(world, 0).set_aside, 1);
+    assert_int_equal(world_figures(world, 0).ready, 0);
+    assert_int_equal(world->aborts, 1); /* It is to blame, so nothing is halved nor waited for. */
+    world_run(world, 80000);
+    assert_int_equal(junk->answers, 1);
+    assert_int_equal(world->partitions[0].committed, 4);
+    assert_int_equal(world_figures(world, 0).set_aside, 0);
+    world_finish(world);
+}
+
+/* Else a later answer of the space would be read before an earlier one. */
+static void test_the_commands_of_a_space_wait_for_its_answer_that_is_set_aside(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    refuse(world, WORLD_AUDIT, 30000);
+    (void)world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    (void)world_send(world, 0, BERTH_BIND_WORKSPACE, 2, "team-a", "alpha");
+    world_run(world, 20000);
+    assert_int_equal(world_traced(world, "claim #1"), 1);
+    assert_int_equal(world_traced(world, "claim #2"), 0);
+    assert_int_equal(world_traced(world, "store #1"), 1);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "claim #1"), 1); /* It isn't done again. */
+    assert_int_equal(world_traced(world, "store #1"), 1);
+    assert_int_equal(world->partitions[0].committed, 2);
+    world_finish(world);
+}
+
+/* What waits for an output is bounded by what bounds any slow command. */
+static void test_what_is_set_aside_fills_no_more_than_its_partitions_window(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world->config.window_max = 4;
+    world_serve(world, 2);
+    refuse(world, WORLD_DEAD_LETTERS, 30000);
+    for (int i = 0; i < 8; i++) {
+        (void)world_send_garbage(world, 0);
+    }
+    send_creates(world, 1, 1, 8);
+    world_run(world, 20000);
+    assert_int_equal(world_figures(world, 0).set_aside, 4);
+    assert_int_equal(world->partitions[1].committed, 8);
+    world_run_idle(world);
+    assert_int_equal(world->partitions[0].committed, 8);
+    world_finish(world);
+}
+
+/* It may wait for hours: the partition isn't held back for it. */
+static void test_a_partition_is_given_up_without_what_is_set_aside(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    refuse(world, WORLD_DEAD_LETTERS | WORLD_AUDIT, INT64_C(40000));
+    const struct world_record *junk = world_send_garbage(world, 0);
+    const struct world_record *create = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 5000);
+    assert_int_equal(world_figures(world, 0).set_aside, 2);
+    world_start(world, 1);
+    world_revoke(world, 0, 0);
+    world_run(world, 100);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    world_assign(world, 1, 0);
+    world_run_idle(world);
+    assert_int_equal(junk->answers, 1);
+    assert_int_equal(create->answers, 1);
+    assert_int_equal(create->form, BERTH_PUBLISH_STORED);
+    assert_int_equal(world_traced(world, "store #1"), 1);
+    world_finish(world);
+}
+
+static void test_a_worker_that_drains_does_not_wait_for_what_is_set_aside(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    refuse(world, WORLD_DEAD_LETTERS, INT64_C(40000));
+    (void)world_send_garbage(world, 0);
+    world_run(world, 5000);
+    world_drain(world, 0);
+    world_run(world, 100);
+    assert_true(world->workers[0].drained);
+    assert_int_equal(world->workers[0].drained_left, 1);
+    world_free(world);
+}
+
+/* An output that opens says nothing about another one. */
+static void test_an_answer_waits_for_its_own_output(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    refuse(world, WORLD_AUDIT | WORLD_DEAD_LETTERS, 20000);
+    const struct world_record *junk = world_send_garbage(world, 0);
+    const struct world_record *create = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    world_run(world, 5000);
+    world->outputs_refused = WORLD_DEAD_LETTERS;
+    world_run(world, 5000);
+    assert_int_equal(create->answers, 1);
+    assert_int_equal(junk->answers, 0);
+    world_finish(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_gathers_during_a_transaction_goes_into_the_next),
@@ -225,6 +349,12 @@ int main(void) {
         cmocka_unit_test(test_the_batch_is_halved_after_two_aborts_in_a_row),
         cmocka_unit_test(test_the_start_of_a_new_partition_is_committed_before_anything),
         cmocka_unit_test(test_a_committed_start_is_not_committed_again),
+        cmocka_unit_test(test_an_answer_that_an_output_refuses_is_set_aside_and_the_others_go_on),
+        cmocka_unit_test(test_the_commands_of_a_space_wait_for_its_answer_that_is_set_aside),
+        cmocka_unit_test(test_what_is_set_aside_fills_no_more_than_its_partitions_window),
+        cmocka_unit_test(test_a_partition_is_given_up_without_what_is_set_aside),
+        cmocka_unit_test(test_a_worker_that_drains_does_not_wait_for_what_is_set_aside),
+        cmocka_unit_test(test_an_answer_waits_for_its_own_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,12 @@ struct stage {
     size_t records_count;
     int64_t offset;
     char map[32];
+    size_t value_bytes[BERTH_RECORD_KINDS];
+    size_t value_headers[BERTH_RECORD_KINDS];
+    size_t batch_bytes; /* The publisher's limit. */
+    int looks;
+    bool looked_now;
+    uint8_t refused_by; /* What the engine was told of the batch's first item. */
 };
 
 /* ---- What the publishing calls ---- */
@@ -66,12 +72,25 @@ enum berth_rc berth_publisher_submit(struct berth_publisher *publisher,
     stage->records_count = batch->records_count;
     for (size_t i = 0; i < batch->records_count; i++) {
         stage->kinds[i] = batch->records[i].topic;
+        stage->value_bytes[batch->records[i].topic] = batch->records[i].value.len;
+        stage->value_headers[batch->records[i].topic] = batch->records[i].headers_count;
     }
     assert_int_equal(batch->offsets_count, 1);
     assert_string_equal(batch->offsets[0].topic, TOPIC);
     stage->offset = batch->offsets[0].offset;
     (void)snprintf(stage->map, sizeof(stage->map), "%s", batch->offsets[0].metadata);
     return BERTH_OK;
+}
+
+void berth_publisher_limit_batches(struct berth_publisher *publisher, size_t bytes) {
+    (void)publisher;
+    stage->batch_bytes = bytes;
+}
+
+void worker_look_at_topics(struct worker *worker, bool now) {
+    (void)worker;
+    stage->looks++;
+    stage->looked_now = now;
 }
 
 const char *berth_batch_outcome_name(enum berth_batch_outcome outcome) {
@@ -109,6 +128,8 @@ struct berth_record *berth_record_free(struct berth_record *record) {
 void worker_step(struct worker *worker, struct berth_event *event) {
     (void)worker;
     stage->aborted += event->kind == BERTH_EVENT_TRANSACTION && !event->transaction.committed;
+    const uint8_t *by = event->transaction.refused_by;
+    stage->refused_by = event->kind == BERTH_EVENT_TRANSACTION && by != NULL ? by[0] : 0;
 }
 
 void worker_fail(struct worker *worker, const char *format, ...) {
@@ -129,9 +150,7 @@ static int setup(void **state) {
                                           .group = "berth"};
     stage->worker.config = &stage->config;
     stage->worker.map_len_max = 4096;
-    for (size_t kind = 0; kind < BERTH_RECORD_KINDS; kind++) {
-        stage->worker.record_bytes_max[kind] = 100000;
-    }
+    outputs_init(&stage->worker.outputs);
     assert_int_equal(berth_codec_new(&stage->worker.codec, &stage->worker.error), BERTH_OK);
     assert_int_equal(berth_slots_init(&stage->worker.slots, 1), BERTH_OK);
     *state = stage;
@@ -141,6 +160,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     outbox_deinit(&stage->worker.outbox);
+    outputs_deinit(&stage->worker.outputs);
     berth_slots_deinit(&stage->worker.slots);
     stage->worker.codec = berth_codec_free(stage->worker.codec);
     free(stage);
@@ -277,6 +297,96 @@ static void test_nothing_is_published_for_a_group_that_has_forgotten_us(void **s
     assert_int_equal(stage->aborted, 1);
 }
 
+/* ---- Outputs that refuse ---- */
+
+#define BIT(kind) (1U << BERTH_RECORD_##kind)
+
+/* The publisher's answer to the batch. */
+static void answer(enum berth_batch_outcome outcome, enum berth_record_kind kind,
+                   enum berth_output_verdict verdict, bool denied) {
+    struct berth_batch_output outputs[BERTH_RECORD_KINDS] = {{.verdict = BERTH_OUTPUT_FINE}};
+    outputs[kind] =
+        (struct berth_batch_output){.verdict = verdict, .text = "refused", .bytes = 400000};
+    const struct berth_batch_result result = {
+        .outcome = outcome, .text = "refused", .culprit = -1, .denied = denied, .outputs = outputs};
+    worker_published(&stage->worker, &result);
+}
+
+/* Its records name it: there is nothing to be found out. */
+static void test_a_topic_that_refuses_a_record_is_blamed_at_once(void **state) {
+    (void)state;
+    store();
+    publish(BERTH_PUBLISH_MADE);
+    answer(BERTH_BATCH_ABORTED, BERTH_RECORD_AUDIT, BERTH_OUTPUT_INVALID, false);
+    assert_int_equal(stage->refused_by, BIT(AUDIT));
+    assert_string_equal(stage->worker.outputs.list[BERTH_RECORD_AUDIT].why, "refused");
+    assert_int_equal(stage->looks, 1);
+    assert_false(stage->looked_now); /* After a pause. */
+    /* What needs it isn't even tried, and what doesn't is. */
+    size_t batches = stage->batches;
+    publish(BERTH_PUBLISH_MADE);
+    worker_answer_refused_batch(&stage->worker);
+    assert_int_equal(stage->batches, batches);
+    assert_int_equal(stage->refused_by, BIT(AUDIT));
+    publish(BERTH_PUBLISH_REPLAY);
+    assert_int_equal(stage->batches, batches + 1);
+}
+
+/* Brokers that deny a transaction its partitions don't say which. */
+static void test_a_denied_batch_is_looked_into_at_once(void **state) {
+    (void)state;
+    store();
+    publish(BERTH_PUBLISH_MADE);
+    answer(BERTH_BATCH_ABORTED, BERTH_RECORD_AUDIT, BERTH_OUTPUT_FINE, true);
+    assert_int_equal(stage->refused_by, 0);
+    assert_int_equal(stage->looks, 1);
+    assert_true(stage->looked_now);
+}
+
+/* Nobody knows why: it must not be tried for ever without a pause. */
+static void test_an_item_that_is_refused_alone_again_and_again_is_set_aside(void **state) {
+    (void)state;
+    store();
+    for (int i = 0; i < 2; i++) {
+        publish(BERTH_PUBLISH_MADE);
+        answer(BERTH_BATCH_FAILED_FOR_GOOD, BERTH_RECORD_AUDIT, BERTH_OUTPUT_FINE, false);
+        assert_int_equal(stage->refused_by, 0);
+    }
+    publish(BERTH_PUBLISH_MADE);
+    answer(BERTH_BATCH_FAILED_FOR_GOOD, BERTH_RECORD_AUDIT, BERTH_OUTPUT_FINE, false);
+    assert_int_equal(stage->refused_by, OUTPUTS_ITSELF);
+}
+
+/* What is stored stays whole: another topic, another day may take it. */
+static void test_a_record_that_its_topic_does_not_take_goes_in_its_smaller_form(void **state) {
+    (void)state;
+    store();
+    publish(BERTH_PUBLISH_STORED);
+    size_t whole = stage->value_bytes[BERTH_RECORD_AUDIT];
+    size_t headers = stage->value_headers[BERTH_RECORD_AUDIT];
+    stage->worker.outputs.list[BERTH_RECORD_AUDIT].record_bytes_max = whole - 1;
+    publish(BERTH_PUBLISH_STORED);
+    assert_true(stage->value_bytes[BERTH_RECORD_AUDIT] <= whole);
+    assert_int_equal(stage->value_headers[BERTH_RECORD_AUDIT], headers + 1);
+    assert_int_equal(stage->value_headers[BERTH_RECORD_RESULT], headers);
+    stage->worker.outputs.list[BERTH_RECORD_AUDIT].record_bytes_max = whole;
+    publish(BERTH_PUBLISH_STORED);
+    assert_int_equal(stage->value_bytes[BERTH_RECORD_AUDIT], whole);
+    assert_int_equal(stage->value_headers[BERTH_RECORD_AUDIT], headers);
+}
+
+/* The limit was lowered, or could never be read. */
+static void test_what_was_too_large_lowers_what_the_topic_is_thought_to_take(void **state) {
+    (void)state;
+    store();
+    publish(BERTH_PUBLISH_MADE);
+    answer(BERTH_BATCH_FAILED_FOR_GOOD, BERTH_RECORD_RESULT, BERTH_OUTPUT_TOO_LARGE, false);
+    assert_int_equal(stage->refused_by, 0); /* It is made smaller first. */
+    assert_true(stage->looked_now);
+    assert_int_equal(stage->worker.outputs.list[BERTH_RECORD_RESULT].message_bytes, 200000);
+    assert_true(stage->batch_bytes < 200000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_an_outcome_is_published_whole_with_its_offset, setup,
@@ -291,6 +401,16 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_is_published_for_a_group_that_has_forgotten_us,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_topic_that_refuses_a_record_is_blamed_at_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_denied_batch_is_looked_into_at_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_an_item_that_is_refused_alone_again_and_again_is_set_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_record_that_its_topic_does_not_take_goes_in_its_smaller_form, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_what_was_too_large_lowers_what_the_topic_is_thought_to_take, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A login by a password, but for the password. */
+#define PLAIN                                                                                      \
+    "security.protocol = sasl_ssl\n"                                                               \
+    "sasl.mechanism = PLAIN\n"                                                                     \
+    "sasl.username = berth\n"
+
 /* Values that are fine by themselves and not together; secrets; what goes to librdkafka. */
 #include <stdio.h>
 #include <string.h>
@@ -183,6 +189,82 @@ static void test_a_missing_secret_file_is_named(void **state) {
         "FILE:13: error: /nonexistent/secret can't be read: No such file or directory\n");
 }
 
+/* Without it librdkafka connects in vain, for ever. */
+static void test_a_login_by_password_needs_its_file_and_its_user(void **state) {
+    struct config_fixture *fixture = *state;
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS, CONFIG_KAFKA PLAIN),
+                     BERTH_INVALID);
+    assert_string_equal(config_fixture_messages(fixture),
+                        "FILE:4: error: PLAIN needs sasl.password_file: the path of a file that "
+                        "holds the password\n");
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "security.protocol = SASL_PLAINTEXT\n"
+                                                      "sasl.mechanisms = SCRAM-SHA-512\n"),
+                     BERTH_INVALID);
+    assert_int_equal(fixture->report.errors_count, 2);
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "security.protocol = SASL_SSL\n"),
+                     BERTH_INVALID);
+    assert_string_equal(config_fixture_messages(fixture),
+                        "FILE:3: error: SASL needs sasl.mechanism: PLAIN, SCRAM-SHA-256, "
+                        "SCRAM-SHA-512, OAUTHBEARER or GSSAPI, as the brokers have it\n");
+}
+
+/* Somebody believes to be safe who isn't. */
+static void test_a_login_that_is_never_used_is_warned_of(void **state) {
+    struct config_fixture *fixture = *state;
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "sasl.username = berth\n"
+                                                      "ssl.ca.location = /dev/null\n"),
+                     BERTH_OK);
+    assert_string_equal(config_fixture_messages(fixture),
+                        "FILE:3: warning: sasl.username has no effect without security.protocol = "
+                        "SASL_SSL (or SASL_PLAINTEXT)\n"
+                        "FILE:4: warning: ssl.ca.location has no effect without security.protocol "
+                        "= SSL or SASL_SSL\n");
+}
+
+static void test_a_password_for_kafka_in_the_clear_is_warned_of(void **state) {
+    struct config_fixture *fixture = *state;
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         "[kafka]\n"
+                                         "bootstrap.servers = kafka.example.com:9092\n"
+                                         "security.protocol = SASL_PLAINTEXT\n"
+                                         "sasl.mechanism = PLAIN\n"
+                                         "sasl.username = berth\n"
+                                         "sasl.password_file = @/password\n"),
+                     BERTH_OK);
+    assert_string_equal(config_fixture_messages(fixture),
+                        "FILE:3: warning: the password goes over the network unencrypted; use "
+                        "SASL_SSL\n");
+}
+
+/* Proved before the first command, not by it. */
+static void test_the_largest_answer_must_fit_librdkafkas_own_bound(void **state) {
+    struct config_fixture *fixture = *state;
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "message.max.bytes = 131071\n"),
+                     BERTH_INVALID);
+    assert_string_equal(config_fixture_messages(fixture),
+                        "FILE:3: error: message.max.bytes must be 131072 at least: the answer to a "
+                        "large command wouldn't fit\n");
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "message.max.bytes = 131072\n"),
+                     BERTH_OK);
+}
+
+static void test_a_file_for_tls_that_is_not_there_is_named(void **state) {
+    struct config_fixture *fixture = *state;
+    assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
+                                         CONFIG_KAFKA "security.protocol = SSL\n"
+                                                      "ssl.ca.location = /nonexistent/ca.pem\n"),
+                     BERTH_INVALID);
+    assert_string_equal(
+        config_fixture_messages(fixture),
+        "FILE:4: error: ssl.ca.location: /nonexistent/ca.pem can't be read: No such "
+        "file or directory\n");
+}
+
 /* [kafka] is checked by librdkafka itself, while there is still a line to name. */
 static void test_kafka_properties_are_checked(void **state) {
     struct config_fixture *fixture = *state;
@@ -214,7 +296,7 @@ static void test_a_kafka_secret_comes_from_a_file(void **state) {
                         "and name that with sasl.password_file\n");
 
     assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS,
-                                         CONFIG_KAFKA "sasl.password_file = @/password\n"),
+                                         CONFIG_KAFKA "sasl.password_file = @/password\n" PLAIN),
                      BERTH_OK);
     const struct berth_config_property *property = &fixture->config->kafka.properties[1];
     assert_string_equal(property->name, "sasl.password");
@@ -246,6 +328,11 @@ int main(void) {
         TEST(test_one_newline_at_a_secrets_end_does_not_count),
         TEST(test_secret_files_are_checked),
         TEST(test_a_missing_secret_file_is_named),
+        TEST(test_a_login_by_password_needs_its_file_and_its_user),
+        TEST(test_a_login_that_is_never_used_is_warned_of),
+        TEST(test_a_password_for_kafka_in_the_clear_is_warned_of),
+        TEST(test_a_file_for_tls_that_is_not_there_is_named),
+        TEST(test_the_largest_answer_must_fit_librdkafkas_own_bound),
         TEST(test_kafka_properties_are_checked),
         TEST(test_a_kafka_secret_comes_from_a_file),
     };

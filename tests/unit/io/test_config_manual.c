@@ -180,6 +180,7 @@ static void put_block(struct berth_buffer *out, const char **at) {
         size_t len = strcspn(line, "\n");
         const char *equals = memchr(line, '=', len);
         const char *file = memmem(line, len, "_file = ", strlen("_file = "));
+        file = file != NULL ? file : memmem(line, len, ".location = ", strlen(".location = "));
         if (file != NULL && equals != NULL) {
             bool master = strncmp(line, "master", strlen("master")) == 0;
             PUT(out, "%.*s= @/%s\n", (int)(equals - line), line, master ? "master" : "password");
@@ -202,11 +203,14 @@ static void test_the_examples_of_the_manual_are_accepted(void **state) {
     put_block(&text, &at);
     config_fixture_assert_accepted(fixture, (const char *)text.data, "");
 
-    berth_buffer_clear(&text);
-    PUT(&text, "%s", CONFIG_BERTH);
-    put_block(&text, &at);
-    PUT(&text, "%s", CONFIG_REGISTRY);
-    config_fixture_assert_accepted(fixture, (const char *)text.data, "");
+    /* The logins to Kafka. */
+    for (int i = 0; i < 2; i++) {
+        berth_buffer_clear(&text);
+        PUT(&text, "%s", CONFIG_BERTH);
+        put_block(&text, &at);
+        PUT(&text, "%s", CONFIG_REGISTRY);
+        config_fixture_assert_accepted(fixture, (const char *)text.data, "");
+    }
     assert_null(strstr(at, "\n.Bd"));
     berth_buffer_deinit(&text);
     free(page);

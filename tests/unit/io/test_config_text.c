@@ -59,15 +59,20 @@ static void test_the_example_file_is_accepted(void **state) {
     free(text);
 }
 
+#define PLAIN                                                                                      \
+    "security.protocol = SASL_SSL\n"                                                               \
+    "sasl.mechanism = PLAIN\n"                                                                     \
+    "sasl.username = berth\n"
+
 /* What `berthd -t` shows can be used as a configuration again, and means the same. */
 static void test_what_is_shown_can_be_loaded(void **state) {
     struct config_fixture *fixture = *state;
-    config_fixture_assert_accepted(fixture,
-                                   CONFIG_BERTH "log_level = debug\n"
-                                                "protected_spaces = a, b\n" CONFIG_KAFKA
-                                                "sasl.password_file = @/password\n" CONFIG_REGISTRY
-                                                "dedicated = yes\n",
-                                   "");
+    config_fixture_assert_accepted(
+        fixture,
+        CONFIG_BERTH "log_level = debug\n"
+                     "protected_spaces = a, b\n" CONFIG_KAFKA
+                     "sasl.password_file = @/password\n" PLAIN CONFIG_REGISTRY "dedicated = yes\n",
+        "");
     struct berth_buffer first;
     struct berth_buffer second;
     berth_buffer_init(&first, TEXT_MAX);
@@ -90,7 +95,8 @@ static void test_what_is_shown_can_be_loaded(void **state) {
 static void test_secrets_are_never_shown(void **state) {
     struct config_fixture *fixture = *state;
     config_fixture_assert_accepted(
-        fixture, CONFIG_BERTH CONFIG_KAFKA "sasl.password_file = @/password\n" CONFIG_REGISTRY, "");
+        fixture,
+        CONFIG_BERTH CONFIG_KAFKA "sasl.password_file = @/password\n" PLAIN CONFIG_REGISTRY, "");
     assert_string_equal(fixture->config->kafka.properties[1].value, CONFIG_PASSWORD);
     struct berth_buffer shown;
     berth_buffer_init(&shown, TEXT_MAX);

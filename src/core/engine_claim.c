@@ -24,8 +24,6 @@
 
 static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
                                 enum berth_ledger_call_kind kind);
-static enum berth_issued issued_from_here(const struct berth_engine *engine,
-                                          const struct item *item);
 static void on_unavailable(struct berth_engine *engine, struct item *item);
 static void on_claim(struct berth_engine *engine, struct item *item,
                      const struct berth_claim_answer *claim);
@@ -57,6 +55,21 @@ static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
     return effect;
 }
 
+static enum berth_issued issued_from_here(const struct berth_engine *engine,
+                                          const struct item *item) {
+    const struct berth_command *command = &item->command;
+    if (item->claimed_ms > 0) {
+        return BERTH_ISSUED_FINE; /* It is known here, also if Redis has lost it since. */
+    }
+    if (command->issued_at_ms < engine->wall_ms - engine->config->ledger_memory_ms) {
+        return BERTH_ISSUED_TOO_OLD;
+    }
+    if (command->issued_at_ms > engine->wall_ms + engine->config->future_max_ms) {
+        return BERTH_ISSUED_IN_FUTURE;
+    }
+    return BERTH_ISSUED_FINE;
+}
+
 void claim_ask(struct berth_engine *engine, struct item *item) {
     BERTH_ASSERT(!item->holds_lane);
     BERTH_ASSERT(item->calls_outstanding == 0);
@@ -83,21 +96,6 @@ void claim_ask(struct berth_engine *engine, struct item *item) {
         .mark = item->mark,
     };
     item_move(engine, item, ITEM_CLAIMING);
-}
-
-static enum berth_issued issued_from_here(const struct berth_engine *engine,
-                                          const struct item *item) {
-    const struct berth_command *command = &item->command;
-    if (item->claimed_ms > 0) {
-        return BERTH_ISSUED_FINE; /* It is known here, also if Redis has lost it since. */
-    }
-    if (command->issued_at_ms < engine->wall_ms - engine->config->ledger_memory_ms) {
-        return BERTH_ISSUED_TOO_OLD;
-    }
-    if (command->issued_at_ms > engine->wall_ms + engine->config->future_max_ms) {
-        return BERTH_ISSUED_IN_FUTURE;
-    }
-    return BERTH_ISSUED_FINE;
 }
 
 void claim_remember(struct berth_engine *engine, struct item *item) {

@@ -126,8 +126,7 @@ _Noreturn static void work(struct shared *shared) {
 static int bury(int *running) {
     int failures = 0;
     int status = 0;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while (waitpid(-1, &status, WNOHANG) > 0) {
         (*running)--;
         failures += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     }

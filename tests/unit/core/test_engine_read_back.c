@@ -79,6 +79,27 @@ static void test_it_drains_while_a_command_waits_to_be_read_back(void **state) {
     world_finish(world);
 }
 
+/* Nobody gives it up or tries it again: it only waits until what it wrote may have arrived. */
+static void test_an_orphan_waits_for_no_verdict(void **state) {
+    (void)state;
+    struct world *world = with_a_late_create(1500);
+    world_rule(world, (struct world_rule){.channel = WORLD_HARBOR,
+                                          .kind = BERTH_HARBOR_PROBE,
+                                          .count = 1,
+                                          .fault = WORLD_SLOW,
+                                          .delay_ms = 1000});
+    const struct world_record *record = world_send(world, 0, BERTH_CREATE_SPACE, 1, "team-a", "");
+    run_until(world, "probe main");
+    world_lose(world, 0, 0);
+    world_run(world, 1500);
+    assert_int_equal(world_figures(world, 0).taken_in, 1);
+    world_assign(world, 0, 0);
+    world_run_idle(world);
+    assert_int_equal(world_traced(world, "store #1 FAILED"), 0);
+    assert_string_equal(record->answer.code, "space.created");
+    world_finish(world);
+}
+
 /* The probe says that it is the registry's fault: the command is tried again, not at once. */
 static void test_a_verdict_does_not_make_a_read_back_come_sooner(void **state) {
     (void)state;
@@ -120,6 +141,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_partition_is_revoked_while_a_command_waits_to_be_read_back),
         cmocka_unit_test(test_it_drains_while_a_command_waits_to_be_read_back),
+        cmocka_unit_test(test_an_orphan_waits_for_no_verdict),
         cmocka_unit_test(test_a_verdict_does_not_make_a_read_back_come_sooner),
         cmocka_unit_test(test_a_new_claim_does_not_make_a_read_back_come_sooner),
     };

@@ -32,6 +32,7 @@ static struct stage *stage;
 
 /* ---- What the wiring calls ---- */
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's --wrap demands these names. */
 enum berth_rc __wrap_berth_consumer_new(struct event_base *base,
                                         const struct berth_consumer_options *options,
                                         struct berth_consumer **ret_consumer,
@@ -85,6 +86,7 @@ void __wrap_berth_ledger_allow_rebuild(struct berth_ledger *ledger);
 void __wrap_berth_ledger_allow_rebuild(struct berth_ledger *ledger) {
     (void)ledger;
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 void worker_step(struct worker *worker, struct berth_event *event) {
     (void)worker;

@@ -20,8 +20,9 @@
 #include "kafka_job.h"
 
 /* A test that hangs fails. */
-#define PATIENCE_S 60
+#define PATIENCE_S 110
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's --wrap demands these names. */
 int __real_clock_gettime(clockid_t clock, struct timespec *ret_time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
 
@@ -30,6 +31,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time) {
     ret_time->tv_sec += clock == CLOCK_REALTIME ? 3600 : 0;
     return failed;
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static int pipe_fds[2];
 

@@ -71,8 +71,12 @@ class Outputs(StageCase):
         for number in range(5):
             self.assertEqual(self.create("beta", f"team-{number}"), "SUCCEEDED")
         self.assertEqual(worker.log.read_text().count("transaction.aborted"), aborted)
+        # Needed on the day on which Redis has lost its data, and told before.
+        kafka_admin.deny(self.port, "berth.spaces", kafka_admin.READ)
         said = self.stage.berth("check", accept=(1,)).stdout
         self.assertIn("berth.dlq may not be written to", said)
+        self.assertIn("berth.spaces can't be read", said)
+        kafka_admin.allow(self.port, "berth.spaces")
 
         kafka_admin.allow(self.port, "berth.dlq")
         wait_until("the dead letters", lambda: len(self.stage.tail("dlq")) == 3, 70)
@@ -111,6 +115,13 @@ class Outputs(StageCase):
         names = [word for workspace in workspaces for word in ("-w", workspace)]
         result = self.stage.send("bind-workspace", "-r", "alpha", "-s", "large", *names)
         self.assertEqual(result["outcome"], "SUCCEEDED")
+        self.assertEqual(result["bindings"], [])  # In its smaller form, ...
+        self.assertEqual(len(self.stage.bound_in_harbor("large") or []), len(workspaces))
+        headers = self.stage.tail("results")[-1]["headers"]
+        self.assertIn("berth-omitted", str(headers))
+        self.assertIn(
+            "output.limit topic=berth.results message_bytes=131072", worker.log.read_text()
+        )
         self.assertEqual(self.create("beta", "team-a"), "SUCCEEDED")
         # Many small ones, which don't fit as one batch.
         spaces = [f"team-{number}" for number in range(300)]

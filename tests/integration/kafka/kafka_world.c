@@ -385,6 +385,7 @@ static void on_done(void *ctx, const struct berth_batch_result *result) {
     outlet->outcome = result->outcome;
     outlet->culprit = result->culprit;
     outlet->metadata_too_large = result->metadata_too_large;
+    outlet->verdict = result->outputs[0].verdict;
     snprintf(outlet->text, sizeof(outlet->text), "%s", result->text);
 }
 

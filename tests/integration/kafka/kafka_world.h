@@ -117,6 +117,7 @@ struct outlet {
     enum berth_batch_outcome outcome;
     ptrdiff_t culprit;
     bool metadata_too_large;
+    enum berth_output_verdict verdict; /* Of the outlet's first topic. */
     char text[BERTH_ERROR_BYTES_MAX];
     int troubles_count;
     char trouble[BERTH_ERROR_BYTES_MAX];

@@ -286,6 +286,47 @@ static void test_a_record_that_the_broker_refuses_is_told_apart(void **state) {
     stage_strike(&stage);
 }
 
+static void submit_three(struct stage *stage, const struct berth_batch_record *records) {
+    static struct berth_batch_offset offset; /* Borrowed until it is done. */
+    offset = (struct berth_batch_offset){.topic = stage->commands, .partition = 0, .offset = 2};
+    struct berth_batch batch = {.id = 1000 + (uint64_t)stage->outlet.done_count + 1,
+                                .records = records,
+                                .records_count = 3,
+                                .offsets = &offset,
+                                .offsets_count = 1};
+    assert_int_equal(
+        berth_consumer_group_metadata(stage->member.consumer, &batch.take_group_metadata),
+        BERTH_OK);
+    assert_int_equal(berth_publisher_submit(stage->outlet.publisher, &batch), BERTH_OK);
+}
+
+/* Brokers count batches: three records that each fit don't fit together. */
+static void test_batches_are_kept_below_what_the_topic_takes(void **state) {
+    struct world *world = *state;
+    struct stage stage;
+    stage_set(&stage, world);
+    char narrow[NAME_BYTES];
+    fresh_name(narrow, "narrow");
+    make_narrow_topic(world, narrow);
+    outlet_close(&stage.outlet);
+    stage.topics[0] = narrow;
+    outlet_open(&stage.outlet, world, stage.commands, stage.commands, stage.topics, 1);
+
+    uint8_t value[400];
+    memset(value, 'v', sizeof(value));
+    const struct berth_bytes bytes = {.data = value, .len = sizeof(value)};
+    const struct berth_batch_record records[] = {
+        {.value = bytes}, {.value = bytes}, {.value = bytes}};
+    submit_three(&stage, records);
+    assert_int_equal(outlet_wait(&stage.outlet), BERTH_BATCH_FAILED_FOR_GOOD);
+    assert_int_equal(stage.outlet.verdict, BERTH_OUTPUT_TOO_LARGE);
+    berth_publisher_limit_batches(stage.outlet.publisher, 900);
+    submit_three(&stage, records);
+    assert_int_equal(outlet_wait(&stage.outlet), BERTH_BATCH_COMMITTED);
+    assert_int_equal(stage.outlet.verdict, BERTH_OUTPUT_FINE);
+    stage_strike(&stage);
+}
+
 /* ---- Fenced ---- */
 
 /* Being fenced once proves nothing (a coordinator that timed a transaction out says the same), so
@@ -444,6 +485,7 @@ int main(void) {
         TEST(test_an_aborted_batch_is_invisible_until_it_is_handed_over_again),
         TEST(test_a_record_that_no_repetition_helps_is_told_apart),
         TEST(test_a_record_that_the_broker_refuses_is_told_apart),
+        TEST(test_batches_are_kept_below_what_the_topic_takes),
         TEST(test_a_fenced_producer_is_replaced),
         TEST(test_a_twin_is_noticed_at_the_second_fencing),
         TEST(test_a_commit_outlives_a_broker_that_stands_still),

@@ -22,6 +22,7 @@ static const struct {
     {"bindings", cli_bindings},
     {"topics", cli_topics},
     {"check", cli_check},
+    {"offsets", cli_offsets},
     {"pull-secret", cli_pull_secret},
     {"workspace-key", cli_workspace_key},
 };
@@ -47,6 +48,7 @@ static const struct argp argp = {
            "  bindings       lists spaces, who is bound, and what a workspace may pull\n"
            "  topics         lists the topics of the configuration, or makes them\n"
            "  check          checks Kafka, Redis and the registries, with remedies\n"
+           "  offsets        lists where partitions stand, and has a stopped one go on\n"
            "  pull-secret    prints the credentials with which a workspace pulls\n"
            "  workspace-key  prints the key of one workspace, to derive them with\n\n"
            "Exit status: 0 succeeded, 1 rejected or failed, 2 wrong usage, 3 no answer in time.",
@@ -71,8 +73,8 @@ int main(int argc, char **argv) {
                                         arguments.common);
         }
     }
-    cli_complain("there is no command %s: send, tail, bindings, topics, check, pull-secret or "
-                 "workspace-key (see berth --help)",
+    cli_complain("there is no command %s: send, tail, bindings, topics, check, offsets, "
+                 "pull-secret or workspace-key (see berth --help)",
                  argv[arguments.rest]);
     return CLI_USAGE;
 }

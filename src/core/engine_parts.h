@@ -91,6 +91,8 @@ struct item {
 
     struct berth_command command;
     struct berth_source source;
+    int64_t timestamp_ms; /* The record's, and its checksum. */
+    uint32_t checksum;
     /* What is settled with it: its offset, and those before it that are never delivered. */
     int64_t first_offset;
     uint32_t registry; /* registries_count: none. */
@@ -166,9 +168,10 @@ struct partition {
     uint32_t number; /* Index in the engine's table: the caller's name for it. */
     char topic[BERTH_TOPIC_BYTES];
     int32_t kafka_number;
-    uint32_t share;    /* Index of its topic's. */
-    bool give_up;      /* Revoked: to be given up when its window is empty. */
-    bool commit_start; /* Its start offset is still to be committed. */
+    struct berth_log_mark log, batch_log; /* As committed, and with the batch under way. */
+    uint32_t share;                       /* Index of its topic's. */
+    bool give_up;                         /* Revoked: to be given up when its window is empty. */
+    bool commit_start;                    /* Its start offset is still to be committed. */
     /* What the ledger is told: where the last committed transaction ended; -1: there is none. */
     int64_t base;
     bool base_unsaved; /* It wasn't told yet, ... */

@@ -21,7 +21,7 @@
 #define PUBLISHED_BYTES_MAX 900000 /* librdkafka's message.max.bytes is 1,000,000. */
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
-                    size_t count, const char *error_text);
+                    size_t count, const char *cluster, const char *error_text);
 static bool complain(struct worker *worker, const struct berth_topic_status *statuses,
                      size_t count);
 static void not_ready(struct worker *worker, const char *why);
@@ -80,7 +80,7 @@ static void check_now(struct worker *worker) {
 }
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
-                    size_t count, const char *error_text) {
+                    size_t count, const char *cluster, const char *error_text) {
     struct worker *worker = ctx;
     if (worker->stopping) {
         return;
@@ -90,6 +90,8 @@ static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status
     } else if (!complain(worker, statuses, count)) {
         worker->topics_why[0] = '\0';
         worker->topics_fine = true;
+        berth_ledger_set_owner(worker->ledger, worker->config->deployment, worker->config->group,
+                               cluster);
         berth_ledger_allow_rebuild(worker->ledger);
         worker_consume_when_ready(worker);
         return;

@@ -79,16 +79,21 @@ class Logs(StageCase):
         self.assertEqual(self.metric("berth_partitions_stopped"), 1)
         self.assertIn(f"partition.stopped topic={TOPIC} partition=0", self.worker.log.read_text())
 
-    def offsets(self, *words: str, status: int = DONE) -> list[dict[str, Any]]:
-        done = self.stage.berth("offsets", "--json", *words, accept=(status,))
-        return [json.loads(line) for line in done.stdout.splitlines()]
+    def offsets(self, *words: str) -> list[dict[str, Any]]:
+        """Its exit status says whether one is stopped."""
+        done = self.stage.berth("offsets", "--json", *words, accept=(DONE, REFUSED))
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        any_stopped = any(one["stopped"] for one in lines)
+        self.assertEqual(done.returncode, REFUSED if any_stopped else DONE)
+        return lines
 
     def partition(self) -> dict[str, Any]:
         (found,) = [one for one in self.offsets() if (one["topic"], one["partition"]) == (TOPIC, 0)]
         return found
 
     def resolve(self, start: str) -> None:
-        self.offsets("--partition", f"{TOPIC}/0", "--from", start, "--yes")
+        (decided,) = self.offsets("--partition", f"{TOPIC}/0", "--from", start, "--yes")
+        self.assertIsNotNone(decided["decided"])
 
     def assert_all_of_the_new_log_are_answered(self, spaces: list[str]) -> None:
         def answered() -> bool:

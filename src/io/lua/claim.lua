@@ -38,11 +38,11 @@ if known_digest and known_digest ~= digest then
 end
 
 -- A FAILED outcome is final for its own record only, so that a dead letter can be replayed.
-local failed_elsewhere = kind == 'FAILED' and known_source ~= source
+local failed_elsewhere = kind == 'FAILED' and not same_source(known_source, source)
 if kind and not failed_elsewhere then
     local current = redis.call('HGET', space, 'version') == version
     local result, rest = unpack(redis.call('HMGET', command, 'result', 'rest'))
-    return {'stored', known_source == source and 1 or 0, current and 1 or 0,
+    return {'stored', same_source(known_source, source) and 1 or 0, current and 1 or 0,
         result .. (rest or ''), version}
 end
 if not known_digest and issued ~= 'fine' then

@@ -106,9 +106,8 @@ static void test_a_base_above_the_log_stops_the_partition(void **state) {
     struct member member;
     member_join_at(&member, world, topic, topic, 50);
     run_until(world, was_told_stopped, &member);
-    assert_true(member_was_told(
-        &member, "last committed transaction ended at offset 50, but the log ends at 10"));
-    (void)snprintf(remedy, sizeof(remedy), "delete the Redis key offset:%s/0, and start", topic);
+    assert_true(member_was_told(&member, "go on at offset 50, but the log ends before that"));
+    (void)snprintf(remedy, sizeof(remedy), "berth offsets --partition %s/0 --from start", topic);
     assert_true(member_was_told(&member, remedy));
     assert_int_equal(member.held_count, 0);
 
@@ -154,7 +153,7 @@ static void test_an_unanswered_partition_waits_and_holds_up_only_itself(void **s
     assert_int_equal(berth_consumer_bases_wanted(member.consumer), 1);
     assert_true(berth_consumer_joined(member.consumer));
 
-    berth_consumer_set_base(member.consumer, topic, 1, 9);
+    member_set_base(&member, topic, 1, 9);
     assert_int_equal(member.held_count, 1); /* Never from within the call. */
     member_wait_held(&member, 2);
     assert_int_equal(berth_consumer_bases_wanted(member.consumer), 0);
@@ -175,7 +174,7 @@ static void test_the_log_is_looked_at_when_the_answer_comes(void **state) {
     member_join_unanswered(&member, world, topic, topic);
     run_until(world, is_asked_for_one, &member);
     delete_records_below(world, topic, 8);
-    berth_consumer_set_base(member.consumer, topic, 0, 5);
+    member_set_base(&member, topic, 0, 5);
     member_wait_held(&member, 1);
     assert_int_equal(member.slots[0].start_offset, 8);
     assert_int_equal(member.slots[0].lost, 3);
@@ -199,7 +198,7 @@ static void test_an_offset_that_was_committed_meanwhile_goes_before_the_answer(v
     outlet_open(&outlet, world, topic, topic, topics, 1);
     outlet_submit(&outlet, &member, NULL, topic, 7, "");
     assert_int_equal(outlet_wait(&outlet), BERTH_BATCH_COMMITTED);
-    berth_consumer_set_base(member.consumer, topic, 0, 2);
+    member_set_base(&member, topic, 0, 2);
     member_wait_held(&member, 1);
     assert_int_equal(member.slots[0].start_offset, 7);
     assert_int_equal(member.slots[0].origin, BERTH_ORIGIN_COMMITTED);
@@ -225,9 +224,9 @@ static void test_an_unanswered_partition_can_be_revoked(void **state) {
     assert_int_equal(waits.revoked_count, 0); /* It was never told of it. */
 
     /* Late answers: of the one that has gone, and of the one that stayed. */
-    berth_consumer_set_base(waits.consumer, topic, moved, 0);
+    member_set_base(&waits, topic, moved, 0);
     assert_false(turn_until(world, holds_something, &waits, LOOK_MS));
-    berth_consumer_set_base(waits.consumer, topic, 1 - moved, 8);
+    member_set_base(&waits, topic, 1 - moved, 8);
     member_wait_held(&waits, 1);
     assert_int_equal(waits.slots[0].partition, 1 - moved);
     member_wait_records(&waits, 0, 2);
@@ -237,7 +236,7 @@ static void test_an_unanswered_partition_can_be_revoked(void **state) {
     berth_buffer_clear(&waits.told);
     member_leave(&comes);
     run_until(world, is_asked_for_one, &waits);
-    berth_consumer_set_base(waits.consumer, topic, moved, 4);
+    member_set_base(&waits, topic, moved, 4);
     member_wait_held(&waits, 2);
     assert_int_equal(waits.slots[member_slot_of(&waits, moved)].start_offset, 4);
     assert_false(member_was_told(&waits, "error"));
@@ -252,7 +251,7 @@ static void test_a_consumer_with_unanswered_partitions_can_be_closed(void **stat
     struct member member;
     member_join_unanswered(&member, world, topic, topic);
     run_until(world, is_asked_for_two, &member);
-    berth_consumer_set_base(member.consumer, topic, 1, 3); /* Just before. */
+    member_set_base(&member, topic, 1, 3); /* Just before. */
     member_leave(&member);
 }
 

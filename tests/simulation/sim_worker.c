@@ -99,6 +99,8 @@ static void offer(struct sim *sim, struct sim_worker *worker, uint32_t number,
         .offset = record->offset,
         .key = record->key,
         .key_len = strlen(record->key),
+        .timestamp_ms = record->sent_ms,
+        .checksum = sim_record_checksum(sim, record),
         .command = &record->command,
         .reason = record->undecodable ? BERTH_CODE_RECORD_UNDECODABLE : NULL,
         .text = "The record is not an Avro command.",
@@ -129,11 +131,11 @@ void sim_worker_take_in(struct sim *sim, struct sim_worker *worker) {
         while (worker->engine != NULL && assignment->in_use && assignment->told &&
                berth_engine_can_take(worker->engine, number)) {
             const struct sim_partition *partition = &sim->partitions[assignment->partition];
-            while (assignment->position < partition->end &&
+            while (assignment->position < partition->end && assignment->log == partition->log &&
                    partition->entries[assignment->position] == NULL) {
                 assignment->position++;
             }
-            if (assignment->position >= partition->end) {
+            if (assignment->position >= partition->end || assignment->log != partition->log) {
                 break;
             }
             offer(sim, worker, number, partition->entries[assignment->position]);

@@ -180,6 +180,7 @@ static bool is_workers(const struct sim_event *event) {
     case SIM_EVENT_FAULT:
     case SIM_EVENT_HUMAN:
     case SIM_EVENT_COPIES:
+    case SIM_EVENT_TOPIC:
         return false;
     }
     BERTH_UNREACHABLE("every kind of event is somebody's");
@@ -240,6 +241,9 @@ static void happen(struct sim *sim, struct sim_event *event) {
         break;
     case SIM_EVENT_HUMAN:
         sim_human_changes(sim, event->number);
+        break;
+    case SIM_EVENT_TOPIC:
+        sim_topic_event(sim, event);
         break;
     }
 }
@@ -355,68 +359,6 @@ static void run(struct sim *sim) {
 
 /* ---- Life ---- */
 
-static void configure(struct sim *sim) {
-    static const char *const names[SIM_REGISTRIES] = {"main", "other"};
-    static const char *const topics[SIM_REGISTRIES] = {"berth.commands.main",
-                                                       "berth.commands.other"};
-    for (int i = 0; i < SIM_REGISTRIES; i++) {
-        sim->registries[i] = (struct berth_engine_registry){
-            .name = names[i],
-            .command_topic = topics[i],
-            .account = SIM_ACCOUNT,
-            .dedicated = i == 0,
-            .lanes_max = 8,
-            .calls_max = 16,
-        };
-    }
-    static const char *const protected_spaces[] = {"library"};
-    sim->config = (struct berth_engine_config){
-        .key_id = SIM_KEY_ID,
-        .registries = sim->registries,
-        .registries_count = SIM_REGISTRIES,
-        .protected_spaces = protected_spaces,
-        .protected_spaces_count = 1,
-        .commands_max = SIM_SLOTS,
-        .window_max = 24,
-        .batch_max = SIM_BATCH_MAX,
-        .lease_ms = SIM_LEASE_MS,
-        .renew_ms = 5000,
-        .restart_grace_ms = 2000,
-        .request_timeout_ms = SIM_REQUEST_TIMEOUT_MS,
-        .cold_after_ms = 3600000,
-        .ledger_memory_ms = INT64_C(7) * 24 * 3600 * 1000,
-        .future_max_ms = 3600000,
-        .retry_attempts = 8,
-        .retry_age_ms = 300000,
-        .backoff_ms = 200,
-        .backoff_max_ms = 5000,
-        .revoke_bound_ms = SIM_REVOKE_BOUND_MS,
-    };
-}
-
-static void choose_world(struct sim *sim) {
-    static const int spaces[] = {3, 6, 16, 40};
-    if (sim->crash != NULL) {
-        sim->workers_count = 3;
-        sim->spaces_count = 2;
-        sim->faults_end_ms = sim->now_ms + 20000;
-        sim->calm_from_ms = sim->faults_end_ms + SIM_CRASHED_FOR_MS;
-        return;
-    }
-    sim->workers_count = 3 + (int)sim_below(sim, 2);
-    sim->spaces_count = spaces[sim_below(sim, 4)];
-    sim->static_members = sim_chance(sim, 50);
-    sim->humans = sim_chance(sim, 50);
-    sim->slow_world = sim_chance(sim, 10);
-    if (sim->slow_world) {
-        sim->config.window_max = SIM_SLOTS; /* Nor do its commands fill the window. */
-        sim->spaces_count = 40;             /* Else a space's own commands are what it waits for. */
-    }
-    sim->sending_ms = 20000 + sim_below(sim, 60000);
-    sim->faults_end_ms = sim->now_ms + sim->sending_ms + 10000;
-    sim->calm_from_ms = sim->faults_end_ms;
-}
-
 static struct sim *sim_new(const struct sim_options *options) {
     struct sim *sim = calloc(1, sizeof(*sim));
     BERTH_ASSERT(sim != NULL);
@@ -447,12 +389,12 @@ static struct sim *sim_new(const struct sim_options *options) {
         (void)snprintf(sim->workers[i].instance, sizeof(sim->workers[i].instance), "instance-%d",
                        i);
     }
-    configure(sim);
-    choose_world(sim);
+    sim_choose_world(sim);
     sim->redis = sim_redis_new();
     sim_harbor_init(sim);
     sim_producers_init(sim);
     sim_faults_init(sim);
+    sim_topics_init(sim);
     for (int i = 0; i < sim->workers_count; i++) {
         sim_post(sim, sim_event(sim, SIM_EVENT_STARTS, i), sim_below(sim, 3000));
     }

@@ -178,6 +178,7 @@ static void on_gained(void *ctx, const struct berth_partition_info *partition) {
     member->slots[partition->slot].origin = partition->origin;
     member->slots[partition->slot].lost = partition->lost;
     member->slots[partition->slot].log = partition->log;
+    member->slots[partition->slot].lost_from = partition->lost_from;
     member->slots[partition->slot].last_offset = partition->start_offset - 1;
     TELL(member, "gained %d\n", partition->partition);
 }

@@ -83,6 +83,7 @@ struct member {
         bool committed;
         enum berth_partition_origin origin;
         int64_t lost;
+        int64_t lost_from;
         struct berth_log_mark log;
         char metadata[4097];
         int records_count;

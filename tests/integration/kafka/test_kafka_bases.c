@@ -255,6 +255,132 @@ static void test_a_consumer_with_unanswered_partitions_can_be_closed(void **stat
     member_leave(&member);
 }
 
+/* ---- Whose log it is ---- */
+
+static struct berth_kept_base a_kept_base(const struct berth_log_mark *mark, int64_t offset) {
+    return (struct berth_kept_base){.offset = offset, .marked = true, .mark = *mark, .from = -1};
+}
+
+/* What a member that reads the topic knows of its log, and the fourth of its records. */
+static void learn(struct world *world, const char *topic, struct berth_log_mark *ret_mark) {
+    char group[NAME_BYTES];
+    struct member member;
+    struct berth_record *record = NULL;
+    fresh_name(group, "looks");
+    member_join_at(&member, world, group, topic, 3);
+    member_wait_held(&member, 1);
+    *ret_mark = member.slots[0].log;
+    assert_string_not_equal(ret_mark->id, "");
+    while (berth_consumer_take(member.consumer, 0, &record) == BERTH_END) {
+        (void)turn_until(world, holds_something, &member, 10);
+    }
+    struct berth_bytes key = berth_record_key(record);
+    struct berth_bytes value = berth_record_value(record);
+    ret_mark->offset = berth_record_offset(record);
+    ret_mark->timestamp_ms = berth_record_time_ms(record);
+    ret_mark->checksum = berth_log_checksum(key.data, key.len, value.data, value.len);
+    assert_int_equal(ret_mark->offset, 3);
+    (void)berth_record_free(record);
+    member_leave(&member);
+}
+
+static void join_kept(struct member *member, struct world *world, const char *topic,
+                      const struct berth_kept_base *kept) {
+    member_join_unanswered(member, world, topic, topic);
+    member->kept = *kept;
+}
+
+/* The record that was settled last is there, as it was; or retention has removed it, and the
+ * topic's id says that it is the same log. */
+static void test_a_marked_base_goes_on_in_its_log(void **state) {
+    struct world *world = *state;
+    char topic[NAME_BYTES];
+    struct berth_log_mark mark;
+    struct member member;
+    make_commands(world, topic, 1);
+    learn(world, topic, &mark);
+    struct berth_kept_base kept = a_kept_base(&mark, 4);
+    join_kept(&member, world, topic, &kept);
+    member_wait_held(&member, 1);
+    assert_int_equal(member.slots[0].start_offset, 4);
+    assert_int_equal(member.slots[0].log.offset, 3);
+    assert_int_equal(member.slots[0].log.checksum, mark.checksum);
+    member_leave(&member);
+
+    delete_records_below(world, topic, 6);
+    join_kept(&member, world, topic, &kept);
+    member_wait_held(&member, 1);
+    assert_int_equal(member.slots[0].start_offset, 6);
+    assert_int_equal(member.slots[0].lost, 2);
+    assert_int_equal(member.slots[0].lost_from, 4);
+    member_leave(&member);
+}
+
+static void assert_stops(struct world *world, const char *topic, const struct berth_kept_base *kept,
+                         const char *text) {
+    struct member member;
+    join_kept(&member, world, topic, kept);
+    run_until(world, was_told_stopped, &member);
+    assert_true(member_was_told(&member, text));
+    assert_int_equal(member.held_count, 0);
+    member_leave(&member);
+}
+
+/* With the id of another topic, or with another record at its place. */
+static void test_a_marked_base_of_another_log_stops_the_partition(void **state) {
+    struct world *world = *state;
+    char topic[NAME_BYTES];
+    struct berth_log_mark mark;
+    make_commands(world, topic, 1);
+    learn(world, topic, &mark);
+    struct berth_kept_base kept = a_kept_base(&mark, 4);
+    kept.mark.id[0] ^= 1;
+    assert_stops(world, topic, &kept, "the topic was made anew");
+    kept = a_kept_base(&mark, 4);
+    kept.mark.checksum++;
+    assert_stops(world, topic, &kept, "another record is where the last settled one was");
+    kept = a_kept_base(&mark, 4);
+    kept.mark.id[0] = '\0';
+    kept.mark.timestamp_ms--;
+    assert_stops(world, topic, &kept, "another record is where the last settled one was");
+}
+
+static bool was_asked_again(void *ctx) {
+    return member_was_told(ctx, "base wanted again 0");
+}
+
+/* It is asked for again, and what an operator decided is followed, without a restart. */
+static void test_a_stopped_partition_goes_on_where_an_operator_says(void **state) {
+    struct world *world = *state;
+    char topic[NAME_BYTES];
+    struct berth_log_mark mark;
+    struct member member;
+    make_commands(world, topic, 1);
+    learn(world, topic, &mark);
+    struct berth_kept_base kept = a_kept_base(&mark, 4);
+    kept.mark.id[0] ^= 1;
+    member_join_unanswered(&member, world, topic, topic);
+    run_until(world, is_asked_for_one, &member);
+    berth_consumer_set_base(member.consumer, topic, 0, &kept);
+    run_until(world, was_told_stopped, &member);
+    run_until(world, was_asked_again, &member);
+    kept.from = 7;
+    memcpy(kept.from_id, mark.id, sizeof(kept.from_id));
+    berth_consumer_set_base(member.consumer, topic, 0, &kept);
+    member_wait_held(&member, 1);
+    assert_int_equal(member.slots[0].start_offset, 7);
+    assert_int_equal(member.slots[0].origin, BERTH_ORIGIN_DECISION);
+    assert_int_equal(member.slots[0].lost, 7);
+    assert_int_equal(member.slots[0].lost_from, 0);
+    assert_false(member.slots[0].committed);
+    member_wait_records(&member, 0, 3);
+    const char *name = NULL;
+    const char *text = NULL;
+    int32_t partition = -1;
+    assert_int_equal(berth_consumer_stopped(member.consumer, &name, &partition, &text), 0);
+    member_leave(&member);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
@@ -268,6 +394,9 @@ int main(void) {
         TEST(test_an_offset_that_was_committed_meanwhile_goes_before_the_answer),
         TEST(test_an_unanswered_partition_can_be_revoked),
         TEST(test_a_consumer_with_unanswered_partitions_can_be_closed),
+        TEST(test_a_marked_base_goes_on_in_its_log),
+        TEST(test_a_marked_base_of_another_log_stops_the_partition),
+        TEST(test_a_stopped_partition_goes_on_where_an_operator_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

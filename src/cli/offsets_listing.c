@@ -85,9 +85,9 @@ static enum cli_exit read_kept(struct cli_kept_bases *kept, struct cli_offsets *
                                             .partition = listing->partitions[i].partition};
         }
         status = cli_kept_bases_read(kept, places, listing->count, bases);
-    }
-    for (size_t i = 0; status == CLI_SUCCEEDED && i < listing->count; i++) {
-        listing->partitions[i].kept = bases[i];
+        for (size_t i = 0; status == CLI_SUCCEEDED && i < listing->count; i++) {
+            listing->partitions[i].kept = bases[i];
+        }
     }
     free(places);
     free(bases);

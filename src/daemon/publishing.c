@@ -115,7 +115,6 @@ static size_t joined_len(const char *mark, const char *map) {
 
 /* The brokers take less than Kafka's default. What they refused would be refused again and again.
  */
-static size_t joined_len(const char *mark, const char *map);
 static void leave_out_long_maps(struct worker *worker) {
     if (worker->map_len_longest == 0) {
         return;

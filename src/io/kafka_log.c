@@ -13,6 +13,7 @@
 /* Of each, brokers send a batch of records at least, which may have a megabyte. */
 #define LOOKED_AT_ONCE 32
 
+static rd_kafka_resp_err_t find_broker(rd_kafka_t *handle, int timeout_ms, int32_t *ret_broker);
 static void take_ids(const rd_kafka_event_t *event, struct berth_kafka_topic_id *topics,
                      size_t count);
 static rd_kafka_t *make_handle(const rd_kafka_conf_t *conf, rd_kafka_resp_err_t *ret_err);
@@ -24,6 +25,12 @@ static size_t take(const rd_kafka_message_t *message, struct berth_kafka_place_l
 rd_kafka_resp_err_t berth_kafka_topic_ids(rd_kafka_t *handle, struct berth_kafka_topic_id *topics,
                                           size_t count, int timeout_ms) {
     BERTH_ASSERT(count > 0);
+    int64_t until_ms = berth_clock_monotonic_ms() + timeout_ms;
+    int32_t broker = -1;
+    rd_kafka_resp_err_t err = find_broker(handle, timeout_ms, &broker);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return err;
+    }
     const char **names = calloc(count, sizeof(*names));
     if (names == NULL) {
         return RD_KAFKA_RESP_ERR__FAIL;
@@ -38,8 +45,11 @@ rd_kafka_resp_err_t berth_kafka_topic_ids(rd_kafka_t *handle, struct berth_kafka
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
     char text[BERTH_ERROR_BYTES_MAX];
-    rd_kafka_resp_err_t err =
-        rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
+    int64_t left_ms = until_ms - berth_clock_monotonic_ms();
+    timeout_ms = left_ms > 1 ? (int)left_ms : 1;
+    err = rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
+    BERTH_ASSERT(err == RD_KAFKA_RESP_ERR_NO_ERROR);
+    err = rd_kafka_AdminOptions_set_broker(options, broker, text, sizeof(text));
     BERTH_ASSERT(err == RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     rd_kafka_DescribeTopics(handle, wanted, options, queue);
@@ -53,6 +63,23 @@ rd_kafka_resp_err_t berth_kafka_topic_ids(rd_kafka_t *handle, struct berth_kafka
     rd_kafka_queue_destroy(queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_TopicCollection_destroy(wanted);
+    return err;
+}
+
+/* Any will do. Unasked, librdkafka would wait for the controller, and the embedded Kafka of
+ * berth-sandbox has none. */
+static rd_kafka_resp_err_t find_broker(rd_kafka_t *handle, int timeout_ms, int32_t *ret_broker) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t err = rd_kafka_metadata(handle, 0, NULL, &metadata, timeout_ms);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return err;
+    }
+    if (metadata->broker_cnt > 0) {
+        *ret_broker = metadata->brokers[0].id;
+    } else {
+        err = RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE;
+    }
+    rd_kafka_metadata_destroy(metadata);
     return err;
 }
 

@@ -328,7 +328,9 @@ static void test_a_partition_that_waits_for_its_base_may_be_lost(void **state) {
 
 static bool was_told_stopped(void *ctx) {
     struct member *member = ctx;
-    (void)member_take(member, member_slot_of(member, 0), 100);
+    if (member->held_count == 2) {
+        (void)member_take(member, member_slot_of(member, 0), 100);
+    }
     return member_was_told(member, "stopped 0");
 }
 

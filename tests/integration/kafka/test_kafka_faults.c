@@ -338,6 +338,7 @@ static bool was_told_stopped(void *ctx) {
  * Another member looks where it goes on. */
 static void test_a_position_that_is_gone_while_reading_is_looked_at_again(void **state) {
     struct mock *mock = *state;
+    berth_buffer_clear(&mock->member.told);
     rd_kafka_mock_push_request_errors(mock->cluster, API_FETCH, 2,
                                       RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
                                       RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);

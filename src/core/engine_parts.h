@@ -93,10 +93,9 @@ struct item {
     struct berth_source source;
     int64_t timestamp_ms; /* The record's, and its checksum. */
     uint32_t checksum;
-    /* What is settled with it: its offset, and those before it that are never delivered. */
-    int64_t first_offset;
-    uint32_t registry; /* registries_count: none. */
-    uint32_t share;    /* Whose it takes of slots and memory: its topic's. */
+    int64_t first_offset; /* Settled with it: those before it that are never delivered. */
+    uint32_t registry;    /* registries_count: none. */
+    uint32_t share;       /* Whose it takes of slots and memory: its topic's. */
 
     /* The claim. */
     int64_t token;    /* From STORED or ALREADY on: under which the outcome was stored. */
@@ -172,8 +171,7 @@ struct partition {
     uint32_t share;                       /* Index of its topic's. */
     bool give_up;                         /* Revoked: to be given up when its window is empty. */
     bool commit_start;                    /* Its start offset is still to be committed. */
-    /* What the ledger is told: where the last committed transaction ended; -1: there is none. */
-    int64_t base;
+    int64_t base;      /* Told to the ledger: where the last transaction ended; -1: none has. */
     bool base_unsaved; /* It wasn't told yet, ... */
     bool base_asked;   /* ... or the telling wasn't answered. */
     int64_t start_offset;

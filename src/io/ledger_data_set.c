@@ -226,7 +226,8 @@ void ledger_data_set_opened(struct berth_ledger *ledger, const struct redisReply
     /* A rebuild of ours that ends well ends in ledger_rebuild.c; here somebody else was quicker. */
     bool lost = move_to(data_set, DATA_SET_OPEN) &&
                 strncmp(reply->element[1]->str, data_set->attempt, BERTH_UUID_BYTES - 1) != 0;
-    bool look_again = data_set->deployment[0] != '\0' && !data_set->asked_owner;
+    bool look_again = data_set->deployment[0] != '\0' &&
+                      (!data_set->asked_owner || data_set->may_rebuild != data_set->asked_begin);
     arm(data_set, look_again ? 0 : LOOK_OPEN_MS);
     say_lost(ledger, lost);
     if (!data_set->ours && data_set->asked_owner) {
@@ -325,6 +326,7 @@ static void look(struct berth_ledger *ledger) {
         return;
     }
     data_set->asked_owner = data_set->deployment[0] != '\0';
+    data_set->asked_begin = data_set->may_rebuild;
     bool named =
         data_set->phase == DATA_SET_REBUILDING || berth_uuid4(data_set->attempt) == BERTH_OK;
     data_set->looking = named && look_words(ledger, data_set->may_rebuild ? "begin" : "look") &&
@@ -411,6 +413,8 @@ void berth_ledger_allow_rebuild(struct berth_ledger *ledger) {
     ledger->data_set.may_rebuild = true;
     if (ledger->data_set.phase == DATA_SET_CLOSED) {
         look(ledger);
+    } else if (ledger->data_set.phase == DATA_SET_OPEN && ledger->data_set.deployment[0] != '\0') {
+        look(ledger); /* Whose it is may have to be written down. */
     }
 }
 

@@ -68,7 +68,8 @@ struct ledger_data_set {
     char group[BERTH_LEDGER_GROUP_BYTES];
     char cluster[BERTH_LEDGER_CLUSTER_BYTES];
     bool ours;        /* It was found to be so. */
-    bool asked_owner; /* The last LOOK said whose it must be. */
+    bool asked_owner; /* The last LOOK said whose it must be, ... */
+    bool asked_begin; /* ... and was a worker's. */
     bool looking;     /* A LOOK is under way. */
     struct event *timer;
     bool said; /* on_state was called at least once ... */

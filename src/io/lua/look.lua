@@ -44,8 +44,8 @@ local whole = epoch and string.match(epoch, '^[%x-]+ %d+')
 local mine = whole and ARGV[6] ~= '' and string.sub(epoch, 1, #ARGV[6]) == ARGV[6]
 local raised = mine and tonumber(redis.call('HGET', KEYS[2] .. ':raised', ARGV[8]) or '0')
 if whole and tonumber(sequence) >= seen and (not mine or raised >= tonumber(ARGV[7])) then
-    if told and not deployment then
-        -- It began under a version that didn't write it down: whoever is first.
+    if told and not deployment and what == 'begin' then
+        -- It began under a version that didn't write it down: the first worker's. Tools only look.
         redis.call('HSET', KEYS[4], 'deployment', ARGV[9], 'group', ARGV[10], 'cluster', ARGV[11])
     end
     return {'open', epoch, sequence}

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -23,7 +24,8 @@ static void assert_comes_back(const struct berth_log_mark *mark) {
     assert_true(berth_log_mark_read(text, &read, &rest));
     assert_same(mark, &read);
     assert_string_equal(rest, "");
-    strcat(text, " a map");
+    size_t len = strlen(text);
+    (void)snprintf(text + len, sizeof(text) - len, " a map");
     assert_true(berth_log_mark_read(text, &read, &rest));
     assert_same(mark, &read);
     assert_string_equal(rest, "a map");

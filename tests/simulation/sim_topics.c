@@ -15,7 +15,9 @@
 #include "berth/io/redis_client.h"
 #include "sim.h"
 
-/* One world in so many, told by its seed, so that the others stay what they were. */
+/* One world in so many, told by its seed, behind the fixed set, whose worlds stay what they were:
+ * together they meet every cell of the table of faults. */
+#define FIXED_SET 1200
 #define ONE_IN    10
 #define THE_OTHER 6
 
@@ -36,7 +38,8 @@ static void topic_event(struct sim *sim, int number, int64_t delay_ms) {
 }
 
 void sim_topics_init(struct sim *sim) {
-    if (sim->crash != NULL || sim->slow_world || sim->seed % ONE_IN != THE_OTHER) {
+    bool drawn = sim->seed > FIXED_SET && sim->seed % ONE_IN == THE_OTHER;
+    if (sim->crash != NULL || sim->slow_world || !drawn) {
         return;
     }
     int times = 1 + (int)sim_below(sim, 3);

@@ -15,6 +15,8 @@ declare -gA _berth_options=(
         -w,--workspace= --public -n,--limit= -j,--json'
     [berth-topics]='-c,--config= -?,--help --usage -V,--version -C,--create -p,--partitions=
         -R,--replication-factor= -j,--json'
+    [berth-offsets]='-c,--config= -?,--help --usage -V,--version -p,--partition= -f,--from= -y,--yes
+        -j,--json'
     [berth-check]='-c,--config= -?,--help --usage -V,--version -t,--transaction -j,--json'
     [berth-pull-secret]='-c,--config= -?,--help --usage -V,--version -w,--workspace=
         -r,--registry= -s,--space= -o,--output= -j,--json --name= --namespace= --key-file=
@@ -28,7 +30,7 @@ declare -gA _berth_options=(
 
 # What a command's words may be, besides options.
 declare -gA _berth_words=(
-    [berth]='send tail bindings topics check pull-secret workspace-key'
+    [berth]='send tail bindings topics check offsets pull-secret workspace-key'
     [berth-send]='create-space update-space delete-space bind-workspace unbind-workspace
         set-workspace-bindings'
     [berth-tail]='results audit spaces dlq'
@@ -95,6 +97,7 @@ _berth_value() {
             _berth_offer "$cur" "$prefix" "${REPLY[@]}"
             ;;
         *:--output) _berth_offer "$cur" "$prefix" k8s dockerconfigjson user-password json ;;
+        berth-offsets:--from) _berth_offer "$cur" "$prefix" start base ;;
         *:--quota) _berth_offer "$cur" "$prefix" unlimited ;;
     esac
 }

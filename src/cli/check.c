@@ -75,6 +75,9 @@ static enum cli_exit run(struct cli *cli, const void *input) {
         .report = &report, .config = config, .transaction = arguments->transaction};
     check_kafka(&check);
     check_redis(&check);
+    if (report.cluster[0] != '\0' && report.has_data_set && report.is_ours) {
+        check_offsets(&check);
+    }
     for (size_t i = 0; i < config->registries_count; i++) {
         check_registry(&check, &config->registries[i]);
     }

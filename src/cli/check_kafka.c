@@ -60,6 +60,11 @@ void check_kafka(const struct check_options *options) {
         return;
     }
     check_say(kafka.report, CHECK_OK, SUBJECT, "reachable", NULL, "the brokers answer");
+    if (berth_kafka_cluster(&kafka.properties, CLI_KAFKA_TIMEOUT_MS, kafka.report->cluster,
+                            &error) != BERTH_OK) {
+        check_say(kafka.report, CHECK_PROBLEM, SUBJECT, "cluster", "ask again in a moment", "%s",
+                  error.text);
+    }
     for (size_t i = 0; i < listing->count; i++) {
         check_topic(&kafka, i);
     }

@@ -11,7 +11,7 @@
 
 #define SUBJECT   "redis"
 #define KEY_BYTES 256
-#define WORDS_MAX 2
+#define WORDS_MAX 5
 /* Beside the configured time-out: a name to be looked up, and a few answers. */
 #define MARGIN_MS 3000
 
@@ -31,6 +31,8 @@ static void changed(void *ctx, bool ready, const char *why);
 static void warned(void *ctx, enum berth_redis_flaw flaw, const char *text);
 static void ask_epoch(struct redis *redis);
 static void epoch_answered(void *ctx, const struct redisReply *reply);
+static void ask_owner(struct redis *redis);
+static void owner_answered(void *ctx, const struct redisReply *reply);
 static void report_flaws(const struct redis *redis);
 
 void check_redis(const struct check_options *options) {
@@ -130,10 +132,54 @@ static void epoch_answered(void *ctx, const struct redisReply *reply) {
                   "allow its user every key that begins with the prefix", "%s can't be read: %s",
                   redis->key, reply == NULL ? "no reply" : reply->str);
     } else {
+        redis->report->has_data_set = reply->integer > 0;
         check_say(redis->report, CHECK_OK, SUBJECT, "data_set", NULL, "%s",
                   reply->integer > 0
                       ? "it holds a data set of berth's"
                       : "it holds none of berth's data yet: the first berthd makes it");
+        ask_owner(redis);
+        return;
+    }
+    (void)event_base_loopbreak(redis->base);
+}
+
+static void ask_owner(struct redis *redis) {
+    struct berth_redis_args args;
+    berth_redis_args_init(&args);
+    (void)snprintf(redis->key, sizeof(redis->key), "%sowner", redis->config->redis.prefix);
+    enum berth_rc rc = berth_redis_args_begin(&args, WORDS_MAX, 0);
+    if (rc == BERTH_OK) {
+        const char *const words[] = {"HMGET", redis->key, "deployment", "group", "cluster"};
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            berth_redis_args_text(&args, words[i]);
+        }
+        rc = berth_redis_client_ask(redis->client, &args, owner_answered, redis);
+    }
+    berth_redis_args_deinit(&args);
+    if (rc != BERTH_OK) {
+        (void)event_base_loopbreak(redis->base);
+    }
+}
+
+/* Whose it is; the cluster counts only if Kafka has said which one it is. */
+static void owner_answered(void *ctx, const struct redisReply *reply) {
+    struct redis *redis = ctx;
+    const char *ours[] = {redis->config->deployment, redis->config->group, redis->report->cluster};
+    const char *theirs[] = {"", "", ""};
+    bool told = reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3;
+    bool same = true;
+    for (size_t i = 0; told && i < 3; i++) {
+        told = reply->element[i]->type == REDIS_REPLY_STRING;
+        theirs[i] = told ? reply->element[i]->str : "";
+        same = same && (ours[i][0] == '\0' || strcmp(ours[i], theirs[i]) == 0);
+    }
+    redis->report->is_ours = !told || same;
+    if (told) {
+        check_say(redis->report, same ? CHECK_OK : CHECK_PROBLEM, SUBJECT, "owner",
+                  same ? NULL : "give this one a prefix of its own in [redis], or another database",
+                  "what it holds under %s is %s: deployment %s, group %s, Kafka cluster %s",
+                  redis->config->redis.prefix, same ? "this installation's" : "another's",
+                  theirs[0], theirs[1], theirs[2]);
     }
     (void)event_base_loopbreak(redis->base);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "berth/io/kafka_topics.h"
 #include "cli.h"
 
 enum check_state {
@@ -21,6 +22,10 @@ struct check_report {
     int width; /* Of the longest subject. */
     size_t counts[CHECK_STATES];
     bool kafka_unreachable; /* Nothing of Kafka was looked at. */
+    /* What one part finds and another needs. */
+    char cluster[BERTH_KAFKA_CLUSTER_BYTES]; /* Kafka's id; empty: it can't be told. */
+    bool has_data_set;                       /* Redis has one, ... */
+    bool is_ours;                            /* ... and it isn't another installation's. */
 };
 
 /*
@@ -38,6 +43,8 @@ struct check_options {
 };
 void check_kafka(const struct check_options *options);
 void check_redis(const struct check_options *options);
+/* After these two, if both are there and ours. */
+void check_offsets(const struct check_options *options);
 void check_registry(const struct check_options *options,
                     const struct berth_config_registry *config);
 

@@ -71,6 +71,7 @@ enum cli_exit cli_tail(int argc, char **argv, struct cli_common common);
 enum cli_exit cli_bindings(int argc, char **argv, struct cli_common common);
 enum cli_exit cli_check(int argc, char **argv, struct cli_common common);
 enum cli_exit cli_topics(int argc, char **argv, struct cli_common common);
+enum cli_exit cli_offsets(int argc, char **argv, struct cli_common common);
 enum cli_exit cli_pull_secret(int argc, char **argv, struct cli_common common);
 enum cli_exit cli_workspace_key(int argc, char **argv, struct cli_common common);
 

@@ -23,6 +23,7 @@ static const struct {
     {"bindings", cli_bindings},
     {"topics", cli_topics},
     {"check", cli_check},
+    {"offsets", cli_offsets},
     {"pull-secret", cli_pull_secret},
     {"workspace-key", cli_workspace_key},
 };
@@ -50,6 +51,7 @@ static const struct argp argp = {
            "  bindings       lists spaces, who is bound, and what a workspace may pull\n"
            "  topics         lists the topics of the configuration, or makes them\n"
            "  check          checks Kafka, Redis and the registries, with remedies\n"
+           "  offsets        lists where partitions stand, and has a stopped one go on\n"
            "  pull-secret    prints the credentials with which a workspace pulls\n"
            "  workspace-key  prints the key of one workspace, to derive them with\n"
            "  help, version  the same as --help and --version; help COMMAND tells of one\n\n"
@@ -101,8 +103,8 @@ static int run(int argc, char **argv, struct cli_common common) {
             return (int)commands[i].run(argc, argv, common);
         }
     }
-    cli_complain("there is no command %s: send, tail, bindings, topics, check, pull-secret or "
-                 "workspace-key (see berth --help)",
+    cli_complain("there is no command %s: send, tail, bindings, topics, check, offsets, "
+                 "pull-secret or workspace-key (see berth --help)",
                  argv[0]);
     return CLI_USAGE;
 }

@@ -29,7 +29,7 @@
 /* "registry/space" and the NUL, which both sizes count. */
 #define KEY_BYTES (BERTH_REGISTRY_BYTES + BERTH_SPACE_BYTES)
 /* A record's name, a UUID, a topic, two numbers and what joins them. */
-#define EVENT_NAME_BYTES (32 + BERTH_UUID_BYTES + BERTH_TOPIC_BYTES + 48)
+#define EVENT_NAME_BYTES (32 + BERTH_UUID_BYTES + BERTH_TOPIC_BYTES + BERTH_LOG_ID_BYTES + 48)
 
 /* What the records of one outcome share. */
 struct maker {
@@ -316,8 +316,11 @@ static enum berth_rc take_pack(struct berth_codec *codec, enum berth_rc rc, size
 static void source_event_id(const char *record, const char *command_id,
                             const struct berth_source *source, char ret_id[BERTH_UUID_BYTES]) {
     char name[EVENT_NAME_BYTES];
-    int len = snprintf(name, sizeof name, "%s|%s|%s|%" PRId32 "|%" PRId64, record, command_id,
-                       source->topic, source->partition, source->offset);
+    /* A record at the place of an old one, in a topic that was made anew, is another record. */
+    const char *bar = source->log_id[0] != '\0' ? "|" : "";
+    int len =
+        snprintf(name, sizeof name, "%s|%s|%s|%" PRId32 "|%" PRId64 "%s%s", record, command_id,
+                 source->topic, source->partition, source->offset, bar, source->log_id);
     hash_name(name, len, ret_id);
 }
 

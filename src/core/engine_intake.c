@@ -46,6 +46,7 @@ void intake_gained(struct berth_engine *engine, const struct berth_engine_partit
         .start_offset = gained->start_offset,
         .next_offset = gained->start_offset,
         .commit_start = gained->commit_start,
+        .log = gained->log,
         .base = -1,
         .timer = {.kind = TIMER_PARTITION, .owner = partition},
     };
@@ -189,6 +190,9 @@ static struct item *make_item(struct berth_engine *engine, struct partition *par
     text_set(item->source.topic, sizeof(item->source.topic), partition->topic, NULL);
     item->source.partition = partition->kafka_number;
     item->source.offset = record->offset;
+    memcpy(item->source.log_id, partition->log.id, sizeof(item->source.log_id));
+    item->timestamp_ms = record->timestamp_ms;
+    item->checksum = record->checksum;
 
     item->share = partition->share;
     engine->shares[item->share].commands++;

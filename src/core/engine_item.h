@@ -43,6 +43,8 @@ struct item {
 
     struct berth_command command;
     struct berth_source source;
+    int64_t timestamp_ms; /* The record's, and its checksum. */
+    uint32_t checksum;
     /* What is settled with it: its offset, and those before it that are never delivered. */
     int64_t first_offset;
     uint32_t registry; /* registries_count: none. */

@@ -83,11 +83,11 @@ struct partition {
     uint32_t number; /* Index in the engine's table: the caller's name for it. */
     char topic[BERTH_TOPIC_BYTES];
     int32_t kafka_number;
-    uint32_t share;    /* Index of its topic's. */
-    bool give_up;      /* Revoked: to be given up when its window is empty. */
-    bool commit_start; /* Its start offset is still to be committed. */
-    /* What the ledger is told: where the last committed transaction ended; -1: there is none. */
-    int64_t base;
+    struct berth_log_mark log, batch_log; /* As committed, and with the batch under way. */
+    uint32_t share;                       /* Index of its topic's. */
+    bool give_up;                         /* Revoked: to be given up when its window is empty. */
+    bool commit_start;                    /* Its start offset is still to be committed. */
+    int64_t base;      /* Told to the ledger: where the last transaction ended; -1: none has. */
     bool base_unsaved; /* It wasn't told yet, ... */
     bool base_asked;   /* ... or the telling wasn't answered. */
     int64_t start_offset;

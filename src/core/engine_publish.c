@@ -32,6 +32,7 @@
 
 static uint32_t batch_bound(const struct berth_engine *engine);
 static uint32_t take_ready(struct berth_engine *engine, struct partition *partition, uint32_t room);
+static void mark_log(struct partition *partition, const struct item *item);
 static void put_offset(struct berth_engine *engine, struct partition *partition, size_t index);
 static void put_batch_together(struct berth_engine *engine, size_t items, size_t offsets);
 static void settle(struct berth_engine *engine, struct item *item);
@@ -108,6 +109,7 @@ static uint32_t batch_bound(const struct berth_engine *engine) {
 static uint32_t take_ready(struct berth_engine *engine, struct partition *partition,
                            uint32_t room) {
     uint32_t taken = 0;
+    partition->batch_log = partition->log;
     struct item *item = TAILQ_FIRST(&partition->ready);
     while (item != NULL && taken < room) {
         struct item *next = TAILQ_NEXT(item, in_queue);
@@ -116,6 +118,7 @@ static uint32_t take_ready(struct berth_engine *engine, struct partition *partit
             TAILQ_REMOVE(&partition->ready, item, in_queue);
             item_move(engine, item, ITEM_PUBLISHING);
             TAILQ_INSERT_TAIL(&engine->batch, item, in_queue);
+            mark_log(partition, item);
             taken++;
         } else if (partition->state == PARTITION_WINDING_DOWN) {
             intake_drop(engine, item);
@@ -123,6 +126,16 @@ static uint32_t take_ready(struct berth_engine *engine, struct partition *partit
         item = next;
     }
     return taken;
+}
+
+/* The highest that is settled, be it with this transaction or before. */
+static void mark_log(struct partition *partition, const struct item *item) {
+    struct berth_log_mark *log = &partition->batch_log;
+    if (item->source.offset > log->offset) {
+        log->offset = item->source.offset;
+        log->timestamp_ms = item->timestamp_ms;
+        log->checksum = item->checksum;
+    }
 }
 
 static void put_offset(struct berth_engine *engine, struct partition *partition, size_t index) {
@@ -133,6 +146,7 @@ static void put_offset(struct berth_engine *engine, struct partition *partition,
         .topic = partition->topic,
         .number = partition->kafka_number,
         .offset = partition->batch_offset,
+        .log = partition->batch_log,
         .metadata = engine->batch_maps[index],
     };
     partition->in_batch = true;
@@ -208,6 +222,7 @@ static void decided(struct berth_engine *engine, struct partition *partition, bo
     partition->in_batch = false;
     partition->commit_start = partition->batch_start && !committed;
     if (committed) {
+        partition->log = partition->batch_log;
         settle_base(engine, partition, partition->batch_offset);
         forget_settled(partition);
         tell_crowded(engine, partition);

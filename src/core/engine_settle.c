@@ -41,6 +41,7 @@ void settle_outcome(struct berth_engine *engine, const struct item *item) {
         .partition = item->source.partition,
         .offset = item->source.offset,
     };
+    memcpy(settled->log_id, item->source.log_id, sizeof(settled->log_id));
     memcpy(settled->command_id, item->command.id, sizeof(settled->command_id));
 }
 
@@ -82,6 +83,7 @@ static size_t gather_bases(struct berth_engine *engine) {
             .topic = partition->topic,
             .partition = partition->kafka_number,
             .offset = partition->base,
+            .log = partition->log,
         };
         partition->base_unsaved = false;
         partition->base_asked = true;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "berth/base/assert.h"
+#include "crc32.h"
 #include "settled_parts.h"
 
 #define MAGIC         'B'
@@ -41,7 +42,6 @@ static bool add_run(struct berth_settled_map *map, int64_t first, int64_t end);
 static bool read_number(struct reading *reading, int64_t *ret_number);
 static void write_big(uint64_t number, size_t bytes, uint8_t *ret);
 static uint64_t read_big(const uint8_t *bytes, size_t count);
-static uint32_t crc32(const uint8_t *bytes, size_t len);
 static void to_base64(const uint8_t *bytes, size_t len, char *ret_text);
 static bool from_base64(const char *text, size_t len, uint8_t *ret_bytes, size_t *ret_len);
 
@@ -64,7 +64,7 @@ void berth_settled_map_write(const struct berth_settled_map *map,
     size_t len = BERTH_SETTLED_HEAD_BYTES;
     len += as_bits ? write_bits(map, payload) : write_runs(map, payload);
     BERTH_ASSERT(len == BERTH_SETTLED_HEAD_BYTES + berth_settled_map_bytes(map));
-    write_big(crc32(raw, len), BERTH_SETTLED_CHECKSUM_BYTES, raw + len);
+    write_big(crc32_add(0, raw, len), BERTH_SETTLED_CHECKSUM_BYTES, raw + len);
     to_base64(raw, len + BERTH_SETTLED_CHECKSUM_BYTES, ret_text);
 }
 
@@ -128,7 +128,7 @@ enum berth_settled_reading berth_settled_map_read(struct berth_settled_map *map,
         return BERTH_SETTLED_FOREIGN;
     }
     len -= BERTH_SETTLED_CHECKSUM_BYTES;
-    if (read_big(raw + len, BERTH_SETTLED_CHECKSUM_BYTES) != crc32(raw, len)) {
+    if (read_big(raw + len, BERTH_SETTLED_CHECKSUM_BYTES) != crc32_add(0, raw, len)) {
         return BERTH_SETTLED_DAMAGED;
     }
     if (raw[1] != VERSION) {
@@ -217,22 +217,6 @@ static uint64_t read_big(const uint8_t *bytes, size_t count) {
         number = number << 8 | bytes[i];
     }
     return number;
-}
-
-/* Four bits at a time: a small table, and quick enough for a few thousand bytes. */
-static uint32_t crc32(const uint8_t *bytes, size_t len) {
-    static const uint32_t of_nibble[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        crc = crc >> 4 ^ of_nibble[crc & 0xf];
-        crc = crc >> 4 ^ of_nibble[crc & 0xf];
-    }
-    return ~crc;
 }
 
 static void to_base64(const uint8_t *bytes, size_t len, char *ret_text) {

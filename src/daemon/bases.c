@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where partitions without a committed offset start: their bases, read from Redis (design 4.10).
+ * Where partitions go on whose committed offset is gone, or may be of another log: their bases,
+ * read from Redis (design 4.10).
  *
  * The consumer asks for one partition after the other; what gathers within a turn is read with one
  * call. While Redis is away, or can't tell (its data set isn't complete), it is asked again: a
@@ -66,7 +67,7 @@ static bool make_room(struct wanted_bases *bases) {
     return true;
 }
 
-void worker_base_wanted(void *ctx, const char *topic, int32_t partition) {
+void worker_base_wanted(void *ctx, const char *topic, int32_t partition, bool again) {
     struct worker *worker = ctx;
     struct wanted_bases *bases = &worker->bases;
     if (is_wanted(bases, topic, partition)) {
@@ -76,7 +77,8 @@ void worker_base_wanted(void *ctx, const char *topic, int32_t partition) {
         worker_fail(worker, "no memory for the partitions that are to start");
         return;
     }
-    berth_log(BERTH_LOG_INFO, "partition.base_wanted", "topic=%s partition=%d", topic, partition);
+    berth_log(again ? BERTH_LOG_DEBUG : BERTH_LOG_INFO, "partition.base_wanted",
+              "topic=%s partition=%d", topic, partition);
     bases->wanted[bases->count++] =
         (struct berth_base){.topic = worker_lasting_topic(worker, topic), .partition = partition};
     if (bases->asked == 0) {
@@ -111,9 +113,8 @@ void worker_bases_read(struct worker *worker, const struct berth_ledger_answer *
     }
     BERTH_ASSERT(answer->bases.count == asked);
     for (size_t i = 0; i < asked; i++) {
-        int64_t offset = answer->bases.offsets[i];
         berth_consumer_set_base(worker->consumer, bases->wanted[i].topic,
-                                bases->wanted[i].partition, offset < 0 ? -1 : offset);
+                                bases->wanted[i].partition, &answer->bases.kept[i]);
     }
     bases->count -= asked;
     memmove(bases->wanted, bases->wanted + asked, bases->count * sizeof(*bases->wanted));

@@ -2,6 +2,7 @@
 #include "outbox.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,14 @@ static bool grow(void **array, size_t *capacity, size_t needed, size_t element_b
 void outbox_clear(struct outbox *outbox) {
     outbox->count = 0;
     outbox->headers_count = 0;
-    outbox->offsets_count = 0;
+    while (outbox->offsets_count > 0) {
+        free(outbox->metadata[--outbox->offsets_count]);
+    }
 }
 
 void outbox_deinit(struct outbox *outbox) {
+    outbox_clear(outbox);
+    free(outbox->metadata);
     free(outbox->records);
     free(outbox->slots);
     free(outbox->headers);
@@ -53,12 +58,23 @@ enum berth_rc outbox_add_headers(struct outbox *outbox, const struct berth_heade
     return BERTH_OK;
 }
 
-enum berth_rc outbox_add_offset(struct outbox *outbox, const struct berth_batch_offset *offset) {
-    if (!grow((void **)&outbox->offsets, &outbox->offsets_capacity, outbox->offsets_count + 1,
-              sizeof(*outbox->offsets))) {
+enum berth_rc outbox_add_offset(struct outbox *outbox, const struct berth_batch_offset *offset,
+                                const char *mark, const char *map) {
+    size_t bytes = strlen(mark) + strlen(map) + 2;
+    char *metadata = malloc(bytes);
+    if (metadata == NULL ||
+        !grow((void **)&outbox->offsets, &outbox->offsets_capacity, outbox->offsets_count + 1,
+              sizeof(*outbox->offsets)) ||
+        !grow((void **)&outbox->metadata, &outbox->metadata_capacity, outbox->offsets_count + 1,
+              sizeof(*outbox->metadata))) {
+        free(metadata);
         return BERTH_FAULT_MEMORY;
     }
-    outbox->offsets[outbox->offsets_count++] = *offset;
+    bool both = mark[0] != '\0' && map[0] != '\0';
+    (void)snprintf(metadata, bytes, "%s%s%s", mark, both ? " " : "", map);
+    outbox->metadata[outbox->offsets_count] = metadata;
+    outbox->offsets[outbox->offsets_count] = *offset;
+    outbox->offsets[outbox->offsets_count++].metadata = metadata;
     return BERTH_OK;
 }
 

@@ -25,6 +25,7 @@ static const uint8_t *blame(struct worker *worker, const struct berth_batch_resu
 static void hear_outputs(struct worker *worker, const struct berth_batch_result *result);
 static void add_item(struct worker *worker, const struct berth_publish_item *item);
 static void add_offset(struct worker *worker, const struct berth_publish_offset *offset);
+static size_t joined_len(const char *mark, const char *map);
 static void leave_out_long_maps(struct worker *worker);
 static void prepare(struct worker *worker, const struct berth_publish_item *item);
 static enum berth_rc open_publication(const struct berth_publication *publication,
@@ -96,19 +97,33 @@ void worker_answer_refused_batch(struct worker *worker) {
 }
 
 static void add_offset(struct worker *worker, const struct berth_publish_offset *offset) {
-    const char *metadata = offset->metadata;
-    if (strlen(metadata) > worker->map_len_max) {
-        metadata = strlen(worker->map_omitted) > worker->map_len_max ? "" : worker->map_omitted;
+    char text[BERTH_LOG_MARK_TEXT_BYTES];
+    berth_log_mark_write(&offset->log, text);
+    const char *mark = text;
+    const char *map = offset->metadata;
+    if (joined_len(mark, map) > worker->map_len_max) {
+        map = worker->map_omitted;
     }
-    if (strlen(metadata) > worker->map_len_longest) {
-        worker->map_len_longest = strlen(metadata);
+    if (joined_len(mark, map) > worker->map_len_max) {
+        mark = "";
+    }
+    if (joined_len(mark, map) > worker->map_len_max) {
+        map = "";
+    }
+    if (joined_len(mark, map) > worker->map_len_longest) {
+        worker->map_len_longest = joined_len(mark, map);
     }
     must(worker, outbox_add_offset(&worker->outbox,
                                    &(struct berth_batch_offset){
                                        .topic = worker_lasting_topic(worker, offset->topic),
                                        .partition = offset->number,
-                                       .offset = offset->offset,
-                                       .metadata = metadata}));
+                                       .offset = offset->offset},
+                                   mark, map));
+}
+
+static size_t joined_len(const char *mark, const char *map) {
+    size_t between = mark[0] != '\0' && map[0] != '\0' ? 1 : 0;
+    return strlen(mark) + between + strlen(map);
 }
 
 /* The brokers take less than Kafka's default. What they refused would be refused again and again.
@@ -122,7 +137,7 @@ static void leave_out_long_maps(struct worker *worker) {
               "length=%zu remedy=\"set offset.metadata.max.bytes of the brokers to %d (their "
               "default): without its map, what is settled out of order is answered again after a "
               "restart\"",
-              worker->map_len_longest, BERTH_SETTLED_TEXT_MAX);
+              worker->map_len_longest, BERTH_METADATA_MAX);
 }
 
 /* The engine's text goes with its partition, which may be lost while the transaction is under way.

@@ -23,7 +23,7 @@
 #define STOP_MS          3000
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
-                    size_t count, const char *error_text);
+                    size_t count, const char *cluster, const char *error_text);
 static bool outputs_wait(const struct worker *worker);
 static bool complain(struct worker *worker, const struct berth_topic_status *statuses,
                      size_t count);
@@ -103,7 +103,7 @@ void worker_topic_missing(void *ctx, const char *topic) {
 }
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
-                    size_t count, const char *error_text) {
+                    size_t count, const char *cluster, const char *error_text) {
     struct worker *worker = ctx;
     if (worker->stopping) {
         return;
@@ -125,6 +125,8 @@ static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status
         worker->topics_why[0] = '\0';
         worker->topics_fine = true;
         look_at_outputs(worker, statuses);
+        berth_ledger_set_owner(worker->ledger, worker->config->deployment, worker->config->group,
+                               cluster);
         berth_ledger_allow_rebuild(worker->ledger);
         worker_consume_when_ready(worker);
         if (outputs_wait(worker)) {

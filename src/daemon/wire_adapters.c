@@ -166,6 +166,10 @@ static void ledger_warning(void *ctx, const char *text) {
     berth_log(BERTH_LOG_WARNING, "redis.warning", "reason=\"%s\"", text);
 }
 
+static void ledger_foreign(void *ctx, const char *text) {
+    worker_fail(ctx, "Redis: %s", text);
+}
+
 static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *reterr) {
     const struct berth_config *config = worker->config;
     (void)snprintf(worker->redis_why, sizeof(worker->redis_why), "not connected yet");
@@ -184,6 +188,7 @@ static enum berth_rc wire_ledger(struct worker *worker, struct berth_error *rete
         .on_answer = ledger_answered,
         .on_state = ledger_state,
         .on_warning = ledger_warning,
+        .on_foreign = ledger_foreign,
         .on_rebuild = worker_rebuild_event,
         .ctx = worker,
     };
@@ -244,6 +249,8 @@ static const char *origin_name(enum berth_partition_origin origin) {
         return "base";
     case BERTH_ORIGIN_START:
         return "start";
+    case BERTH_ORIGIN_DECISION:
+        return "decision";
     }
     BERTH_UNREACHABLE("origin");
 }
@@ -263,9 +270,12 @@ static void gained(void *ctx, const struct berth_partition_info *info) {
     if (info->lost > 0) {
         worker->records_lost_total += (uint64_t)info->lost;
         berth_log(BERTH_LOG_ERROR, "partition.records_lost",
-                  "topic=%s partition=%d lost=%lld reason=\"the topic's retention removed records "
-                  "before they were read; raise it\"",
-                  info->topic, info->partition, (long long)info->lost);
+                  "topic=%s partition=%d lost=%lld first=%lld last=%lld reason=\"%s\"", info->topic,
+                  info->partition, (long long)info->lost, (long long)info->lost_from,
+                  (long long)(info->lost_from + info->lost - 1),
+                  info->origin == BERTH_ORIGIN_DECISION
+                      ? "an operator had it go on behind them"
+                      : "the topic's retention removed them before they were read; raise it");
     }
     worker_step(worker,
                 &(struct berth_event){.kind = BERTH_EVENT_PARTITION_GAINED,
@@ -275,6 +285,7 @@ static void gained(void *ctx, const struct berth_partition_info *info) {
                                                     .start_offset = info->start_offset,
                                                     .commit_start = !info->committed,
                                                     .committed_offset = info->committed_offset,
+                                                    .log = info->log,
                                                     .metadata = info->metadata}});
 }
 
@@ -321,7 +332,7 @@ static void closed(void *ctx) {
 
 void worker_consume_when_ready(struct worker *worker) {
     if (worker->consumer != NULL || worker->stopping || !worker->topics_fine ||
-        !worker->redis_available) {
+        !worker->redis_available || !berth_ledger_is_ours(worker->ledger)) {
         return;
     }
     struct berth_error error = {{0}};
@@ -333,8 +344,6 @@ void worker_consume_when_ready(struct worker *worker) {
 
 enum berth_rc wire_consumer(struct worker *worker, struct berth_error *reterr) {
     const struct berth_config *config = worker->config;
-    char bases_at[BERTH_LEDGER_PREFIX_BYTES + 32];
-    (void)snprintf(bases_at, sizeof(bases_at), "Redis key %soffset:", config->redis.prefix);
     const struct berth_consumer_options options = {
         .properties = worker->kafka_properties,
         .group = config->group,
@@ -342,7 +351,6 @@ enum berth_rc wire_consumer(struct worker *worker, struct berth_error *reterr) {
         .topics = worker->topics + BERTH_RECORD_KINDS,
         .topics_count = worker->topics_count - BERTH_RECORD_KINDS,
         .start = (enum berth_config_start)config->start,
-        .bases_at = bases_at,
         .partitions_max = BERTH_ENGINE_PARTITIONS_MAX,
         .callbacks = {.on_gained = gained,
                       .on_base_wanted = worker_base_wanted,

@@ -80,7 +80,7 @@ enum berth_rc wire_engine(struct worker *worker, struct berth_error *reterr) {
         berth_error_set(reterr, "no memory for %u slots", worker->engine_config.commands_max);
         return BERTH_FAULT_MEMORY;
     }
-    worker->map_len_max = BERTH_SETTLED_TEXT_MAX;
+    worker->map_len_max = BERTH_METADATA_MAX;
     outputs_init(&worker->outputs);
     worker->engine =
         berth_engine_new(&worker->engine_config, &worker->pool, berth_clock_monotonic_ms());

@@ -317,17 +317,19 @@ static enum berth_rc take_from(void *ctx, uint32_t partition) {
 static void step_record(struct worker *worker, uint32_t partition,
                         struct berth_record *take_record) {
     struct berth_bytes key = berth_record_key(take_record);
+    struct berth_bytes value = berth_record_value(take_record);
     size_t headers_count;
     const struct berth_header *headers = berth_record_headers(take_record, &headers_count);
     struct berth_decoded decoded;
-    berth_codec_decode_command(worker->codec, berth_record_value(take_record), headers,
-                               headers_count, &decoded);
+    berth_codec_decode_command(worker->codec, value, headers, headers_count, &decoded);
     struct berth_event event = {
         .kind = BERTH_EVENT_RECORD,
         .record = {.partition = partition,
                    .offset = berth_record_offset(take_record),
                    .key = key.data,
                    .key_len = key.len,
+                   .timestamp_ms = berth_record_time_ms(take_record),
+                   .checksum = berth_log_checksum(key.data, key.len, value.data, value.len),
                    .command = &decoded.command,
                    .reason = decoded.is_command ? NULL : decoded.reason,
                    .text = decoded.text},

@@ -94,7 +94,8 @@ struct worker {
     size_t refused_count;
 
     struct wanted_bases bases;
-    uint64_t records_lost_total;                  /* Removed by retention before they were read. */
+    /* Gone before they were read, or passed over by an operator. */
+    uint64_t records_lost_total;
     uint64_t dead_letters_total[BERTH_CODES_MAX]; /* By their reason, in the order of the table. */
 
     struct outbox outbox;
@@ -162,7 +163,7 @@ void worker_perform_effects(struct worker *worker);
 BERTH_MUST_USE enum berth_rc worker_bases_init(struct worker *worker);
 void worker_bases_deinit(struct worker *worker);
 /* The consumer asks where a partition's last committed transaction ended. */
-void worker_base_wanted(void *ctx, const char *topic, int32_t partition);
+void worker_base_wanted(void *ctx, const char *topic, int32_t partition, bool again);
 /* Reads those that are wanted, unless they are being read. */
 void worker_read_bases(struct worker *worker);
 void worker_bases_read(struct worker *worker, const struct berth_ledger_answer *answer);

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes a C file with a text file's content in it, as a NUL-terminated array. HEAD, when given, is a
-# text file that comes before it.
-#   cmake -D NAME=berth_script_claim -D IN=claim.lua -D OUT=claim.c [-D HEAD=guard.lua]
+# Writes a C file with a text file's content in it, as a NUL-terminated array. HEADS, when given, are
+# text files that come before it, with ":" between them.
+#   cmake -D NAME=berth_script_claim -D IN=claim.lua -D OUT=claim.c [-D HEADS=guard.lua:source.lua]
 #         -P embed_text.cmake
 set(bytes "")
-foreach(file IN ITEMS "${HEAD}" "${IN}")
+string(REPLACE ":" ";" heads "${HEADS}")
+foreach(file IN LISTS heads IN)
   if(file)
     file(READ "${file}" hex HEX)
     string(APPEND bytes "${hex}")

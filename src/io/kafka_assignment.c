@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <event2/event.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,8 @@
 /* A single partition that can't be asked about for so long, while the others can, has been deleted
  * or is closed to us: the others go on without it. */
 #define PARTITION_TRIED_MS 30000
+/* One that was parked is asked about again in any case. */
+#define PARKED_TRIED_MS 5000
 
 static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx);
 static void begin(struct berth_consumer *consumer, rd_kafka_event_t *take_event);
@@ -26,22 +27,13 @@ static void begin_assign(struct berth_consumer *consumer);
 static void begin_revoke(struct berth_consumer *consumer);
 static void begin_told(struct berth_consumer *consumer);
 static void put_off(struct berth_consumer *consumer);
+static void add_kept(struct berth_consumer *consumer);
 static void read_positions(struct berth_consumer *consumer);
 static void work_on_positions(void *ctx);
 static void on_positions(void *ctx);
 static bool worth_waiting(const struct berth_consumer *consumer);
 static void wait_to_read_again(struct berth_consumer *consumer);
-static void gain(struct berth_consumer *consumer);
-static rd_kafka_topic_partition_list_t *claim_slots(struct berth_consumer *consumer);
-static struct berth_kafka_position position_at(const struct berth_consumer *consumer, int index);
-static int claim_slot(struct berth_consumer *consumer, const rd_kafka_topic_partition_t *partition,
-                      int64_t start_offset);
-static void tell_gained(struct berth_consumer *consumer, int slot_number,
-                        const rd_kafka_topic_partition_t *partition,
-                        const struct berth_kafka_position *position);
 static void lose(struct berth_consumer *consumer, enum berth_slot_state state);
-static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition);
-static void free_slot(struct berth_slot *slot);
 static void answer(struct berth_consumer *consumer,
                    rd_kafka_error_t *(*call)(rd_kafka_t *,
                                              const rd_kafka_topic_partition_list_t *));
@@ -58,6 +50,7 @@ enum berth_rc berth_assignment_init(struct berth_consumer *consumer, struct even
     consumer->slots_count = slots_count;
     consumer->rebalance.positions.conf = consumer->conf;
     consumer->rebalance.positions.group = consumer->group;
+    consumer->rebalance.positions.start = consumer->start;
     return berth_kafka_job_init(&consumer->rebalance.job, base, work_on_positions, on_positions,
                                 consumer, reterr);
 }
@@ -74,7 +67,7 @@ bool berth_assignment_deinit(struct berth_consumer *consumer, int timeout_ms) {
     berth_kafka_positions_deinit(&rebalance->positions);
     for (uint32_t i = 0; i < consumer->slots_count; i++) {
         if (consumer->slots[i].state != BERTH_SLOT_FREE) {
-            free_slot(&consumer->slots[i]);
+            berth_slot_free(&consumer->slots[i]);
         }
     }
     rd_kafka_event_destroy(rebalance->event);
@@ -99,7 +92,7 @@ void berth_assignment_offer(struct berth_consumer *consumer, rd_kafka_event_t *t
 
 void berth_assignment_step(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
-    berth_stopped_tell_slots(consumer);
+    berth_stopped_step(consumer);
     bool superseded = rebalance->event == NULL && consumer->waiting_count > 0;
     if (rebalance->state == BERTH_REBALANCE_WAITING &&
         (berth_consumer_gains_nothing(consumer) || superseded)) {
@@ -133,7 +126,7 @@ void berth_consumer_give_up(struct berth_consumer *consumer, uint32_t slot_numbe
     struct berth_slot *slot = &consumer->slots[slot_number];
     BERTH_ASSERT(slot->state == BERTH_SLOT_REVOKED);
     BERTH_ASSERT(consumer->rebalance.draining_count > 0);
-    free_slot(slot);
+    berth_slot_free(slot);
     consumer->rebalance.draining_count--;
     event_active(consumer->control, EV_READ, 0); /* The group is answered in a turn of its own. */
 }
@@ -180,7 +173,7 @@ static void begin_revoke(struct berth_consumer *consumer) {
     const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
     rebalance->state = BERTH_REBALANCE_DRAINING;
     for (int i = 0; i < list->cnt; i++) {
-        int slot = find_slot(consumer, list->elems[i].topic, list->elems[i].partition);
+        int slot = berth_slot_find(consumer, list->elems[i].topic, list->elems[i].partition);
         if (slot >= 0) {
             consumer->slots[slot].state = BERTH_SLOT_REVOKED;
             rebalance->draining_count++;
@@ -191,7 +184,7 @@ static void begin_revoke(struct berth_consumer *consumer) {
         lose(consumer, BERTH_SLOT_REVOKED);
     }
     for (int i = 0; i < list->cnt; i++) {
-        int slot = find_slot(consumer, list->elems[i].topic, list->elems[i].partition);
+        int slot = berth_slot_find(consumer, list->elems[i].topic, list->elems[i].partition);
         if (slot >= 0) {
             consumer->callbacks.on_revoked(consumer->ctx, (uint32_t)slot);
         }
@@ -228,14 +221,29 @@ static void put_off(struct berth_consumer *consumer) {
     }
 }
 
+static void add_kept(struct berth_consumer *consumer) {
+    struct berth_kafka_positions *positions = &consumer->rebalance.positions;
+    for (int i = 0; i < positions->facts_count; i++) {
+        const rd_kafka_topic_partition_t *partition = &positions->partitions->elems[i];
+        const struct berth_kept_base *kept =
+            berth_bases_of(consumer, partition->topic, partition->partition);
+        positions->facts[i].kept_told = kept != NULL;
+        if (kept != NULL) {
+            positions->facts[i].kept = *kept;
+        }
+    }
+}
+
 static void read_positions(struct berth_consumer *consumer) {
     struct berth_rebalance *rebalance = &consumer->rebalance;
-    berth_kafka_positions_deinit(&rebalance->positions);
-    rebalance->positions.handle = consumer->member->handle;
-    rebalance->positions.partitions = rebalance->partitions;
     struct berth_error error = {{0}};
+    rebalance->positions.handle = consumer->member->handle;
     rebalance->state = BERTH_REBALANCE_READING;
-    enum berth_rc rc = berth_kafka_job_start(&rebalance->job, &error);
+    enum berth_rc rc = berth_kafka_positions_init(&rebalance->positions, rebalance->partitions);
+    if (rc == BERTH_OK) {
+        add_kept(consumer);
+        rc = berth_kafka_job_start(&rebalance->job, &error);
+    }
     if (rc != BERTH_OK) {
         consumer->callbacks.on_error(consumer->ctx, false, berth_error_why(&error, rc));
         wait_to_read_again(consumer);
@@ -259,7 +267,8 @@ static void on_positions(void *ctx) {
     } else if (void_now || !berth_consumer_hold_as(consumer)) {
         put_off(consumer);
     } else {
-        gain(consumer);
+        berth_gain(consumer);
+        finish(consumer);
     }
     event_active(consumer->control, EV_READ, 0);
 }
@@ -268,11 +277,12 @@ static void on_positions(void *ctx) {
 static bool worth_waiting(const struct berth_consumer *consumer) {
     const struct berth_rebalance *rebalance = &consumer->rebalance;
     const struct berth_kafka_positions *positions = &rebalance->positions;
-    if (positions->err != RD_KAFKA_RESP_ERR_NO_ERROR || berth_kafka_positions_unstable(positions)) {
+    if (positions->err != RD_KAFKA_RESP_ERR_NO_ERROR || positions->unstable) {
         return true;
     }
+    int64_t patience_ms = rebalance->event == NULL ? PARKED_TRIED_MS : PARTITION_TRIED_MS;
     return positions->partial_err != RD_KAFKA_RESP_ERR_NO_ERROR &&
-           berth_clock_monotonic_ms() - rebalance->began_ms < PARTITION_TRIED_MS;
+           berth_clock_monotonic_ms() - rebalance->began_ms < patience_ms;
 }
 
 static void wait_to_read_again(struct berth_consumer *consumer) {
@@ -291,7 +301,7 @@ static void wait_to_read_again(struct berth_consumer *consumer) {
         rebalance->reported_ms = now_ms;
         consumer->callbacks.on_error(consumer->ctx, false, text);
     }
-    int wait_ms = berth_kafka_positions_unstable(positions) ? RETRY_UNSTABLE_MS : RETRY_MS;
+    int wait_ms = positions->unstable ? RETRY_UNSTABLE_MS : RETRY_MS;
     struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000L};
     int failed = event_add(rebalance->retry, &wait);
     BERTH_ASSERT(failed == 0);
@@ -306,132 +316,10 @@ static void libevent_retry_cb(evutil_socket_t fd, short what, void *ctx) {
     read_positions(consumer);
 }
 
-/* All positions are known: takes the partitions, then tells about them. */
-static void gain(struct berth_consumer *consumer) {
-    struct berth_rebalance *rebalance = &consumer->rebalance;
-    const rd_kafka_topic_partition_list_t *list = rebalance->partitions;
-    rd_kafka_topic_partition_list_t *taken = claim_slots(consumer);
-    rd_kafka_error_t *error = rd_kafka_incremental_assign(consumer->member->handle, taken);
-    rd_kafka_topic_partition_list_destroy(taken);
-    if (error != NULL) {
-        /* The group took the assignment back meanwhile; it says so in its next event. */
-        consumer->callbacks.on_error(consumer->ctx, false, rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-    }
-    consumer->joined = error == NULL;
-    for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *partition = &list->elems[i];
-        struct berth_kafka_position position = position_at(consumer, i);
-        int slot = find_slot(consumer, partition->topic, partition->partition);
-        bool was_parked = berth_bases_forget(consumer, partition->topic, partition->partition);
-        if (slot >= 0 && error != NULL) {
-            free_slot(&consumer->slots[slot]);
-        }
-        if (position.kind == BERTH_POSITION_WANTS_BASE || (was_parked && error != NULL)) {
-            berth_bases_park(consumer, partition->topic, partition->partition);
-        } else if (slot >= 0 && error == NULL) {
-            tell_gained(consumer, slot, partition, &position);
-        } else if (error == NULL) {
-            berth_stopped_at_start(consumer, partition, &position);
-        }
-    }
-    finish(consumer);
-}
-
-/* A slot for each partition that starts; returns what librdkafka shall have. */
-static rd_kafka_topic_partition_list_t *claim_slots(struct berth_consumer *consumer) {
-    const rd_kafka_topic_partition_list_t *list = consumer->rebalance.partitions;
-    rd_kafka_topic_partition_list_t *taken = rd_kafka_topic_partition_list_new(list->cnt);
-    for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *partition = &list->elems[i];
-        struct berth_kafka_position position = position_at(consumer, i);
-        if (position.kind == BERTH_POSITION_WANTS_BASE) {
-            continue;
-        }
-        bool starts =
-            position.kind != BERTH_POSITION_BEYOND && position.kind != BERTH_POSITION_UNKNOWN;
-        (void)claim_slot(consumer, partition, starts ? position.offset : -1);
-        /* What isn't started has no slot and is never read: any offset will do. */
-        rd_kafka_topic_partition_list_add(taken, partition->topic, partition->partition)->offset =
-            starts ? position.offset : RD_KAFKA_OFFSET_END;
-    }
-    return taken;
-}
-
-static struct berth_kafka_position position_at(const struct berth_consumer *consumer, int index) {
-    const struct berth_rebalance *rebalance = &consumer->rebalance;
-    const rd_kafka_topic_partition_t *partition = &rebalance->partitions->elems[index];
-    int64_t base = berth_bases_of(consumer, partition->topic, partition->partition);
-    return berth_kafka_position_of(&rebalance->positions, index, base, consumer->start);
-}
-
-/*
- * Detaches the partition's queue, before anything is fetched for it: otherwise early records would
- * land in the consumer's own queue. Then gives it a slot, unless it isn't to be started.
- * Returns the slot's number; -1: none.
- */
-static int claim_slot(struct berth_consumer *consumer, const rd_kafka_topic_partition_t *partition,
-                      int64_t start_offset) {
-    static atomic_uint_fast64_t last_epoch;
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(consumer->member->handle,
-                                                           partition->topic, partition->partition);
-    BERTH_ASSERT(queue != NULL);
-    rd_kafka_queue_forward(queue, NULL);
-    uint32_t number = 0;
-    while (number < consumer->slots_count && consumer->slots[number].state != BERTH_SLOT_FREE) {
-        number++;
-    }
-    if (start_offset < 0 || number == consumer->slots_count) {
-        rd_kafka_queue_destroy(queue);
-        return -1;
-    }
-    rd_kafka_queue_io_event_enable(queue, consumer->records_fd, &(uint64_t){1}, sizeof(uint64_t));
-    struct berth_slot *slot = &consumer->slots[number];
-    *slot = (struct berth_slot){.state = BERTH_SLOT_HELD,
-                                .partition = partition->partition,
-                                .epoch = atomic_fetch_add(&last_epoch, 1) + 1,
-                                .last_offset = start_offset - 1,
-                                .queue = queue};
-    (void)snprintf(slot->topic, sizeof(slot->topic), "%s", partition->topic);
-    return (int)number;
-}
-
-static void tell_gained(struct berth_consumer *consumer, int slot_number,
-                        const rd_kafka_topic_partition_t *partition,
-                        const struct berth_kafka_position *position) {
-    /* librdkafka's metadata has a length, ours an end. */
-    char *metadata = calloc(1, position->metadata.len + 1);
-    if (metadata == NULL) {
-        free_slot(&consumer->slots[slot_number]);
-        berth_stopped_tell(consumer, partition->topic, partition->partition,
-                           "no memory is left for it: restart berthd");
-        return;
-    }
-    if (position->metadata.len > 0) {
-        memcpy(metadata, position->metadata.data, position->metadata.len);
-    }
-    bool has_committed = position->committed_offset >= 0;
-    int64_t known = has_committed ? position->committed_offset : position->base;
-    struct berth_partition_info info = {.slot = (uint32_t)slot_number,
-                                        .topic = partition->topic,
-                                        .partition = partition->partition,
-                                        .epoch = consumer->slots[slot_number].epoch,
-                                        .start_offset = position->offset,
-                                        .committed_offset = position->committed_offset,
-                                        .origin = has_committed ? BERTH_ORIGIN_COMMITTED
-                                                  : known >= 0  ? BERTH_ORIGIN_BASE
-                                                                : BERTH_ORIGIN_START,
-                                        .lost = known >= 0 ? position->offset - known : 0,
-                                        .committed = position->kind == BERTH_POSITION_COMMITTED,
-                                        .metadata = metadata};
-    consumer->callbacks.on_gained(consumer->ctx, &info);
-    free(metadata);
-}
-
 static void lose(struct berth_consumer *consumer, enum berth_slot_state state) {
     for (uint32_t i = 0; i < consumer->slots_count; i++) {
         if (consumer->slots[i].state == state) {
-            free_slot(&consumer->slots[i]);
+            berth_slot_free(&consumer->slots[i]);
             consumer->rebalance.draining_count -= state == BERTH_SLOT_REVOKED;
             consumer->callbacks.on_lost(consumer->ctx, i);
         }
@@ -442,26 +330,6 @@ void berth_assignment_lose_held(struct berth_consumer *consumer) {
     berth_bases_forget_all(consumer);
     berth_stopped_forget_all(consumer);
     lose(consumer, BERTH_SLOT_HELD);
-}
-
-static int find_slot(const struct berth_consumer *consumer, const char *topic, int32_t partition) {
-    for (uint32_t i = 0; i < consumer->slots_count; i++) {
-        const struct berth_slot *slot = &consumer->slots[i];
-        if (slot->state != BERTH_SLOT_FREE && slot->partition == partition &&
-            strcmp(slot->topic, topic) == 0) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-static void free_slot(struct berth_slot *slot) {
-    if (slot->untaken != NULL) {
-        rd_kafka_message_destroy(slot->untaken);
-    }
-    rd_kafka_queue_io_event_enable(slot->queue, -1, NULL, 0);
-    rd_kafka_queue_destroy(slot->queue);
-    *slot = (struct berth_slot){.state = BERTH_SLOT_FREE};
 }
 
 /* Answers the rebalance under way; nothing is gained by it. */

@@ -23,6 +23,8 @@
 #define TICK_MS         1000
 #define TICK_CLOSING_MS 20
 
+#define FORGOTTEN "the group knows this member no more: it joins anew, and what it held is lost"
+
 static enum berth_rc copy_options(struct berth_consumer *consumer,
                                   const struct berth_consumer_options *options);
 static enum berth_rc make_conf(struct berth_consumer *consumer,
@@ -39,7 +41,6 @@ static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *ev
 static void on_fatal_error(struct berth_consumer *consumer);
 static bool holds_something(const struct berth_consumer *consumer);
 static char *member_id(const struct berth_consumer *consumer);
-static void cast_out(struct berth_consumer *consumer);
 static void join_anew(struct berth_consumer *consumer);
 static void on_message_error(struct berth_consumer *consumer, struct berth_slot *slot,
                              const rd_kafka_message_t *message);
@@ -68,6 +69,9 @@ enum berth_rc berth_consumer_new(struct event_base *base,
         rc = berth_assignment_init(consumer, base, options->partitions_max, reterr);
     }
     if (rc == BERTH_OK) {
+        rc = berth_watch_init(consumer, base, reterr);
+    }
+    if (rc == BERTH_OK) {
         rc = berth_member_new(consumer->conf, consumer->topics, consumer->control_fd,
                               &consumer->member, reterr);
     }
@@ -89,7 +93,8 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
             event_free(events[i]);
         }
     }
-    if (!berth_assignment_deinit(consumer, timeout_ms)) {
+    if (!berth_watch_deinit(consumer, timeout_ms) ||
+        !berth_assignment_deinit(consumer, timeout_ms)) {
         berth_log(BERTH_LOG_WARNING, "kafka.consumer_left_behind", "waited_ms=%d", timeout_ms);
         return NULL;
     }
@@ -100,8 +105,7 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
             (void)close(fds[i]);
         }
     }
-    rd_kafka_topic_partition_list_t *lists[] = {consumer->topics, consumer->parked,
-                                                consumer->stopped};
+    rd_kafka_topic_partition_list_t *lists[] = {consumer->topics, consumer->stopped};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (lists[i] != NULL) {
             rd_kafka_topic_partition_list_destroy(lists[i]);
@@ -111,7 +115,7 @@ struct berth_consumer *berth_consumer_free(struct berth_consumer *consumer, int 
         rd_kafka_conf_destroy(consumer->conf);
     }
     free(consumer->slots);
-    free(consumer->bases_at);
+    free(consumer->parked);
     free(consumer->held_as);
     free(consumer->group);
     free(consumer);
@@ -184,7 +188,7 @@ bool berth_consumer_is_forgotten(struct berth_consumer *consumer) {
     if (!consumer->cast_out && holds_something(consumer)) {
         char *id = member_id(consumer);
         if (id == NULL || strcmp(id, consumer->held_as) != 0) {
-            cast_out(consumer);
+            berth_consumer_cast_out(consumer, FORGOTTEN);
         }
         free(id);
     }
@@ -195,7 +199,7 @@ bool berth_consumer_hold_as(struct berth_consumer *consumer) {
     char *id = member_id(consumer);
     bool another = holds_something(consumer) && id != NULL && strcmp(id, consumer->held_as) != 0;
     if (id == NULL || another) {
-        cast_out(consumer);
+        berth_consumer_cast_out(consumer, FORGOTTEN);
         free(id);
         return false;
     }
@@ -205,7 +209,7 @@ bool berth_consumer_hold_as(struct berth_consumer *consumer) {
 }
 
 static bool holds_something(const struct berth_consumer *consumer) {
-    bool holds = consumer->parked->cnt > 0;
+    bool holds = consumer->parked_count > 0;
     for (uint32_t i = 0; i < consumer->slots_count && !holds; i++) {
         holds = consumer->slots[i].state != BERTH_SLOT_FREE;
     }
@@ -226,9 +230,15 @@ bool berth_consumer_gains_nothing(const struct berth_consumer *consumer) {
     return consumer->closing || consumer->cast_out;
 }
 
-/* It joins anew in a turn of its own. */
-static void cast_out(struct berth_consumer *consumer) {
-    consumer->cast_out = true;
+void berth_consumer_cast_out(struct berth_consumer *consumer, const char *why) {
+    if (!consumer->cast_out) {
+        consumer->cast_out = true;
+        (void)snprintf(consumer->cast_out_why, sizeof(consumer->cast_out_why), "%s", why);
+    }
+    berth_consumer_wake(consumer);
+}
+
+void berth_consumer_wake(struct berth_consumer *consumer) {
     event_active(consumer->control, EV_READ, 0);
 }
 
@@ -261,15 +271,13 @@ static enum berth_rc copy_options(struct berth_consumer *consumer,
     consumer->callbacks = options->callbacks;
     consumer->ctx = options->ctx;
     consumer->group = strdup(options->group);
-    consumer->bases_at = strdup(options->bases_at);
-    consumer->parked = rd_kafka_topic_partition_list_new(0);
     consumer->stopped = rd_kafka_topic_partition_list_new(0);
     consumer->topics = rd_kafka_topic_partition_list_new((int)options->topics_count);
     for (size_t i = 0; i < options->topics_count; i++) {
         rd_kafka_topic_partition_list_add(consumer->topics, options->topics[i],
                                           RD_KAFKA_PARTITION_UA);
     }
-    return consumer->group == NULL || consumer->bases_at == NULL ? BERTH_FAULT_MEMORY : BERTH_OK;
+    return consumer->group == NULL ? BERTH_FAULT_MEMORY : BERTH_OK;
 }
 
 static enum berth_rc make_conf(struct berth_consumer *consumer,
@@ -354,7 +362,10 @@ static void turn(struct berth_consumer *consumer) {
         event_active(consumer->control, EV_READ, 0);
     }
     berth_assignment_step(consumer);
-    if (consumer->cast_out && !consumer->closing &&
+    berth_bases_step(consumer);
+    berth_watch_step(consumer);
+    /* A question under way is asked with this member's handle. */
+    if (consumer->cast_out && !consumer->closing && !consumer->watch.job.running &&
         consumer->rebalance.state == BERTH_REBALANCE_NONE) {
         join_anew(consumer);
     }
@@ -399,6 +410,7 @@ static void on_error_event(struct berth_consumer *consumer, rd_kafka_event_t *ev
             if (strncmp(text, prefix, sizeof(prefix) - 1) == 0 &&
                 strncmp(text + sizeof(prefix) - 1, topic, len) == 0 &&
                 text[sizeof(prefix) - 1 + len] == ':') {
+                berth_watch_missing(consumer, topic);
                 consumer->callbacks.on_topic_missing(consumer->ctx, topic);
                 return;
             }
@@ -429,6 +441,7 @@ static void on_fatal_error(struct berth_consumer *consumer) {
         return;
     }
     consumer->fenced_ms = now_ms;
+    (void)snprintf(consumer->cast_out_why, sizeof(consumer->cast_out_why), "%s", FORGOTTEN);
     consumer->callbacks.on_error(consumer->ctx, false, text);
 }
 
@@ -438,9 +451,8 @@ static void on_fatal_error(struct berth_consumer *consumer) {
  * What was revoked before is given up by now.
  */
 static void join_anew(struct berth_consumer *consumer) {
-    consumer->callbacks.on_error(consumer->ctx, false,
-                                 "the group knows this member no more: it joins anew, and what it "
-                                 "held is lost");
+    consumer->callbacks.on_error(consumer->ctx, false, consumer->cast_out_why);
+    berth_watch_forget(consumer);
     consumer->joined = false;
     berth_assignment_lose_held(consumer);
     consumer->cast_out = false;

@@ -8,8 +8,10 @@
 #include "berth/base/assert.h"
 #include "berth/base/log.h"
 #include "berth/io/clock.h"
+#include "berth/io/config.h"
 #include "berth/io/kafka_reader.h"
 #include "kafka_job.h"
+#include "kafka_log.h"
 #include "kafka_reach.h"
 
 /* The longest that one job takes, about. */
@@ -137,8 +139,34 @@ static enum berth_rc read_committed(rd_kafka_t *handle, const char *group, int64
     return BERTH_OK;
 }
 
+static size_t topic_of(const struct berth_kafka_rebuild *rebuild, const char *topic) {
+    size_t at = 0;
+    while (strcmp(rebuild->options.command_topics[at], topic) != 0) {
+        at++;
+    }
+    return at;
+}
+
+/* Which logs these are. Where the brokers can't tell, the places alone count. */
+static enum berth_rc ask_ids(struct berth_kafka_rebuild *rebuild, rd_kafka_t *handle,
+                             int64_t until_ms, struct berth_kafka_topic_id *ids) {
+    int64_t left_ms = until_ms - berth_clock_monotonic_ms();
+    for (size_t i = 0; i < rebuild->options.command_topics_count; i++) {
+        ids[i].topic = rebuild->options.command_topics[i];
+    }
+    rd_kafka_resp_err_t err = berth_kafka_topic_ids(
+        handle, ids, rebuild->options.command_topics_count, left_ms > 1 ? (int)left_ms : 1);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) {
+        berth_error_set(&rebuild->error, "the ids of the command topics: %s",
+                        rd_kafka_err2str(err));
+        return BERTH_FAULT_LIBRARY;
+    }
+    return BERTH_OK;
+}
+
 static enum berth_rc keep_ends(struct berth_kafka_rebuild *rebuild,
-                               const rd_kafka_topic_partition_list_t *list) {
+                               const rd_kafka_topic_partition_list_t *list,
+                               const struct berth_kafka_topic_id *ids) {
     free(rebuild->ends);
     rebuild->ends_count = 0;
     rebuild->ends = calloc((size_t)list->cnt + 1, sizeof(*rebuild->ends));
@@ -152,6 +180,7 @@ static enum berth_rc keep_ends(struct berth_kafka_rebuild *rebuild,
         memcpy(end->topic, list->elems[i].topic, len + 1);
         end->partition = list->elems[i].partition;
         end->offset = list->elems[i].offset;
+        memcpy(end->log_id, ids[topic_of(rebuild, end->topic)].id, sizeof(end->log_id));
     }
     return BERTH_OK;
 }
@@ -162,7 +191,9 @@ static enum berth_rc ask_ends(struct berth_kafka_rebuild *rebuild, rd_kafka_t *h
                               rd_kafka_topic_partition_list_t *states) {
     const struct berth_kafka_rebuild_options *options = &rebuild->options;
     int64_t until_ms = berth_clock_monotonic_ms() + ENDS_TIMEOUT_MS;
-    enum berth_rc rc = BERTH_OK;
+    struct berth_kafka_topic_id ids[BERTH_CONFIG_REGISTRIES_MAX] = {0};
+    BERTH_ASSERT(options->command_topics_count <= BERTH_CONFIG_REGISTRIES_MAX);
+    enum berth_rc rc = ask_ids(rebuild, handle, until_ms, ids);
     for (size_t i = 0; rc == BERTH_OK && i < options->command_topics_count; i++) {
         rc = list_topic(handle, options->command_topics[i], until_ms, commands, &rebuild->error);
     }
@@ -184,7 +215,7 @@ static enum berth_rc ask_ends(struct berth_kafka_rebuild *rebuild, rd_kafka_t *h
         rc = read_committed(handle, options->group, until_ms, commands, &rebuild->group_committed,
                             &rebuild->error);
     }
-    return rc == BERTH_OK ? keep_ends(rebuild, commands) : rc;
+    return rc == BERTH_OK ? keep_ends(rebuild, commands, ids) : rc;
 }
 
 static enum berth_rc do_ends(struct berth_kafka_rebuild *rebuild) {

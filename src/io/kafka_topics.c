@@ -64,6 +64,28 @@ enum berth_rc berth_topics_describe(const struct berth_kafka_properties *propert
     return rc;
 }
 
+enum berth_rc berth_kafka_cluster(const struct berth_kafka_properties *properties, int timeout_ms,
+                                  char ret_id[BERTH_KAFKA_CLUSTER_BYTES],
+                                  struct berth_error *reterr) {
+    rd_kafka_t *handle = NULL;
+    enum berth_rc rc = make_handle(properties, timeout_ms, &handle, reterr);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    char *id = rd_kafka_clusterid(handle, timeout_ms);
+    if (id == NULL || strlen(id) >= BERTH_KAFKA_CLUSTER_BYTES) {
+        berth_error_set(reterr, "the brokers don't say which cluster they are");
+        rc = BERTH_FAULT_LIBRARY;
+    } else {
+        (void)snprintf(ret_id, BERTH_KAFKA_CLUSTER_BYTES, "%s", id);
+    }
+    if (id != NULL) {
+        rd_kafka_mem_free(handle, id);
+    }
+    (void)berth_kafka_handle_destroy(handle, 0, DESTROY_TIMEOUT_MS);
+    return rc;
+}
+
 struct creation {
     rd_kafka_NewTopic_t **topics;
     size_t count;

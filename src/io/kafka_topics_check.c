@@ -19,6 +19,7 @@ struct berth_topics_check {
     enum berth_rc rc;
     struct berth_error error;
     struct berth_topic_status *statuses;
+    char cluster[BERTH_KAFKA_CLUSTER_BYTES];
 };
 
 static void work(void *ctx);
@@ -94,10 +95,14 @@ static void work(void *ctx) {
     check->rc =
         berth_topics_describe(&check->properties, (const char *const *)check->names, check->count,
                               check->timeout_ms, check->statuses, &check->error);
+    if (check->rc == BERTH_OK) {
+        check->rc = berth_kafka_cluster(&check->properties, check->timeout_ms, check->cluster,
+                                        &check->error);
+    }
 }
 
 static void done(void *ctx) {
     struct berth_topics_check *check = ctx;
     check->on_checked(check->ctx, check->rc, check->rc == BERTH_OK ? check->statuses : NULL,
-                      check->count, check->error.text);
+                      check->count, check->cluster, check->error.text);
 }

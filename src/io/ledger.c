@@ -20,6 +20,7 @@ extern const char berth_script_renew[];
 extern const char berth_script_settled[];
 extern const char berth_script_bases[];
 extern const char berth_script_look[];
+extern const char berth_script_decide[];
 extern const char berth_script_chill[];
 extern const char berth_script_put[];
 extern const char berth_script_open[];
@@ -97,6 +98,42 @@ enum berth_rc berth_ledger_submit(struct berth_ledger *ledger, uint64_t call_id,
     return rc;
 }
 
+/* ---- An operator's decision ---- */
+
+struct decision {
+    void (*on_done)(void *ctx, bool decided, const char *why);
+    void *ctx;
+};
+
+static void decision_answered(void *ctx, const struct redisReply *reply) {
+    struct decision *decision = ctx;
+    bool decided = reply != NULL && ledger_reply_is(reply, "decided");
+    const char *why = reply == NULL                       ? "no answer in time"
+                      : ledger_reply_is(reply, "unknown") ? "it holds no whole data set"
+                                                          : ledger_reply_text(reply);
+    decision->on_done(decision->ctx, decided, decided ? "" : why);
+    free(decision);
+}
+
+enum berth_rc berth_ledger_decide(struct berth_ledger *ledger, const struct berth_base *place,
+                                  void (*on_done)(void *ctx, bool decided, const char *why),
+                                  void *ctx) {
+    if (!berth_ledger_is_ours(ledger)) {
+        return BERTH_BUSY;
+    }
+    struct decision *decision = malloc(sizeof(*decision));
+    enum berth_rc rc = decision == NULL ? BERTH_FAULT_MEMORY : ledger_request_decide(ledger, place);
+    if (rc == BERTH_OK) {
+        *decision = (struct decision){.on_done = on_done, .ctx = ctx};
+        rc = berth_redis_client_run(ledger->client, LEDGER_DECIDE, &ledger->args, decision_answered,
+                                    decision);
+    }
+    if (rc != BERTH_OK) {
+        free(decision);
+    }
+    return rc;
+}
+
 /* ---- State ---- */
 
 static void client_changed(void *ctx, bool ready, const char *why) {
@@ -164,6 +201,7 @@ static enum berth_rc make_client(struct berth_ledger *ledger,
         [BERTH_LEDGER_SETTLED] = {"settled", berth_script_settled},
         [BERTH_LEDGER_BASES] = {"bases", berth_script_bases},
         [LEDGER_LOOK] = {"look", berth_script_look},
+        [LEDGER_DECIDE] = {"decide", berth_script_decide},
         [LEDGER_CHILL] = {"chill", berth_script_chill},
         [LEDGER_PUT] = {"put", berth_script_put},
         [LEDGER_OPEN] = {"open", berth_script_open},
@@ -201,6 +239,7 @@ enum berth_rc berth_ledger_new(const struct berth_ledger_config *config,
         .on_state = config->on_state,
         .on_warning = config->on_warning,
         .on_rebuild = config->on_rebuild,
+        .on_foreign = config->on_foreign,
         .ctx = config->ctx,
     };
     berth_redis_args_init(&ledger->args);

@@ -122,7 +122,7 @@ static bool parse_id(const char *text, char ret_id[BERTH_UUID_BYTES]) {
     return true;
 }
 
-/* A line "<topic> <partition> <offset>". */
+/* A line "<topic> <partition> <offset>", and behind it the topic's id where that can be told. */
 static bool parse_beginning(const char *line, struct berth_source *ret_beginning) {
     size_t topic_len = strcspn(line, " \n");
     if (topic_len == 0 || topic_len >= BERTH_TOPIC_BYTES || line[topic_len] != ' ') {
@@ -136,7 +136,14 @@ static bool parse_beginning(const char *line, struct berth_source *ret_beginning
         return false;
     }
     ret_beginning->offset = strtoll(end + 1, &end, 10);
-    return *end == '\n' || *end == '\0';
+    const char *id = *end == ' ' ? end + 1 : end;
+    size_t id_len = strcspn(id, "\n");
+    if ((*end != ' ' && id_len > 0) || id_len >= BERTH_LOG_ID_BYTES) {
+        return false;
+    }
+    memcpy(ret_beginning->log_id, id, id_len);
+    ret_beginning->log_id[id_len] = '\0';
+    return true;
 }
 
 static bool parse_beginnings(const char *text, struct berth_source **ret_beginnings,
@@ -192,7 +199,9 @@ bool ledger_is_before_data_set(const struct ledger_data_set *data_set,
         const struct berth_source *beginning = &data_set->beginnings[i];
         if (beginning->partition == source->partition &&
             strcmp(beginning->topic, source->topic) == 0) {
-            return source->offset < beginning->offset;
+            /* What was made anew since is younger than the data set. */
+            return source->offset < beginning->offset &&
+                   !berth_log_other_id(source->log_id, beginning->log_id);
         }
     }
     /* A partition that wasn't there when the data set began: its records are all younger. */
@@ -217,8 +226,14 @@ void ledger_data_set_opened(struct berth_ledger *ledger, const struct redisReply
     /* A rebuild of ours that ends well ends in ledger_rebuild.c; here somebody else was quicker. */
     bool lost = move_to(data_set, DATA_SET_OPEN) &&
                 strncmp(reply->element[1]->str, data_set->attempt, BERTH_UUID_BYTES - 1) != 0;
-    arm(data_set, LOOK_OPEN_MS);
+    bool look_again = data_set->deployment[0] != '\0' &&
+                      (!data_set->asked_owner || data_set->may_rebuild != data_set->asked_begin);
+    arm(data_set, look_again ? 0 : LOOK_OPEN_MS);
     say_lost(ledger, lost);
+    if (!data_set->ours && data_set->asked_owner) {
+        data_set->ours = true;
+        data_set->said = false; /* Whoever waits for that is told. */
+    }
     say(ledger, "");
 }
 
@@ -244,6 +259,26 @@ static void begun(struct berth_ledger *ledger) {
     ledger->on_rebuild(ledger->ctx, BERTH_REBUILD_BEGUN);
 }
 
+/* Whose it is, and what to do. It is never written to. */
+static void foreign(struct berth_ledger *ledger, const struct redisReply *reply) {
+    const char *words[3];
+    for (size_t i = 0; i < 3; i++) {
+        bool there = i + 1 < reply->elements && reply->element[i + 1]->type == REDIS_REPLY_STRING;
+        words[i] = there ? reply->element[i + 1]->str : "?";
+    }
+    char why[BERTH_ERROR_BYTES_MAX];
+    (void)snprintf(why, sizeof(why),
+                   "what it holds under %s is another installation's: deployment %.32s, group "
+                   "%.128s, Kafka cluster %.64s; give this one a prefix of its own in [redis], or "
+                   "another database",
+                   ledger->prefix, words[0], words[1], words[2]);
+    ledger->data_set.ours = false;
+    close_it(ledger, LOOK_GAVE_UP_MS, why);
+    if (ledger->on_foreign != NULL) {
+        ledger->on_foreign(ledger->ctx, why);
+    }
+}
+
 static void looked(void *ctx, const struct redisReply *reply) {
     struct berth_ledger *ledger = ctx;
     ledger->data_set.looking = false;
@@ -253,6 +288,8 @@ static void looked(void *ctx, const struct redisReply *reply) {
     char why[256];
     if (ledger_reply_is(reply, "open")) {
         ledger_data_set_opened(ledger, reply);
+    } else if (ledger_reply_is(reply, "foreign")) {
+        foreign(ledger, reply);
     } else if (ledger_reply_is(reply, "begun")) {
         begun(ledger);
     } else if (ledger_reply_is(reply, "busy") && reply->elements == 2) {
@@ -274,13 +311,14 @@ static void looked(void *ctx, const struct redisReply *reply) {
 static bool look_words(struct berth_ledger *ledger, const char *what) {
     struct berth_redis_args *args = &ledger->args;
     struct ledger_data_set *data_set = &ledger->data_set;
-    if (berth_redis_args_begin(args, 16, 4 * (BERTH_LEDGER_PREFIX_BYTES + 32) + 128) != BERTH_OK) {
+    if (berth_redis_args_begin(args, 20, 5 * (BERTH_LEDGER_PREFIX_BYTES + 32) + 128) != BERTH_OK) {
         return false;
     }
-    berth_redis_client_script_words(args, 3);
+    berth_redis_client_script_words(args, 4);
     ledger_add_key(ledger, "epoch", "", "");
     ledger_add_key(ledger, "sequence", "", "");
     ledger_add_key(ledger, "rebuild", "", "");
+    ledger_add_key(ledger, "owner", "", "");
     berth_redis_args_text(args, what);
     berth_redis_args_text(args, ledger->incarnation);
     berth_redis_args_text(args, data_set->attempt);
@@ -289,6 +327,7 @@ static bool look_words(struct berth_ledger *ledger, const char *what) {
     berth_redis_args_text(args, data_set->id);
     berth_redis_args_number(args, data_set->raised);
     berth_redis_args_text(args, ledger->instance);
+    ledger_add_owner(ledger);
     return true;
 }
 
@@ -297,6 +336,8 @@ static void look(struct berth_ledger *ledger) {
     if (data_set->looking || data_set->phase == DATA_SET_AWAY) {
         return;
     }
+    data_set->asked_owner = data_set->deployment[0] != '\0';
+    data_set->asked_begin = data_set->may_rebuild;
     bool named =
         data_set->phase == DATA_SET_REBUILDING || berth_uuid4(data_set->attempt) == BERTH_OK;
     data_set->looking = named && look_words(ledger, data_set->may_rebuild ? "begin" : "look") &&
@@ -352,10 +393,39 @@ void ledger_data_set_connected(struct berth_ledger *ledger, bool ready, const ch
     look(ledger);
 }
 
+void ledger_add_owner(struct berth_ledger *ledger) {
+    berth_redis_args_text(&ledger->args, ledger->data_set.deployment);
+    berth_redis_args_text(&ledger->args, ledger->data_set.group);
+    berth_redis_args_text(&ledger->args, ledger->data_set.cluster);
+}
+
+static void copy(char *target, size_t bytes, const char *text) {
+    BERTH_ASSERT(strlen(text) < bytes);
+    (void)snprintf(target, bytes, "%s", text);
+}
+
+void berth_ledger_set_owner(struct berth_ledger *ledger, const char *deployment, const char *group,
+                            const char *cluster) {
+    struct ledger_data_set *data_set = &ledger->data_set;
+    copy(data_set->deployment, sizeof(data_set->deployment), deployment);
+    copy(data_set->group, sizeof(data_set->group), group);
+    copy(data_set->cluster, sizeof(data_set->cluster), cluster);
+    if (data_set->phase == DATA_SET_OPEN) {
+        (void)move_to(data_set, DATA_SET_LOOKING);
+        look(ledger);
+    }
+}
+
+bool berth_ledger_is_ours(const struct berth_ledger *ledger) {
+    return ledger->data_set.phase == DATA_SET_OPEN && ledger->data_set.ours;
+}
+
 void berth_ledger_allow_rebuild(struct berth_ledger *ledger) {
     ledger->data_set.may_rebuild = true;
     if (ledger->data_set.phase == DATA_SET_CLOSED) {
         look(ledger);
+    } else if (ledger->data_set.phase == DATA_SET_OPEN && ledger->data_set.deployment[0] != '\0') {
+        look(ledger); /* Whose it is may have to be written down. */
     }
 }
 

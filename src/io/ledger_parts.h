@@ -30,6 +30,7 @@ enum ledger_script {
     LEDGER_CHILL,
     LEDGER_PUT,
     LEDGER_OPEN,
+    LEDGER_DECIDE,
     LEDGER_SCRIPTS, /* How many. */
 };
 
@@ -63,7 +64,13 @@ struct ledger_data_set {
     size_t beginnings_count;
     char attempt[BERTH_UUID_BYTES]; /* Of the rebuild: the id of what it makes. */
     bool may_rebuild;
-    bool looking; /* A LOOK is under way. */
+    char deployment[BERTH_DEPLOYMENT_BYTES]; /* Whose it must be; empty: not told yet. */
+    char group[BERTH_LEDGER_GROUP_BYTES];
+    char cluster[BERTH_LEDGER_CLUSTER_BYTES];
+    bool ours;        /* It was found to be so. */
+    bool asked_owner; /* The last LOOK said whose it must be, ... */
+    bool asked_begin; /* ... and was a worker's. */
+    bool looking;     /* A LOOK is under way. */
     struct event *timer;
     bool said; /* on_state was called at least once ... */
     bool said_available;
@@ -82,6 +89,7 @@ struct berth_ledger {
                       struct berth_bytes stored);
     void (*on_state)(void *ctx, bool available, const char *why);
     void (*on_warning)(void *ctx, const char *text);
+    void (*on_foreign)(void *ctx, const char *text);
     void (*on_rebuild)(void *ctx, enum berth_rebuild_event event);
     void *ctx;
     struct ledger_data_set data_set;
@@ -121,6 +129,12 @@ bool ledger_reply_is(const struct redisReply *reply, const char *word);
 void ledger_add_key(struct berth_ledger *ledger, const char *kind, const char *name,
                     const char *suffix);
 void ledger_add_attempt(struct berth_ledger *ledger);
+/* Whose the data set must be: three words. */
+void ledger_add_owner(struct berth_ledger *ledger);
+
+/* The words of DECIDE. BERTH_FAULT_MEMORY. */
+BERTH_MUST_USE enum berth_rc ledger_request_decide(struct berth_ledger *ledger,
+                                                   const struct berth_base *place);
 
 /* Puts the words of a call into ledger->args. BERTH_FAULT_MEMORY. */
 BERTH_MUST_USE enum berth_rc ledger_request(struct berth_ledger *ledger,
@@ -135,7 +149,7 @@ struct ledger_reply {
     struct berth_ledger_answer answer;
     struct berth_bytes stored;          /* A view of the reply. */
     bool *held;                         /* Owned; what answer.renew.held shows. */
-    int64_t *bases;                     /* Owned; what answer.bases.offsets shows. */
+    struct berth_kept_base *bases;      /* Owned; what answer.bases.kept shows. */
     int64_t sequence;                   /* Raised by the script to this; 0: it wasn't. */
     bool stale;                         /* The guard refused; unavailable, too. */
     char trouble[LEDGER_TROUBLE_BYTES]; /* Why it is unavailable although Redis replied. */

@@ -16,7 +16,7 @@
 /* What each of the calls has besides fields: five keys and parts of keys, some numbers. */
 #define FIXED_TEXT  (6 * KEY_TEXT + 2 * (size_t)BERTH_UUID_BYTES + 256)
 #define FIXED_WORDS 20
-#define LINE_TEXT   ((size_t)BERTH_TOPIC_BYTES + 48)
+#define LINE_TEXT   ((size_t)BERTH_TOPIC_BYTES + BERTH_LOG_ID_BYTES + 48)
 
 static enum berth_rc chill_from(struct berth_ledger *ledger, const char *cursor);
 
@@ -136,10 +136,11 @@ enum berth_rc berth_ledger_rebuild_open(struct berth_ledger *ledger,
         return rc;
     }
     struct berth_redis_args *args = &ledger->args;
-    berth_redis_client_script_words(args, 3);
+    berth_redis_client_script_words(args, 4);
     ledger_add_key(ledger, "epoch", "", "");
     ledger_add_key(ledger, "sequence", "", "");
     ledger_add_key(ledger, "rebuild", "", "");
+    ledger_add_key(ledger, "owner", "", "");
     ledger_add_attempt(ledger);
     berth_redis_args_append(args, ledger->data_set.attempt);
     berth_redis_args_append(args, " ");
@@ -151,9 +152,14 @@ enum berth_rc berth_ledger_rebuild_open(struct berth_ledger *ledger,
         berth_redis_args_append_number(args, beginnings[i].partition);
         berth_redis_args_append(args, " ");
         berth_redis_args_append_number(args, beginnings[i].offset);
+        if (beginnings[i].log_id[0] != '\0') {
+            berth_redis_args_append(args, " ");
+            berth_redis_args_append(args, beginnings[i].log_id);
+        }
     }
     berth_redis_args_close(args);
     berth_redis_args_number(args, ledger->data_set.seen);
+    ledger_add_owner(ledger);
     return berth_redis_client_run(ledger->client, LEDGER_OPEN, args, opened, ledger);
 }
 

@@ -174,23 +174,56 @@ static bool read_renew(const redisReply *reply, size_t lanes, struct ledger_repl
     return true;
 }
 
+/* An offset as it is kept, or nothing. ret_rest: what is behind it. */
+static bool read_offset(const char *text, int64_t *ret_offset, const char **ret_rest) {
+    *ret_offset = -1;
+    *ret_rest = text;
+    if (text[0] == '\0') {
+        return true;
+    }
+    char *end = NULL;
+    *ret_offset = strtoll(text, &end, 10);
+    *ret_rest = *end == ' ' ? end + 1 : end;
+    return end != text && (*end == '\0' || *end == ' ') && *ret_offset >= 0;
+}
+
+/* A base, the mark of its log, and a decision. A mark that can't be understood is none. */
+static bool read_base(const redisReply *reply, size_t first, struct berth_kept_base *ret_kept) {
+    const char *texts[3];
+    for (size_t i = 0; i < 3; i++) {
+        const redisReply *found = element(reply, first + i);
+        if (found == NULL || found->type != REDIS_REPLY_STRING) {
+            return false;
+        }
+        texts[i] = found->str;
+    }
+    const char *rest;
+    if (!read_offset(texts[0], &ret_kept->offset, &rest) || rest[0] != '\0' ||
+        !read_offset(texts[2], &ret_kept->from, &rest) || strlen(rest) >= BERTH_LOG_ID_BYTES) {
+        return false;
+    }
+    (void)snprintf(ret_kept->from_id, sizeof(ret_kept->from_id), "%s", rest);
+    ret_kept->marked = berth_log_mark_read(texts[1], &ret_kept->mark, NULL);
+    return true;
+}
+
 static bool read_bases(const redisReply *reply, size_t count, struct ledger_reply *ret) {
     if (ledger_reply_is(reply, "unknown")) {
         ret->answer.unavailable = true;
         return true;
     }
-    if (!ledger_reply_is(reply, "bases") || reply->elements != 1 + count) {
+    if (!ledger_reply_is(reply, "bases") || reply->elements != 1 + 3 * count) {
         return false;
     }
     ret->bases = calloc(count, sizeof(*ret->bases));
     if (ret->bases == NULL) {
         return false;
     }
-    ret->answer.bases.offsets = ret->bases;
+    ret->answer.bases.kept = ret->bases;
     ret->answer.bases.count = count;
     bool read = true;
     for (size_t i = 0; read && i < count; i++) {
-        read = get_number(reply, 1 + i, &ret->bases[i]);
+        read = read_base(reply, 1 + 3 * i, &ret->bases[i]);
     }
     return read;
 }

@@ -8,14 +8,17 @@
  * types, and no script takes more than five keys, a source and a dozen numbers. */
 #define NAME_TEXT   ((size_t)(BERTH_REGISTRY_BYTES + BERTH_SPACE_BYTES))
 #define KEY_TEXT    (BERTH_LEDGER_PREFIX_BYTES + NAME_TEXT + 32)
-#define SOURCE_TEXT ((size_t)(BERTH_TOPIC_BYTES + 64))
+#define SOURCE_TEXT ((size_t)(BERTH_TOPIC_BYTES + BERTH_LOG_ID_BYTES + 64))
 #define DIGEST_TEXT ((size_t)(2 * BERTH_DIGEST_BYTES))
 #define NUMBER_TEXT ((size_t)BERTH_REDIS_NUMBER_BYTES)
 #define FIXED_TEXT  (8 * KEY_TEXT + SOURCE_TEXT + DIGEST_TEXT + NAME_TEXT + 16 * NUMBER_TEXT)
 #define FIXED_WORDS 32
-/* A settled command, its version and source; a base's key and its offset. */
+/* A settled command, its version and source; a base's keys, its offset and its log. */
 #define COMMAND_TEXT (BERTH_LEDGER_PREFIX_BYTES + 16 + BERTH_UUID_BYTES + NUMBER_TEXT + SOURCE_TEXT)
-#define BASE_TEXT    (BERTH_LEDGER_PREFIX_BYTES + 16 + BERTH_TOPIC_BYTES + 2 * NUMBER_TEXT)
+#define BASE_TEXT                                                                                  \
+    (BASE_KEYS * (BERTH_LEDGER_PREFIX_BYTES + 16 + BERTH_TOPIC_BYTES + NUMBER_TEXT) +              \
+     NUMBER_TEXT + BERTH_LOG_MARK_TEXT_BYTES)
+#define BASE_KEYS 3
 
 static void add_space_name(struct berth_redis_args *args, const struct berth_command *command) {
     berth_redis_args_append(args, command->registry);
@@ -78,17 +81,21 @@ static void add_digest(struct berth_redis_args *args, const struct berth_command
 }
 
 static void add_place(struct berth_redis_args *args, const char *topic, int32_t partition,
-                      int64_t offset) {
+                      int64_t offset, const char *log_id) {
     berth_redis_args_append(args, topic);
     berth_redis_args_append(args, " ");
     berth_redis_args_append_number(args, partition);
     berth_redis_args_append(args, " ");
     berth_redis_args_append_number(args, offset);
+    if (log_id[0] != '\0') {
+        berth_redis_args_append(args, " ");
+        berth_redis_args_append(args, log_id);
+    }
     berth_redis_args_close(args);
 }
 
 static void add_source(struct berth_redis_args *args, const struct berth_source *source) {
-    add_place(args, source->topic, source->partition, source->offset);
+    add_place(args, source->topic, source->partition, source->offset, source->log_id);
 }
 
 static const char *issued_word(enum berth_issued issued) {
@@ -232,13 +239,22 @@ static enum berth_rc renew(struct berth_ledger *ledger, const struct berth_renew
     return BERTH_OK;
 }
 
-static void add_base_key(struct berth_ledger *ledger, const struct berth_base *base) {
+static void add_base_key(struct berth_ledger *ledger, const char *kind,
+                         const struct berth_base *base) {
     berth_redis_args_append(&ledger->args, ledger->prefix);
-    berth_redis_args_append(&ledger->args, "offset:");
+    berth_redis_args_append(&ledger->args, kind);
     berth_redis_args_append(&ledger->args, base->topic);
     berth_redis_args_append(&ledger->args, "/");
     berth_redis_args_append_number(&ledger->args, base->partition);
     berth_redis_args_close(&ledger->args);
+}
+
+/* Its base, the mark of its log, and what an operator decided. */
+static void add_base_keys(struct berth_ledger *ledger, const struct berth_base *base) {
+    static const char *const kinds[BASE_KEYS] = {"offset:", "log:", "from:"};
+    for (size_t i = 0; i < BASE_KEYS; i++) {
+        add_base_key(ledger, kinds[i], base);
+    }
 }
 
 static enum berth_rc settled(struct berth_ledger *ledger, const struct berth_ledger_call *call) {
@@ -249,25 +265,30 @@ static enum berth_rc settled(struct berth_ledger *ledger, const struct berth_led
     BERTH_ASSERT(commands_count + bases_count > 0);
     struct berth_redis_args *args = &ledger->args;
     enum berth_rc rc = berth_redis_args_begin(
-        args, FIXED_WORDS + 3 * commands_count + 2 * bases_count,
+        args, FIXED_WORDS + 3 * commands_count + (BASE_KEYS + 2) * bases_count,
         FIXED_TEXT + commands_count * COMMAND_TEXT + bases_count * BASE_TEXT);
     if (rc != BERTH_OK) {
         return rc;
     }
-    berth_redis_client_script_words(args, commands_count + bases_count);
+    berth_redis_client_script_words(args, commands_count + BASE_KEYS * bases_count);
     for (size_t i = 0; i < commands_count; i++) {
         ledger_add_key(ledger, "command:", commands[i].command_id, "");
     }
     for (size_t i = 0; i < bases_count; i++) {
-        add_base_key(ledger, &bases[i]);
+        add_base_keys(ledger, &bases[i]);
     }
     berth_redis_args_number(args, (int64_t)commands_count);
     for (size_t i = 0; i < commands_count; i++) {
         berth_redis_args_number(args, commands[i].version);
-        add_place(args, commands[i].topic, commands[i].partition, commands[i].offset);
+        add_place(args, commands[i].topic, commands[i].partition, commands[i].offset,
+                  commands[i].log_id);
     }
     for (size_t i = 0; i < bases_count; i++) {
+        char mark[BERTH_LOG_MARK_TEXT_BYTES];
+        berth_log_mark_write(&bases[i].log, mark);
         berth_redis_args_number(args, bases[i].offset);
+        berth_redis_args_append(args, mark); /* Copied: it doesn't outlive this turn. */
+        berth_redis_args_close(args);
     }
     return BERTH_OK;
 }
@@ -276,16 +297,32 @@ static enum berth_rc bases(struct berth_ledger *ledger, const struct berth_base 
                            size_t count) {
     BERTH_ASSERT(count > 0);
     struct berth_redis_args *args = &ledger->args;
-    enum berth_rc rc =
-        berth_redis_args_begin(args, FIXED_WORDS + count, FIXED_TEXT + count * BASE_TEXT);
+    enum berth_rc rc = berth_redis_args_begin(args, FIXED_WORDS + BASE_KEYS * count,
+                                              FIXED_TEXT + count * BASE_TEXT);
     if (rc != BERTH_OK) {
         return rc;
     }
-    berth_redis_client_script_words(args, 1 + count);
+    berth_redis_client_script_words(args, 1 + BASE_KEYS * count);
     ledger_add_key(ledger, "epoch", "", "");
     for (size_t i = 0; i < count; i++) {
-        add_base_key(ledger, &partitions[i]);
+        add_base_keys(ledger, &partitions[i]);
     }
+    return BERTH_OK;
+}
+
+enum berth_rc ledger_request_decide(struct berth_ledger *ledger, const struct berth_base *place) {
+    struct berth_redis_args *args = &ledger->args;
+    enum berth_rc rc = berth_redis_args_begin(args, FIXED_WORDS, FIXED_TEXT + BASE_TEXT);
+    if (rc != BERTH_OK) {
+        return rc;
+    }
+    berth_redis_client_script_words(args, 2);
+    ledger_add_key(ledger, "epoch", "", "");
+    add_base_key(ledger, "from:", place);
+    berth_redis_args_append_number(args, place->offset);
+    berth_redis_args_append(args, " ");
+    berth_redis_args_append(args, place->log.id);
+    berth_redis_args_close(args);
     return BERTH_OK;
 }
 

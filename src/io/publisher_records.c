@@ -145,23 +145,42 @@ rd_kafka_topic_partition_list_t *berth_batch_offsets(const struct berth_batch *b
 
 /* Whether everything that our map says is in theirs. */
 static bool map_covers(const char *theirs, size_t theirs_len, const char *ours, int64_t base) {
-    char text[BERTH_SETTLED_TEXT_BYTES];
-    if (theirs_len > BERTH_SETTLED_TEXT_MAX) {
+    char text[BERTH_METADATA_MAX + 1];
+    if (theirs_len > BERTH_METADATA_MAX) {
         return false;
     }
     memcpy(text, theirs, theirs_len);
     text[theirs_len] = '\0';
+    struct berth_log_mark mark;
+    const char *their_text;
+    (void)berth_log_mark_read(text, &mark, &their_text);
     struct berth_settled_run *runs = calloc(2, BERTH_SETTLED_RUNS_MAX * sizeof(*runs));
     BERTH_ASSERT(runs != NULL);
     struct berth_settled_map their_map;
     struct berth_settled_map our_map;
     berth_settled_map_init(&their_map, runs, BERTH_SETTLED_RUNS_MAX, base);
     berth_settled_map_init(&our_map, runs + BERTH_SETTLED_RUNS_MAX, BERTH_SETTLED_RUNS_MAX, base);
-    bool covers = berth_settled_map_read(&their_map, text) == BERTH_SETTLED_READ &&
+    bool covers = berth_settled_map_read(&their_map, their_text) == BERTH_SETTLED_READ &&
                   berth_settled_map_read(&our_map, ours) == BERTH_SETTLED_READ &&
                   berth_settled_map_covers(&their_map, &our_map);
     free(runs);
     return covers;
+}
+
+/* Of another log, an offset that is higher tells nothing of ours. ret_map: ours, behind its mark.
+ */
+static bool same_log(const char *theirs, size_t theirs_len, const char *ours,
+                     const char **ret_map) {
+    char text[BERTH_LOG_MARK_TEXT_BYTES];
+    size_t len = theirs_len < sizeof(text) - 1 ? theirs_len : sizeof(text) - 1;
+    memcpy(text, theirs, len);
+    text[len] = '\0';
+    text[strcspn(text, " ")] = '\0';
+    struct berth_log_mark our_mark = {0};
+    struct berth_log_mark their_mark = {0};
+    bool marked = berth_log_mark_read(ours, &our_mark, ret_map) &&
+                  berth_log_mark_read(text, &their_mark, NULL);
+    return !marked || !berth_log_other_id(our_mark.id, their_mark.id);
 }
 
 bool berth_batch_was_committed(const struct berth_batch *batch,
@@ -183,9 +202,12 @@ bool berth_batch_was_committed(const struct berth_batch *batch,
         bool at_ours = theirs->offset == ours->offset;
         bool same =
             at_ours && theirs->metadata_size == len && memcmp(their_metadata, metadata, len) == 0;
-        bool beyond = theirs->offset > ours->offset ||
-                      (at_ours && len > 0 &&
-                       map_covers(their_metadata, theirs->metadata_size, metadata, ours->offset));
+        const char *map;
+        bool one_log = same_log(their_metadata, theirs->metadata_size, metadata, &map);
+        bool beyond =
+            one_log && (theirs->offset > ours->offset ||
+                        (at_ours && map[0] != '\0' &&
+                         map_covers(their_metadata, theirs->metadata_size, map, ours->offset)));
         some_same = some_same || same;
         all_beyond = all_beyond && (same || beyond);
     }

@@ -136,19 +136,16 @@ class Offsets(StageCase):
         kafka_admin.delete_topic(self.stage.kafka.port, TOPIC)
         self.stage.berth("topics", "--create", "--partitions", "1")
         self.worker.launch()
-        remedy = f"delete the Redis key {BASE_KEY}, and start again"
+        remedy = f"berth offsets --partition {TOPIC}/0 --from start"
         wait_until("the remedy in /readyz", lambda: remedy in self.readiness(self.worker), SOON_S)
         self.assertTrue(self.readiness(self.worker).startswith("503"))
         self.assertRegex(
             self.log(), rf"partition\.stopped topic={TOPIC} partition=0 .*{re.escape(remedy)}"
         )
         self.stage.berth("send", "create-space", "--registry", "alpha", "--space", "after")
-        self.worker.terminate()
-        self.assertEqual(self.worker.wait_end(), 0)
         self.assertIsNone(self.stage.project("after"), "a stopped partition isn't read")
 
-        self.stage.redis.ask("DEL", BASE_KEY)
-        self.worker.start_again()
+        self.stage.berth("offsets", "--partition", f"{TOPIC}/0", "--from", "start", "--yes")
         wait_for_answers(self.stage, BEFORE + 1)
         self.assertIsNotNone(self.stage.project("after"))
 

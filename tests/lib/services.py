@@ -80,13 +80,14 @@ def find_java() -> Path:
 
 
 class Kafka(Service):
-    """One Kafka broker that is its own controller."""
+    """One Kafka broker that is its own controller; a cluster of its own if it is given another id."""
 
     formatted_name = "formatted"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cluster_id: str = KAFKA_CLUSTER_ID) -> None:
         super().__init__("kafka", folder)
         self.java = find_java()
+        self.cluster_id = cluster_id
         self.data = folder / "data"
         self.properties = folder / "server.properties"
         self.port = 0
@@ -103,6 +104,8 @@ class Kafka(Service):
         formatted = self.formatted_data()
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.copytree(formatted, self.data)
+        meta = self.data / "meta.properties"
+        meta.write_text(meta.read_text().replace(KAFKA_CLUSTER_ID, self.cluster_id))
 
     def write_properties(self) -> None:
         self.properties.write_text(

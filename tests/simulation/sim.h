@@ -11,6 +11,7 @@
  *   sim_calls.c      calls of Harbor, there and back
  *   sim_kafka.c      logs, transactions, committed offsets
  *   sim_outputs.c    topics that refuse records for a while
+ *   sim_topics.c     topics that are made anew, and where partitions go on
  *   sim_group.c      the consumer group: members, generations, who gets which partition
  *   sim_harbor.c     calls on the stand-in's model of Harbor's rules
  *   sim_humans.c     what people do in Harbor by hand
@@ -119,6 +120,17 @@ void sim_transaction_expires(struct sim *sim, struct sim_event *event);
 void sim_producer_starts(struct sim *sim, struct sim_worker *worker);
 void sim_transaction_unref(struct sim_transaction *transaction);
 
+/* ---- sim_topics.c ---- */
+
+void sim_topics_init(struct sim *sim);
+void sim_topic_event(struct sim *sim, struct sim_event *event);
+/* Which log a partition is of now. */
+void sim_log_id(const struct sim_partition *partition, char ret_id[BERTH_LOG_ID_BYTES]);
+uint32_t sim_record_checksum(const struct sim *sim, const struct sim_record *record);
+/* Where it goes on; an operator hears of it if it doesn't. ret_map: of its committed offset. */
+struct berth_log_position sim_topic_position(struct sim *sim, struct sim_partition *partition,
+                                             const char **ret_map);
+
 /* ---- sim_group.c ---- */
 
 void sim_group_join(struct sim *sim, struct sim_worker *worker);
@@ -217,6 +229,7 @@ void sim_check_end(struct sim *sim);
 
 void sim_reference_answer(struct sim *sim, const struct sim_item *item);
 void sim_reference_dirty(struct sim *sim, int space, enum sim_facet facet);
+void sim_reference_all_dirty(struct sim *sim, int space);
 bool sim_facet_equal(const struct sim_state *a, const struct sim_state *b, enum sim_facet facet);
 
 #endif

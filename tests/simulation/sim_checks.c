@@ -15,6 +15,9 @@ static bool goes_through_lane(const struct sim_record *record) {
 /* Every command of the space in front of this record was answered. */
 static bool is_its_turn(const struct sim *sim, const struct sim_record *record) {
     const struct sim_partition *partition = &sim->partitions[record->partition];
+    if (record->log != partition->log) {
+        return true; /* Its log has gone; the lane alone keeps the order. */
+    }
     for (int64_t i = partition->checked; i < record->offset; i++) {
         const struct sim_record *earlier = partition->entries[i];
         if (earlier != NULL && earlier->space == record->space && goes_through_lane(earlier) &&
@@ -33,19 +36,13 @@ static bool refused_by_age(const struct sim_record *record) {
             strcmp(record->answer.result.code, BERTH_CODE_COMMAND_ISSUED_IN_FUTURE) == 0);
 }
 
-static void all_dirty(struct sim *sim, int space) {
-    for (int facet = 0; facet < SIM_FACETS; facet++) {
-        sim_reference_dirty(sim, space, (enum sim_facet)facet);
-    }
-}
-
 /* Who has seen nothing newer than an older copy of Redis may work on it until somebody who has says
  * so (design 4.9): its lanes may then have a second holder, for as long as a lease. */
 static bool lane_was_lost(struct sim *sim, const struct sim_event *event) {
     if (event->olders == sim->redis_olders && !refused_by_age(event->record)) {
         return false;
     }
-    all_dirty(sim, event->record->space);
+    sim_reference_all_dirty(sim, event->record->space);
     return true;
 }
 
@@ -59,6 +56,9 @@ void sim_check_write(struct sim *sim, const struct sim_event *event) {
     const struct sim_space *space = &sim->spaces[record->space];
     SIM_CHECK(sim, strcmp(event->call.space, space->name) == 0 || event->call.space[0] == '\0',
               "a write is about its command's space");
+    if (record->dropped) {
+        sim_reference_all_dirty(sim, record->space);
+    }
     SIM_CHECK(sim, is_its_turn(sim, record) || lane_was_lost(sim, event),
               "commands of a space are carried out in their order, each after the one before was "
               "settled");
@@ -205,7 +205,7 @@ static void check_item(struct sim *sim, const struct sim_item *item) {
     record->form = item->form;
     record->answer = item->publication;
     sim->last_answer_ms = sim->now_ms;
-    sim->unanswered--;
+    sim->unanswered -= !record->dropped;
     __atomic_add_fetch(&sim->meetings->answers, 1, __ATOMIC_RELAXED);
     sim_trace(sim, "answer #%d p%d@%lld %s %s: %s", record->number, record->partition,
               (long long)record->offset,
@@ -218,7 +218,7 @@ static void check_item(struct sim *sim, const struct sim_item *item) {
     SIM_CHECK(sim, !goes_through_lane(record) || is_its_turn(sim, record),
               "commands of a space are answered in their order");
     if (refused_by_age(record)) {
-        all_dirty(sim, record->space);
+        sim_reference_all_dirty(sim, record->space);
     }
     sim_reference_answer(sim, item);
     check_agreement(sim, item);
@@ -230,13 +230,38 @@ static void check_item(struct sim *sim, const struct sim_item *item) {
     }
 }
 
+/* It is of a record that is settled, the highest one. */
+static void check_mark(struct sim *sim, const struct sim_partition *partition,
+                       const struct berth_log_mark *mark) {
+    const struct sim_record *record = mark->offset < 0 ? NULL : partition->entries[mark->offset];
+    SIM_CHECK(sim, mark->offset < 0 || record != NULL, "a mark points to a record of its log");
+    SIM_CHECK(sim,
+              record == NULL || (record->answers == 1 && mark->timestamp_ms == record->sent_ms &&
+                                 mark->checksum == sim_record_checksum(sim, record)),
+              "a mark is of a settled record");
+    for (int64_t i = mark->offset + 1; i < partition->end; i++) {
+        SIM_CHECK(sim, partition->entries[i] == NULL || partition->entries[i]->answers == 0,
+                  "a mark is of the settled record with the highest offset");
+    }
+}
+
 /* What is settled, by committed offset and map, has one answer, and nothing else has any. */
 static void check_settled(struct sim *sim, struct sim_partition *partition) {
     struct berth_settled_run runs[SIM_RECORDS_MAX];
     struct berth_settled_map map;
+    struct berth_log_mark mark;
+    const char *map_text = NULL;
+    char id[BERTH_LOG_ID_BYTES];
     berth_settled_map_init(&map, runs, SIM_RECORDS_MAX, partition->committed);
-    SIM_CHECK(sim, berth_settled_map_read(&map, partition->metadata) == BERTH_SETTLED_READ,
+    SIM_CHECK(sim, berth_log_mark_read(partition->metadata, &mark, &map_text),
+              "each committed offset bears the mark of its log");
+    SIM_CHECK(sim, berth_settled_map_read(&map, map_text) == BERTH_SETTLED_READ,
               "the map that is committed with an offset can be read back");
+    sim_log_id(partition, id);
+    if (strcmp(mark.id, id) != 0) {
+        return; /* It came late, from a reader of the log before. */
+    }
+    check_mark(sim, partition, &mark);
     for (int64_t i = partition->checked; i < partition->end; i++) {
         const struct sim_record *record = partition->entries[i];
         bool settled = berth_settled_map_has(&map, i);
@@ -283,11 +308,12 @@ static bool is_unnoticed(struct sim *sim, const struct sim_space *space) {
 }
 
 /* A worker whose clock is right held it for what one whose clock is wrong refused by age, and then
- * lost the record: the next command of the space takes it over. */
+ * lost the record; or the record's log has gone. The next command of the space takes it over. */
 static bool is_left_behind(const struct sim *sim, const struct berth_holder *holder) {
     int number = sim_number_of(holder->command_id);
     for (size_t i = 0; i < sim->records_count; i++) {
-        if (sim->records[i].number == number && refused_by_age(&sim->records[i])) {
+        const struct sim_record *record = &sim->records[i];
+        if (record->number == number && (refused_by_age(record) || record->dropped)) {
             return true;
         }
     }
@@ -375,8 +401,8 @@ void sim_check_end(struct sim *sim) {
     }
     for (size_t i = 0; i < sim->records_count; i++) {
         const struct sim_record *record = &sim->records[i];
-        SIM_CHECK(sim, record->sent_ms == 0 || record->answers == 1,
-                  "each record is answered exactly once");
+        bool right = record->answers == 1 || (record->dropped && record->answers == 0);
+        SIM_CHECK(sim, record->sent_ms == 0 || right, "each record is answered exactly once");
     }
     for (int i = 0; i < sim->partitions_count; i++) {
         const struct sim_partition *partition = &sim->partitions[i];
@@ -384,7 +410,8 @@ void sim_check_end(struct sim *sim) {
         while (end > 0 && partition->entries[end - 1] == NULL) {
             end--;
         }
-        SIM_CHECK(sim, partition->committed >= end, "when all is quiet every offset is committed");
+        SIM_CHECK(sim, partition->committed >= end || (end == 0 && partition->log > 0),
+                  "when all is quiet every offset is committed");
     }
     for (int i = 0; i < sim->spaces_count; i++) {
         check_space(sim, i);

@@ -157,22 +157,30 @@ void sim_group_fetches(struct sim *sim, struct sim_event *event) {
     if (!assignment->in_use || assignment->told || assignment->epoch != event->epoch) {
         return;
     }
-    const struct sim_partition *partition = &sim->partitions[assignment->partition];
+    struct sim_partition *partition = &sim->partitions[assignment->partition];
     if (partition->pending > 0) {
         fetch(sim, worker, (uint32_t)event->number, 100); /* UNSTABLE_OFFSET_COMMIT */
         return;
     }
-    bool first = partition->committed < 0;
-    assignment->position = first ? 0 : partition->committed;
+    const char *map = NULL;
+    struct berth_log_position position = sim_topic_position(sim, partition, &map);
+    if (position.origin == BERTH_LOG_STOPPED) {
+        fetch(sim, worker, (uint32_t)event->number, 5000);
+        return;
+    }
+    bool committed = position.origin == BERTH_LOG_AT_COMMITTED;
+    assignment->position = position.offset;
+    assignment->log = partition->log;
     struct berth_event told = {.kind = BERTH_EVENT_PARTITION_GAINED};
     told.partition = (struct berth_engine_partition){
         .partition = (uint32_t)event->number,
         .topic = sim->registries[partition->registry].command_topic,
         .number = partition->number,
         .start_offset = assignment->position,
-        .commit_start = first,
-        .committed_offset = partition->committed,
-        .metadata = first ? NULL : partition->metadata,
+        .commit_start = !committed,
+        .committed_offset = committed ? partition->committed : -1,
+        .metadata = committed ? map : NULL,
+        .log = position.log,
     };
     sim_worker_tell(sim, worker, &told, assignment->epoch);
 }

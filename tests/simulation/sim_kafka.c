@@ -17,6 +17,7 @@ void sim_append(struct sim *sim, struct sim_record *record, int index) {
         partition->end += 1 + sim_below(sim, 3);
     }
     record->partition = index;
+    record->log = partition->log;
     record->offset = partition->end;
     record->sent_ms = sim->now_ms;
     partition->entries[partition->end++] = record;
@@ -77,6 +78,17 @@ static void add_items(struct sim *sim, struct sim_worker *worker,
     }
 }
 
+/* As the daemon does it. */
+static char *join(const struct berth_log_mark *log, const char *map) {
+    char mark[BERTH_LOG_MARK_TEXT_BYTES];
+    berth_log_mark_write(log, mark);
+    size_t bytes = strlen(mark) + strlen(map) + 2;
+    char *text = malloc(bytes);
+    BERTH_ASSERT(text != NULL);
+    (void)snprintf(text, bytes, "%s%s%s", mark, map[0] == '\0' ? "" : " ", map);
+    return text;
+}
+
 static void add_offsets(struct sim *sim, struct sim_worker *worker,
                         struct sim_transaction *transaction, const struct berth_effect *effect) {
     transaction->offsets_count = effect->publish.offsets_count;
@@ -86,8 +98,7 @@ static void add_offsets(struct sim *sim, struct sim_worker *worker,
         SIM_CHECK(sim, assignment->in_use, "only outcomes of live epochs are handed over");
         transaction->offsets[i].partition = assignment->partition;
         transaction->offsets[i].offset = offset->offset;
-        transaction->offsets[i].metadata = strdup(offset->metadata);
-        BERTH_ASSERT(transaction->offsets[i].metadata != NULL);
+        transaction->offsets[i].metadata = join(&offset->log, offset->metadata);
         sim_trace(sim, "w%d offset p%d@%lld%s", worker->number, assignment->partition,
                   (long long)offset->offset, offset->metadata[0] == '\0' ? "" : " and a map");
     }
@@ -142,13 +153,24 @@ void sim_transaction_opens(struct sim *sim, struct sim_event *event) {
     post(sim, transaction, SIM_EVENT_TRANSACTION_ENDS, ends_ms);
 }
 
+/* The broker looks at names only. */
+static bool of_this_log(const struct sim_partition *partition, const char *metadata) {
+    struct berth_log_mark mark;
+    char id[BERTH_LOG_ID_BYTES];
+    sim_log_id(partition, id);
+    return berth_log_mark_read(metadata, &mark, NULL) && strcmp(mark.id, id) == 0;
+}
+
 static void commit(struct sim *sim, struct sim_transaction *transaction) {
     for (size_t i = 0; i < transaction->offsets_count; i++) {
         struct sim_partition *partition = &sim->partitions[transaction->offsets[i].partition];
         int64_t offset = transaction->offsets[i].offset;
-        SIM_CHECK(sim, offset >= partition->committed, "a committed offset never falls");
-        SIM_CHECK(sim, offset <= partition->end, "no offset beyond the log's end is committed");
-        SIM_CHECK(sim, partition->committed >= 0 || offset == 0,
+        bool ours = of_this_log(partition, transaction->offsets[i].metadata);
+        bool falls = of_this_log(partition, partition->metadata) && offset < partition->committed;
+        SIM_CHECK(sim, !ours || !falls, "a committed offset never falls");
+        SIM_CHECK(sim, !ours || offset <= partition->end,
+                  "no offset beyond the log's end is committed");
+        SIM_CHECK(sim, !ours || partition->committed >= 0 || offset == 0,
                   "where nothing was committed, the start comes first and alone");
         partition->committed = offset;
         SIM_CHECK(sim, strlen(transaction->offsets[i].metadata) < sizeof(partition->metadata),

@@ -193,6 +193,7 @@ static bool show_ends(void *ctx, const struct berth_source **ret_ends, size_t *r
                        sim->registries[partition->registry].command_topic);
         end->partition = partition->number;
         end->offset = partition->end;
+        sim_log_id(partition, end->log_id);
         *ret_committed |= partition->committed >= 0;
     }
     *ret_ends = line->ends;

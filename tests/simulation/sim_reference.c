@@ -15,6 +15,12 @@ void sim_reference_dirty(struct sim *sim, int space, enum sim_facet facet) {
     sim->spaces[space].touched_ms = sim->now_ms;
 }
 
+void sim_reference_all_dirty(struct sim *sim, int space) {
+    for (int facet = 0; facet < SIM_FACETS && space >= 0; facet++) {
+        sim_reference_dirty(sim, space, (enum sim_facet)facet);
+    }
+}
+
 bool sim_facet_equal(const struct sim_state *a, const struct sim_state *b, enum sim_facet facet) {
     bool present = a->knowledge == BERTH_SPACE_PRESENT && b->knowledge == BERTH_SPACE_PRESENT;
     switch (facet) {

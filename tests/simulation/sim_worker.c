@@ -113,6 +113,8 @@ static void offer(struct sim *sim, struct sim_worker *worker, uint32_t number,
         .offset = record->offset,
         .key = record->key,
         .key_len = strlen(record->key),
+        .timestamp_ms = record->sent_ms,
+        .checksum = sim_record_checksum(sim, record),
         .command = &record->command,
         .reason = record->undecodable ? BERTH_CODE_RECORD_UNDECODABLE : NULL,
         .text = "The record is not an Avro command.",
@@ -148,11 +150,11 @@ static enum berth_rc take_one(void *ctx, uint32_t number) {
         return BERTH_BUSY;
     }
     const struct sim_partition *partition = &sim->partitions[assignment->partition];
-    while (assignment->position < partition->end &&
+    while (assignment->position < partition->end && assignment->log == partition->log &&
            partition->entries[assignment->position] == NULL) {
         assignment->position++;
     }
-    if (assignment->position >= partition->end) {
+    if (assignment->position >= partition->end || assignment->log != partition->log) {
         return BERTH_END;
     }
     offer(sim, worker, number, partition->entries[assignment->position]);

@@ -180,6 +180,7 @@ static bool is_workers(const struct sim_event *event) {
     case SIM_EVENT_FAULT:
     case SIM_EVENT_HUMAN:
     case SIM_EVENT_COPIES:
+    case SIM_EVENT_TOPIC:
         return false;
     }
     BERTH_UNREACHABLE("every kind of event is somebody's");
@@ -240,6 +241,9 @@ static void happen(struct sim *sim, struct sim_event *event) {
         break;
     case SIM_EVENT_HUMAN:
         sim_human_changes(sim, event->number);
+        break;
+    case SIM_EVENT_TOPIC:
+        sim_topic_event(sim, event);
         break;
     }
 }
@@ -390,6 +394,7 @@ static struct sim *sim_new(const struct sim_options *options) {
     sim_harbor_init(sim);
     sim_producers_init(sim);
     sim_faults_init(sim);
+    sim_topics_init(sim);
     for (int i = 0; i < sim->workers_count; i++) {
         sim_post(sim, sim_event(sim, SIM_EVENT_STARTS, i), sim_below(sim, 3000));
     }

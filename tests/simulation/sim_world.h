@@ -116,8 +116,10 @@ struct sim_publication {
 struct sim_record {
     int partition; /* Of the world. */
     int64_t offset;
-    int number; /* Of the command's id; 0: none can be read. */
-    int space;  /* -1: none. */
+    int number;   /* Of the command's id; 0: none can be read. */
+    int space;    /* -1: none. */
+    int log;      /* Of its topic, when it was sent. */
+    bool dropped; /* It went with its log, unanswered. */
     bool undecodable;
     bool wrong_key;
     struct berth_command command;
@@ -138,6 +140,8 @@ struct sim_partition {
     int number; /* In its topic. */
     struct sim_record *entries[SIM_RECORDS_MAX];
     int64_t end;
+    int log; /* How often its topic was made anew. */
+    bool deciding;
     int64_t committed; /* -1: never. */
     char metadata[SIM_METADATA_BYTES];
     int64_t checked; /* Everything below was checked to be answered. */
@@ -282,6 +286,7 @@ struct sim_assignment {
     bool revoked;
     int partition;
     uint32_t epoch;
+    int log; /* As it was when it was gained. */
     int64_t position;
 };
 
@@ -356,6 +361,7 @@ enum sim_event_kind {
     SIM_EVENT_LINK_DOWN,
     SIM_EVENT_LINK_TICKS,
     SIM_EVENT_COPIES, /* A replica's copy of Redis is made. */
+    SIM_EVENT_TOPIC,
 };
 
 struct sim_transaction;

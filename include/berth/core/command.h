@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "berth/core/limits.h"
+#include "berth/core/log_mark.h"
 
 enum berth_command_type {
     BERTH_CREATE_SPACE,
@@ -51,6 +52,7 @@ struct berth_source {
     char topic[BERTH_TOPIC_BYTES];
     int32_t partition;
     int64_t offset;
+    char log_id[BERTH_LOG_ID_BYTES]; /* Of the topic; empty: it can't be told. */
 };
 
 struct berth_command {

@@ -100,6 +100,7 @@ struct berth_engine_partition {
      * this very offset; else a notice tells, and what it may have said is done again. */
     int64_t committed_offset;
     const char *metadata;
+    struct berth_log_mark log; /* Which log this is, and what of it was settled last. */
 };
 
 struct berth_engine_record {
@@ -107,6 +108,8 @@ struct berth_engine_record {
     int64_t offset;
     const void *key;
     size_t key_len;
+    int64_t timestamp_ms; /* The record's own, and the checksum of what it holds: for the mark. */
+    uint32_t checksum;
     /* The command, whose parts the engine copies; of a dead letter, what could be read of it. */
     const struct berth_command *command;
     const char *reason; /* NULL, or why it is a dead letter: code and sentence. */
@@ -181,7 +184,8 @@ struct berth_publish_offset {
     uint32_t partition; /* The caller's number for it, and what it stands for. */
     const char *topic;
     int32_t number;
-    int64_t offset; /* Everything below it is settled, with this transaction. */
+    int64_t offset;            /* Everything below it is settled, with this transaction. */
+    struct berth_log_mark log; /* Of what is settled with it; goes before the map. */
     /* What is settled above it: to be committed as the offset's metadata, at most
      * BERTH_SETTLED_TEXT_MAX characters; empty: nothing. Valid until the transaction's end. */
     const char *metadata;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "berth/core/command.h"
+#include "berth/core/log_position.h"
 #include "berth/core/outcome.h"
 #include "berth/core/space.h"
 
@@ -139,13 +140,15 @@ struct berth_settled {
     const char *topic;
     int32_t partition;
     int64_t offset;
+    char log_id[BERTH_LOG_ID_BYTES];
 };
 
 /* Where a partition's last committed transaction ended: everything below was settled. */
 struct berth_base {
     const char *topic;
     int32_t partition;
-    int64_t offset; /* BASES: not used. */
+    int64_t offset;            /* BASES: not used, like the mark. */
+    struct berth_log_mark log; /* Which log that is. */
 };
 
 struct berth_ledger_call {
@@ -161,7 +164,8 @@ struct berth_ledger_call {
         struct {
             const struct berth_settled *commands;
             size_t commands_count;
-            const struct berth_base *bases; /* Never lowered, so they may come late and twice. */
+            /* Never lowered within a log, so they may come late and twice. */
+            const struct berth_base *bases;
             size_t bases_count;
         } settled;
         struct {
@@ -193,7 +197,7 @@ struct berth_ledger_answer {
             size_t count;
         } renew;
         struct {
-            const int64_t *offsets; /* One for each partition, in the call's order; -1: none. */
+            const struct berth_kept_base *kept; /* One for each partition, in the call's order. */
             size_t count;
         } bases;
     };

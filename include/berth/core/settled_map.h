@@ -26,9 +26,12 @@
 #include <stdint.h>
 
 #include "berth/base/result.h"
+#include "berth/core/log_mark.h"
 
-/* Kafka: offset.metadata.max.bytes, by default; counted in characters. */
-#define BERTH_SETTLED_TEXT_MAX   4096
+/* Kafka: offset.metadata.max.bytes, by default; counted in characters. The mark of the log goes
+ * before the map, with a blank between them. */
+#define BERTH_METADATA_MAX       4096
+#define BERTH_SETTLED_TEXT_MAX   (BERTH_METADATA_MAX - BERTH_LOG_MARK_TEXT_BYTES)
 #define BERTH_SETTLED_TEXT_BYTES (BERTH_SETTLED_TEXT_MAX + 1)
 
 /* Of a text's bytes before Base64: magic, version, form and base; and the checksum behind all. */

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "berth/base/result.h"
+#include "berth/core/log_position.h"
 #include "berth/io/config.h"
 #include "berth/io/kafka_properties.h"
 #include "berth/io/kafka_record.h"
@@ -48,6 +49,7 @@ enum berth_partition_origin {
     BERTH_ORIGIN_COMMITTED, /* The group's committed offset. */
     BERTH_ORIGIN_BASE,      /* There is none: the base. */
     BERTH_ORIGIN_START,     /* There is neither: `start`. */
+    BERTH_ORIGIN_DECISION,  /* It was stopped, and an operator said where it goes on. */
 };
 
 /* A partition that was gained. Valid for the callback only. */
@@ -59,13 +61,15 @@ struct berth_partition_info {
     int64_t start_offset;     /* The first offset that will be read, if it exists. */
     int64_t committed_offset; /* What the group had committed; -1: nothing. */
     enum berth_partition_origin origin;
-    /* So many records are gone from the log between where the origin says and its start, where it
-     * goes on. 0 for BERTH_ORIGIN_START. */
+    /* So many offsets are passed over: gone from the log between where the origin says and its
+     * start, where it goes on, or by the operator's decision. 0 for BERTH_ORIGIN_START. */
     int64_t lost;
+    int64_t lost_from; /* The first of them. */
     /* start_offset is committed. Otherwise commit it before the first record is taken in: the base,
      * an offset chosen by `start`, or the log's start above either of the first two. */
     bool committed;
-    const char *metadata; /* Committed with committed_offset; "" when there is none. */
+    const char *metadata;      /* The map committed with committed_offset; "" when there is none. */
+    struct berth_log_mark log; /* Which log it is, and what is known to be settled of it. */
 };
 
 /* All are required. ctx is the one of the options. */
@@ -74,8 +78,9 @@ struct berth_consumer_callbacks {
     /* A partition is ours and has no committed offset: where did its last committed transaction
      * end? Answer with berth_consumer_set_base(), at once or ever so late; until then it isn't
      * gained, and not even `start` is chosen. If it is revoked or lost meanwhile nothing more is
-     * said of it. Asked again whenever it is ours anew. */
-    void (*on_base_wanted)(void *ctx, const char *topic, int32_t partition);
+     * said of it. Asked again whenever it is ours anew, and, again then, every few seconds for one
+     * that is stopped: an operator may have decided. */
+    void (*on_base_wanted)(void *ctx, const char *topic, int32_t partition, bool again);
     /* The group wants it back: nothing more can be taken from it. Answer with
      * berth_consumer_give_up() when what is in flight is done, within max.poll.interval.ms. Until
      * all are answered librdkafka fetches nothing for the partitions that stay, either. */
@@ -109,9 +114,6 @@ struct berth_consumer_options {
     const char *const *topics;
     size_t topics_count;
     enum berth_config_start start; /* For partitions with neither committed offset nor base. */
-    /* Where an operator finds a base, up to the topic's name, for the remedy when it can't be
-     * right: "Redis key berth:v1:offset:". */
-    const char *bases_at;
     uint32_t partitions_max; /* Up to BERTH_CONSUMER_PARTITIONS_MAX; more than it are stopped. */
     struct berth_consumer_callbacks callbacks;
     void *ctx;
@@ -136,11 +138,11 @@ BERTH_MUST_USE enum berth_rc berth_consumer_new(struct event_base *base,
 BERTH_MUST_USE enum berth_rc berth_consumer_take(struct berth_consumer *consumer, uint32_t slot,
                                                  struct berth_record **ret_record);
 
-/* The answer to on_base_wanted: the offset, or -1 when there is none. Ignored if the partition
+/* The answer to on_base_wanted. Ignored if the partition
  * isn't waited for (any more), so a late answer to an earlier question does no harm: a committed
  * offset that was made meanwhile goes before. */
 void berth_consumer_set_base(struct berth_consumer *consumer, const char *topic, int32_t partition,
-                             int64_t base);
+                             const struct berth_kept_base *kept);
 
 /* How many partitions wait for their bases; for /readyz. */
 size_t berth_consumer_bases_wanted(const struct berth_consumer *consumer);

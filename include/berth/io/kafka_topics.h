@@ -56,6 +56,18 @@ BERTH_MUST_USE enum berth_rc berth_topics_describe(const struct berth_kafka_prop
                                                    struct berth_topic_status *ret_statuses,
                                                    struct berth_error *reterr);
 
+/* Room for the cluster's id, which is a UUID in Base64 where nobody chose another. */
+#define BERTH_KAFKA_CLUSTER_BYTES 128
+
+/*
+ * Which Kafka it is. Blocks for at most about timeout_ms. Any thread. BERTH_INVALID: the
+ * properties. BERTH_FAULT_LIBRARY: the brokers can't be asked.
+ */
+BERTH_MUST_USE enum berth_rc berth_kafka_cluster(const struct berth_kafka_properties *properties,
+                                                 int timeout_ms,
+                                                 char ret_id[BERTH_KAFKA_CLUSTER_BYTES],
+                                                 struct berth_error *reterr);
+
 struct berth_topic_spec {
     const char *name;
     int32_t partitions;         /* -1: the brokers' default. */
@@ -84,11 +96,11 @@ BERTH_MUST_USE enum berth_rc berth_topics_create(const struct berth_kafka_proper
  * one at a time. Loop thread only.
  */
 
-/* rc and error are those of berth_topics_describe(); statuses as the names, valid for the callback
- * only, NULL when rc isn't BERTH_OK. */
+/* rc and error are those of berth_topics_describe() and berth_kafka_cluster(), whose id comes with
+ * it; statuses as the names, valid for the callback only, NULL when rc isn't BERTH_OK. */
 typedef void (*berth_topics_checked_fn)(void *ctx, enum berth_rc rc,
                                         const struct berth_topic_status *statuses, size_t count,
-                                        const char *error_text);
+                                        const char *cluster, const char *error_text);
 
 /* The names are copied; the properties are borrowed until it is freed. Faults: MEMORY, SYSTEM. */
 BERTH_MUST_USE enum berth_rc berth_topics_check_new(struct event_base *base,

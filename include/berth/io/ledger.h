@@ -29,7 +29,9 @@
 struct berth_ledger;
 struct event_base; /* libevent's. */
 
-#define BERTH_LEDGER_PREFIX_BYTES 65
+#define BERTH_LEDGER_PREFIX_BYTES  65
+#define BERTH_LEDGER_GROUP_BYTES   256
+#define BERTH_LEDGER_CLUSTER_BYTES 128
 
 struct berth_ledger_config {
     struct event_base *base;
@@ -55,6 +57,8 @@ struct berth_ledger_config {
     void (*on_state)(void *ctx, bool available, const char *why);
     /* Something that an operator should mend, or a call that Redis refused (the first in a row). */
     void (*on_warning)(void *ctx, const char *text);
+    /* The data set is another installation's, in this sentence: this worker must end. */
+    void (*on_foreign)(void *ctx, const char *text);
     /* See io/ledger_rebuild.h. May be NULL when rebuilding is never allowed. */
     void (*on_rebuild)(void *ctx, enum berth_rebuild_event event);
     void *ctx;
@@ -75,6 +79,22 @@ BERTH_MUST_USE enum berth_rc berth_ledger_new(const struct berth_ledger_config *
 struct berth_ledger *berth_ledger_free(struct berth_ledger *ledger);
 
 bool berth_ledger_available(const struct berth_ledger *ledger);
+
+/* Says whose the data set must be: it is looked at, and written down where nothing says. Before
+ * that it is not ours. Each shorter than its bound (asserted). */
+void berth_ledger_set_owner(struct berth_ledger *ledger, const char *deployment, const char *group,
+                            const char *cluster);
+
+/*
+ * For tools: a stopped partition goes on at place->offset of the log that place->log names. on_done
+ * comes once, with the reason when it isn't so. BERTH_BUSY, BERTH_FAULT_MEMORY: nothing was sent.
+ */
+BERTH_MUST_USE enum berth_rc
+berth_ledger_decide(struct berth_ledger *ledger, const struct berth_base *place,
+                    void (*on_done)(void *ctx, bool decided, const char *why), void *ctx);
+
+/* Whether the data set that is available is known to be the owner's. */
+bool berth_ledger_is_ours(const struct berth_ledger *ledger);
 
 /*
  * Submits a call; everything it points to is borrowed until this returns. on_answer never runs

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
--- BASES (design 4.10): where the last committed transaction of each partition ended.
+-- BASES (design 4.10): where the last committed transaction of each partition ended, in which log that
+-- is, and where an operator decided that it goes on.
 --
--- KEYS  1 epoch, 2 ... the bases
+-- KEYS  1 epoch, 2 ... for each partition its base, the mark of its log, the decision
 --
 -- Replies
---   bases, one for each: the offset, or -1 when there is none
+--   bases, for each of the keys what it holds; an empty string when there is nothing
 --   unknown   the data set isn't complete: nothing can be said from what isn't there
 
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -12,6 +13,6 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
 end
 local reply = {'bases'}
 for i = 2, #KEYS do
-    reply[i] = redis.call('GET', KEYS[i]) or '-1'
+    reply[i] = redis.call('GET', KEYS[i]) or ''
 end
 return reply

@@ -43,11 +43,11 @@ local known_incarnation, known_number = string.match(known_claim or '', '^(%S+) 
 local late = known_incarnation == incarnation and tonumber(number) < tonumber(known_number)
 
 -- A FAILED outcome is final for its own record only, so that a dead letter can be replayed.
-local failed_elsewhere = kind == 'FAILED' and known_source ~= source and not late
+local failed_elsewhere = kind == 'FAILED' and not same_source(known_source, source) and not late
 if kind and not failed_elsewhere then
     local current = redis.call('HGET', space, 'version') == version
     local result, rest = unpack(redis.call('HMGET', command, 'result', 'rest'))
-    return {'stored', known_source == source and 1 or 0, current and 1 or 0,
+    return {'stored', same_source(known_source, source) and 1 or 0, current and 1 or 0,
         result .. (rest or ''), version}
 end
 if not known_digest and issued ~= 'fine' then

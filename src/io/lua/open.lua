@@ -2,9 +2,9 @@
 -- OPEN (design 4.9): the rebuilt data set is whole. In one step it can be worked on, and the lock is
 -- gone.
 --
--- KEYS  1 epoch, 2 sequence, 3 lock of the rebuild
+-- KEYS  1 epoch, 2 sequence, 3 lock of the rebuild, 4 owner
 -- ARGV  1 "<incarnation> <attempt>", 2 the epoch's text, which begins with the attempt
---       3 the highest sequence seen
+--       3 the highest sequence seen, 4 to 6 deployment, group and Kafka's cluster id; empty: not known
 --
 -- Replies
 --   open, epoch, sequence   now, or by an earlier run of this call
@@ -23,6 +23,9 @@ end
 local clock = redis.call('TIME')
 local sequence = string.format('%.0f', math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1,
     tonumber(ARGV[3]) + 1, clock[1] * 1000000 + clock[2]))
+if ARGV[4] ~= '' then
+    redis.call('HSET', KEYS[4], 'deployment', ARGV[4], 'group', ARGV[5], 'cluster', ARGV[6])
+end
 redis.call('SET', KEYS[2], sequence)
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('DEL', KEYS[3])

@@ -46,14 +46,15 @@ local known_digest, known_kind, known_source, known_version = unpack(
 -- The same bytes are the same outcome: then this is a repetition whose first reply was lost. The
 -- space may have gone on since, so nothing is written again. Of a settled outcome only the result is
 -- left, and the version says the same as the rest did.
-if known_kind and (known_kind ~= 'FAILED' or known_source == source) then
+local same = same_source(known_source, source)
+if known_kind and (known_kind ~= 'FAILED' or same) then
     local known, known_rest = unpack(redis.call('HMGET', command, 'result', 'rest'))
     let_go()
     local same_rest = (known_rest or '') == rest or (not known_rest and known_version == token)
-    if known == result and same_rest and known_source == source then
+    if known == result and same_rest and same then
         return {'stored'}
     end
-    return {'already', known_source == source and 1 or 0,
+    return {'already', same and 1 or 0,
         space_version == known_version and 1 or 0, known .. (known_rest or ''), known_version}
 end
 

@@ -187,14 +187,25 @@ static void on_gained(void *ctx, const struct berth_partition_info *partition) {
     member->slots[partition->slot].committed = partition->committed;
     member->slots[partition->slot].origin = partition->origin;
     member->slots[partition->slot].lost = partition->lost;
+    member->slots[partition->slot].log = partition->log;
+    member->slots[partition->slot].lost_from = partition->lost_from;
     member->slots[partition->slot].last_offset = partition->start_offset - 1;
     TELL(member, "gained %d\n", partition->partition);
 }
 
-static void on_base_wanted(void *ctx, const char *topic, int32_t partition) {
+void member_set_base(struct member *member, const char *topic, int32_t partition, int64_t base) {
+    const struct berth_kept_base kept = {.offset = base, .from = -1};
+    berth_consumer_set_base(member->consumer, topic, partition, &kept);
+}
+
+static void on_base_wanted(void *ctx, const char *topic, int32_t partition, bool again) {
     struct member *member = ctx;
-    if (member->says_bases) {
-        berth_consumer_set_base(member->consumer, topic, partition, member->base);
+    if (member->kept.offset >= 0) {
+        berth_consumer_set_base(member->consumer, topic, partition, &member->kept);
+    } else if (member->says_bases) {
+        member_set_base(member, topic, partition, member->base);
+    } else if (again) {
+        TELL(member, "base wanted again %d\n", partition);
     } else {
         TELL(member, "base wanted %d\n", partition);
     }
@@ -251,6 +262,7 @@ static void join(struct member *member, struct world *world, const char *group,
                  const char *instance, const char *topic, enum berth_config_start start) {
     member->world = world;
     member->gives_up = true;
+    member->kept = (struct berth_kept_base){.offset = -1, .from = -1};
     berth_buffer_init(&member->told, 65536);
     struct berth_consumer_options options = {.properties = world->properties,
                                              .group = group,
@@ -259,7 +271,6 @@ static void join(struct member *member, struct world *world, const char *group,
                                              .topics_count = 1,
                                              .start = start,
                                              .partitions_max = SLOTS_MAX,
-                                             .bases_at = "Redis key offset:",
                                              .callbacks = {.on_gained = on_gained,
                                                            .on_base_wanted = on_base_wanted,
                                                            .on_revoked = on_revoked,

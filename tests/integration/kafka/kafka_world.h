@@ -70,6 +70,7 @@ struct member {
     bool gives_up;   /* Answers a revocation at once. */
     bool says_bases; /* Answers at once where a partition's last transaction ended: at ... */
     int64_t base;    /* -1: nowhere. */
+    struct berth_kept_base kept; /* Instead of these two, if it has an offset. */
     bool closed;
     struct {
         bool held;
@@ -82,6 +83,8 @@ struct member {
         bool committed;
         enum berth_partition_origin origin;
         int64_t lost;
+        int64_t lost_from;
+        struct berth_log_mark log;
         char metadata[4097];
         int records_count;
         int64_t last_offset;
@@ -97,6 +100,8 @@ void member_join_unanswered(struct member *member, struct world *world, const ch
 /* The same, with a base for every partition. */
 void member_join_at(struct member *member, struct world *world, const char *group,
                     const char *topic, int64_t base);
+/* Answers for one that wasn't: a base without a mark. */
+void member_set_base(struct member *member, const char *topic, int32_t partition, int64_t base);
 /* Closes it orderly, giving up everything, and frees it. */
 void member_leave(struct member *member);
 /* As if the process had died. */

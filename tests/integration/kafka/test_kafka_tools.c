@@ -80,14 +80,16 @@ struct checked {
     int count;
     enum berth_rc rc;
     bool exists[2];
+    char cluster[BERTH_KAFKA_CLUSTER_BYTES];
     char error_text[BERTH_ERROR_BYTES_MAX];
 };
 
 static void on_checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
-                       size_t count, const char *error_text) {
+                       size_t count, const char *cluster, const char *error_text) {
     struct checked *checked = ctx;
     checked->count++;
     checked->rc = rc;
+    snprintf(checked->cluster, sizeof(checked->cluster), "%s", cluster);
     for (size_t i = 0; rc == BERTH_OK && i < count; i++) {
         checked->exists[i] = statuses[i].exists;
     }
@@ -125,6 +127,7 @@ static void test_a_check_does_not_block_the_loop_and_can_be_repeated(void **stat
     assert_int_equal(checked.rc, BERTH_OK);
     assert_true(checked.exists[0]);
     assert_false(checked.exists[1]);
+    assert_string_not_equal(checked.cluster, "");
 
     make_topic(world, later, 1);
     assert_int_equal(berth_topics_check_start(check, 10000, &error), BERTH_OK);

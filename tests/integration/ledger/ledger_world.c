@@ -186,10 +186,10 @@ static void keep_answer(void *ctx, uint64_t call_id, const struct berth_ledger_a
         kept->answer.renew.held = held;
     }
     if (!answer->unavailable && answer->kind == BERTH_LEDGER_BASES) {
-        int64_t *offsets = calloc(answer->bases.count, sizeof(*offsets));
-        assert_non_null(offsets);
-        memcpy(offsets, answer->bases.offsets, answer->bases.count * sizeof(*offsets));
-        kept->answer.bases.offsets = offsets;
+        struct berth_kept_base *bases = calloc(answer->bases.count, sizeof(*bases));
+        assert_non_null(bases);
+        memcpy(bases, answer->bases.kept, answer->bases.count * sizeof(*bases));
+        kept->answer.bases.kept = bases;
     }
     if (worker->on_answer != NULL) {
         worker->on_answer(worker);
@@ -208,7 +208,7 @@ static void forget_answers(struct worker *worker) {
             free((void *)(uintptr_t)kept->answer.renew.held);
         }
         if (!kept->answer.unavailable && kept->answer.kind == BERTH_LEDGER_BASES) {
-            free((void *)(uintptr_t)kept->answer.bases.offsets);
+            free((void *)(uintptr_t)kept->answer.bases.kept);
         }
     }
     worker->answers_count = 0;

@@ -48,7 +48,11 @@ static struct berth_command command_of(struct duel *duel, size_t index) {
 }
 
 static struct berth_source source_of(struct duel *duel, size_t command) {
-    return a_source((int64_t)(one_in(duel, 6) ? command + 20 : command));
+    static const char *const ids[] = {"one", "one", "other", ""};
+    struct berth_source source = a_source((int64_t)(one_in(duel, 6) ? command + 20 : command));
+    struct berth_log_mark mark = berth_log_mark_none(ids[below(duel, 4)]);
+    memcpy(source.log_id, mark.id, sizeof(source.log_id));
+    return source;
 }
 
 static void claim(struct fighter *fighter, size_t index) {
@@ -168,6 +172,14 @@ static void renew(struct fighter *fighter) {
     }
 }
 
+/* Of one of two logs, or of one that can't be told. */
+static struct berth_log_mark a_mark(struct duel *duel) {
+    static const char *const ids[] = {"", "one", "other"};
+    struct berth_log_mark mark = berth_log_mark_none(ids[below(duel, 3)]);
+    mark.offset = below(duel, 99) - 1;
+    return mark;
+}
+
 static void settled(struct fighter *fighter, size_t index) {
     struct duel *duel = fighter->duel;
     struct berth_command command = a_command((int)index, space_of(index));
@@ -176,7 +188,11 @@ static void settled(struct fighter *fighter, size_t index) {
                                  .partition = 3,
                                  .offset = source_of(duel, index).offset};
     memcpy(done.command_id, command.id, sizeof(done.command_id));
-    struct berth_base base = {"berth.commands.alpha", (int32_t)below(duel, 3), below(duel, 99)};
+    memcpy(done.log_id, source_of(duel, index).log_id, sizeof(done.log_id));
+    struct berth_base base = {.topic = "berth.commands.alpha",
+                              .partition = (int32_t)below(duel, 3),
+                              .offset = below(duel, 99),
+                              .log = a_mark(duel)};
     struct berth_ledger_call call = {
         .kind = BERTH_LEDGER_SETTLED,
         .settled = {&done, 1, &base, one_in(duel, 2) ? 1 : 0},
@@ -185,8 +201,8 @@ static void settled(struct fighter *fighter, size_t index) {
 }
 
 static void bases(struct fighter *fighter) {
-    struct berth_base partitions[] = {{"berth.commands.alpha", 0, 0},
-                                      {"berth.commands.alpha", 2, 0}};
+    struct berth_base partitions[] = {{.topic = "berth.commands.alpha", .partition = 0},
+                                      {.topic = "berth.commands.alpha", .partition = 2}};
     struct berth_ledger_call call = {.kind = BERTH_LEDGER_BASES, .bases = {partitions, 2}};
     submit(fighter, 0, &call, NULL);
 }

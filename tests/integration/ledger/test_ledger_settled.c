@@ -223,7 +223,7 @@ static void test_the_bases_of_many_partitions_are_read_at_once(void **state) {
     assert_int_equal(kept->answer.bases.count, PARTITIONS);
     for (int32_t i = 0; i < PARTITIONS; i++) {
         int64_t wanted = i == 0 ? 0 : i == 1 ? 77 : -1;
-        assert_int_equal(kept->answer.bases.offsets[i], i == PARTITIONS - 1 ? 5 : wanted);
+        assert_int_equal(kept->answer.bases.kept[i].offset, i == PARTITIONS - 1 ? 5 : wanted);
     }
     free(partitions);
     worker_deinit(&worker);
@@ -235,7 +235,7 @@ static int64_t read_base(struct worker *worker, int32_t partition) {
     struct berth_ledger_call call = {.kind = BERTH_LEDGER_BASES,
                                      .bases = {.partitions = &base, .count = 1}};
     const struct berth_ledger_answer *answer = &worker_ask(worker, &call, NULL)->answer;
-    return answer->unavailable ? -2 : answer->bases.offsets[0];
+    return answer->unavailable ? -2 : answer->bases.kept[0].offset;
 }
 
 static void test_a_base_is_read_as_it_was_told(void **state) {

@@ -185,9 +185,9 @@ static struct berth_engine_figures figures_of(const struct bench *bench) {
 static void
 test_above_three_quarters_nothing_beyond_is_taken_and_what_is_below_goes_on(void **state) {
     struct bench *bench = *state;
-    int64_t end = gain(bench, RUNS_BELOW + 1);
+    int64_t end = gain(bench, RUNS_BELOW + 2);
     assert_int_equal(figures_of(bench).partitions_crowded, 1);
-    assert_int_equal(figures_of(bench).map_bytes_max, 3 * (RUNS_BELOW + 1));
+    assert_int_equal(figures_of(bench).map_bytes_max, 3 * (RUNS_BELOW + 2));
     assert_true(berth_engine_can_take(bench->engine, 0));
     take_stuck(bench, 0);
     take_garbage(bench, end - 2); /* Not settled, and below the highest that is. */

@@ -199,7 +199,10 @@ static void store(void) {
 static void publish(enum berth_publish_form form) {
     const struct berth_publish_item item = {
         .slot = 0, .form = form, .command = &command, .source = &source};
-    const struct berth_publish_offset offset = {.topic = TOPIC, .offset = 8, .metadata = "a map"};
+    const struct berth_log_mark mark = {
+        .id = "an-id", .offset = 7, .timestamp_ms = 5, .checksum = 3};
+    const struct berth_publish_offset offset = {
+        .topic = TOPIC, .offset = 8, .log = mark, .metadata = "a map"};
     const struct berth_effect effect = {
         .kind = BERTH_EFFECT_PUBLISH,
         .publish = {.items = &item, .items_count = 1, .offsets = &offset, .offsets_count = 1}};
@@ -212,7 +215,7 @@ static void assert_published(size_t count, const size_t *kinds) {
         assert_int_equal(stage->kinds[i], kinds[i]);
     }
     assert_int_equal(stage->offset, 8);
-    assert_string_equal(stage->map, "a map");
+    assert_string_equal(stage->map, "L1:an-id:7:5:3 a map");
 }
 
 static uint64_t dead_letters(const char *reason) {

@@ -128,10 +128,11 @@ void worker_published(void *ctx, const struct berth_batch_result *result) {
     (void)result;
 }
 
-void worker_base_wanted(void *ctx, const char *topic, int32_t partition) {
+void worker_base_wanted(void *ctx, const char *topic, int32_t partition, bool again) {
     (void)ctx;
     (void)topic;
     (void)partition;
+    (void)again;
 }
 
 void worker_read_bases(struct worker *worker) {
@@ -209,7 +210,8 @@ static void tell_checked(const char *missing) {
             .message_bytes_max = 1048588,
         };
     }
-    stage->checked(&stage->worker, BERTH_OK, statuses, stage->worker.topics_count, "");
+    stage->checked(&stage->worker, BERTH_OK, statuses, stage->worker.topics_count, "cluster",
+                   "");
 }
 
 static void gain(const char *topic) {

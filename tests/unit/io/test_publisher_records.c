@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,50 @@ static void test_partitions_that_others_moved_on_are_beyond_ours(void **state) {
     assert_true(was_committed(&scene));
 }
 
+/* The topic was made anew, and an operator had it go on at its start: what the group still has of
+ * the old log is higher, and none of ours. */
+static void test_a_higher_offset_of_another_log_is_not_beyond_ours(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_set(&scene);
+    wanted(&scene, 0, 0, "L1:new:-1:-1:0");
+    wanted(&scene, 1, 0, "L1:new:-1:-1:0");
+    found(&scene, 0, 9, "L1:old:8:1008:7");
+    found(&scene, 1, 12, "L1:old:11:1011:7");
+    assert_false(was_committed(&scene));
+    scene_set(&scene);
+    wanted(&scene, 0, 0, "L1:new:-1:-1:0");
+    wanted(&scene, 1, 0, "L1:new:-1:-1:0");
+    found(&scene, 0, 9, "L1:new:8:1008:7");
+    found(&scene, 1, 12, "L1:new:11:1011:7");
+    assert_true(was_committed(&scene));
+}
+
+/* Maps are compared behind their marks. */
+static void test_a_map_behind_a_mark_is_compared_like_any_other(void **state) {
+    (void)state;
+    char map[BERTH_SETTLED_TEXT_BYTES];
+    char ours[BERTH_METADATA_MAX + 1];
+    char more[BERTH_METADATA_MAX + 1];
+    char less[BERTH_METADATA_MAX + 1];
+    struct scene scene;
+    (void)snprintf(ours, sizeof(ours), "L1:id:8:1008:7 %s", map_of(5, 3, map));
+    (void)snprintf(more, sizeof(more), "L1:id:9:1009:7 %s", map_of(5, 4, map));
+    (void)snprintf(less, sizeof(less), "L1:id:7:1007:7 %s", map_of(5, 2, map));
+    scene_set(&scene);
+    wanted(&scene, 0, 5, ours);
+    wanted(&scene, 1, 9, "L1:id:8:1008:7");
+    found(&scene, 0, 5, more);
+    found(&scene, 1, 12, "L1:id:11:1011:7");
+    assert_true(was_committed(&scene));
+    scene_set(&scene);
+    wanted(&scene, 0, 5, ours);
+    wanted(&scene, 1, 9, "L1:id:8:1008:7");
+    found(&scene, 0, 5, less);
+    found(&scene, 1, 12, "L1:id:11:1011:7");
+    assert_false(was_committed(&scene));
+}
+
 /* Without a map of ours nothing can be told from the same offset: repetition, never loss. */
 static void test_the_same_offset_without_our_map_proves_nothing(void **state) {
     (void)state;
@@ -131,6 +176,8 @@ int main(void) {
         cmocka_unit_test(test_the_same_offset_with_an_older_map_is_not_ours),
         cmocka_unit_test(test_one_partition_that_is_exactly_ours_proves_all),
         cmocka_unit_test(test_partitions_that_others_moved_on_are_beyond_ours),
+        cmocka_unit_test(test_a_higher_offset_of_another_log_is_not_beyond_ours),
+        cmocka_unit_test(test_a_map_behind_a_mark_is_compared_like_any_other),
         cmocka_unit_test(test_the_same_offset_without_our_map_proves_nothing),
         cmocka_unit_test(test_an_offset_that_cannot_be_read_decides_nothing),
     };

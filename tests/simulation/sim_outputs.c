@@ -16,6 +16,7 @@
 #define ITSELF       128u
 
 #define REFUSAL_MAX_MS 40000
+#define REBUILT_MS     60000
 #define LOOK_MIN_MS    500
 #define LOOK_MAX_MS    6000
 
@@ -63,7 +64,17 @@ static uint8_t outputs_of(const struct sim_item *item) {
     return (uint8_t)outputs;
 }
 
+/* A state that is set aside when Redis loses its data isn't in what is rebuilt (docs/simulation.md,
+ * "What is not asserted"): a refusal ends there, and none begins until that is over. */
+static bool redis_was_lost(const struct sim *sim) {
+    return sim->redis_lost_ms >= 0 && sim->now_ms - sim->redis_lost_ms < REBUILT_MS;
+}
+
 bool sim_outputs_refuse(struct sim *sim, struct sim_transaction *transaction) {
+    if (redis_was_lost(sim)) {
+        sim->outputs.until_ms = sim->now_ms;
+        return false;
+    }
     draw(sim, transaction);
     uint8_t all = 0;
     for (size_t i = 0; i < transaction->items_count && sim->now_ms < sim->outputs.until_ms; i++) {

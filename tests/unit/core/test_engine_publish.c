@@ -308,6 +308,22 @@ static void test_a_partition_is_given_up_without_what_is_set_aside(void **state)
     world_finish(world);
 }
 
+/* The refusal may come after the order to give the partition up: it isn't set aside then. */
+static void test_a_refusal_that_comes_while_a_partition_winds_down_holds_nothing_up(void **state) {
+    (void)state;
+    struct world *world = world_new(1);
+    world_serve(world, 1);
+    refuse(world, WORLD_DEAD_LETTERS, INT64_C(40000));
+    kafka(world, 1, WORLD_SLOW, 300);
+    (void)world_send_garbage(world, 0);
+    world_run(world, 100); /* Its transaction is under way. */
+    world_revoke(world, 0, 0);
+    world_run(world, 300);
+    assert_int_equal(world->aborts, 1);
+    assert_int_equal(world_traced(world, "give up p0"), 1);
+    world_free(world);
+}
+
 static void test_a_worker_that_drains_does_not_wait_for_what_is_set_aside(void **state) {
     (void)state;
     struct world *world = world_new(1);
@@ -353,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_the_commands_of_a_space_wait_for_its_answer_that_is_set_aside),
         cmocka_unit_test(test_what_is_set_aside_fills_no_more_than_its_partitions_window),
         cmocka_unit_test(test_a_partition_is_given_up_without_what_is_set_aside),
+        cmocka_unit_test(test_a_refusal_that_comes_while_a_partition_winds_down_holds_nothing_up),
         cmocka_unit_test(test_a_worker_that_drains_does_not_wait_for_what_is_set_aside),
         cmocka_unit_test(test_an_answer_waits_for_its_own_output),
     };

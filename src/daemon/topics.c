@@ -24,6 +24,10 @@
 
 static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status *statuses,
                     size_t count, const char *cluster, const char *error_text);
+static void all_there(struct worker *worker, const struct berth_topic_status *statuses,
+                      const char *cluster);
+static void looked_again(struct worker *worker, enum berth_rc rc,
+                         const struct berth_topic_status *statuses);
 static bool outputs_wait(const struct worker *worker);
 static bool complain(struct worker *worker, const struct berth_topic_status *statuses,
                      size_t count);
@@ -108,34 +112,49 @@ static void checked(void *ctx, enum berth_rc rc, const struct berth_topic_status
     if (worker->stopping) {
         return;
     }
-    if (worker->topics_fine) {
-        if (rc == BERTH_OK) {
-            look_at_outputs(worker, statuses);
-        }
-        if (rc != BERTH_OK || worker->topics_look_again || outputs_wait(worker)) {
-            bool now = worker->topics_look_again && rc == BERTH_OK;
-            worker->topics_look_again = false;
-            worker_look_at_topics(worker, now);
-        }
+    if (worker->topics_fine && worker->topics_why[0] == '\0') {
+        looked_again(worker, rc, statuses);
         return;
     }
     if (rc != BERTH_OK) {
         not_ready(worker, error_text);
     } else if (!complain(worker, statuses, count) && !complain_of_size(worker, statuses)) {
-        worker->topics_why[0] = '\0';
-        worker->topics_fine = true;
-        look_at_outputs(worker, statuses);
-        berth_ledger_set_owner(worker->ledger, worker->config->deployment, worker->config->group,
-                               cluster);
-        berth_ledger_allow_rebuild(worker->ledger);
-        worker_consume_when_ready(worker);
-        if (outputs_wait(worker)) {
-            worker_look_at_topics(worker, false);
-        }
+        all_there(worker, statuses, cluster);
         return;
     }
     const struct timeval pause = {.tv_sec = CHECK_AGAIN_S};
     (void)event_add(worker->topics_event, &pause);
+}
+
+/* At the start, or when one that went missing was found. */
+static void all_there(struct worker *worker, const struct berth_topic_status *statuses,
+                      const char *cluster) {
+    bool first = !worker->topics_fine;
+    worker->topics_why[0] = '\0';
+    worker->topics_fine = true;
+    look_at_outputs(worker, statuses);
+    if (first) {
+        berth_ledger_set_owner(worker->ledger, worker->config->deployment, worker->config->group,
+                               cluster);
+        berth_ledger_allow_rebuild(worker->ledger);
+        worker_consume_when_ready(worker);
+    }
+    if (outputs_wait(worker)) {
+        worker_look_at_topics(worker, false);
+    }
+}
+
+/* Because an output refuses. */
+static void looked_again(struct worker *worker, enum berth_rc rc,
+                         const struct berth_topic_status *statuses) {
+    if (rc == BERTH_OK) {
+        look_at_outputs(worker, statuses);
+    }
+    if (rc != BERTH_OK || worker->topics_look_again || outputs_wait(worker)) {
+        bool now = worker->topics_look_again && rc == BERTH_OK;
+        worker->topics_look_again = false;
+        worker_look_at_topics(worker, now);
+    }
 }
 
 static void say_missing(const struct worker *worker, const char *topic, char *ret_why,

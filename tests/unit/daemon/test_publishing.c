@@ -253,9 +253,11 @@ static void test_a_dead_letter_is_counted_by_its_reason_once_it_is_committed(voi
     static struct berth_outcome outcome;
     berth_outcome_refuse(&outcome, BERTH_FAILED, "record.undecodable", "It is no Avro.");
     worker_make_publication(&stage->worker, 0, &command, &source, 0, 0, &outcome);
+    const struct berth_batch_output fine[BERTH_RECORD_KINDS] = {{.verdict = BERTH_OUTPUT_FINE}};
     publish(BERTH_PUBLISH_MADE);
-    worker_published(&stage->worker,
-                     &(struct berth_batch_result){.outcome = BERTH_BATCH_ABORTED, .culprit = -1});
+    worker_published(&stage->worker, &(struct berth_batch_result){.outcome = BERTH_BATCH_ABORTED,
+                                                                  .culprit = -1,
+                                                                  .outputs = fine});
     assert_int_equal(dead_letters("record.undecodable"), 0);
     publish(BERTH_PUBLISH_MADE);
     worker_published(&stage->worker,

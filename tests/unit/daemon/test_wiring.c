@@ -82,6 +82,36 @@ enum berth_rc __wrap_berth_topics_check_start(struct berth_topics_check *check, 
     return BERTH_OK;
 }
 
+void __wrap_berth_publisher_limit_batches(struct berth_publisher *publisher, size_t bytes);
+void __wrap_berth_publisher_limit_batches(struct berth_publisher *publisher, size_t bytes) {
+    (void)publisher;
+    (void)bytes;
+}
+
+void __wrap_berth_ledger_set_owner(struct berth_ledger *ledger, const char *deployment,
+                                   const char *group, const char *cluster);
+void __wrap_berth_ledger_set_owner(struct berth_ledger *ledger, const char *deployment,
+                                   const char *group, const char *cluster) {
+    (void)ledger;
+    (void)deployment;
+    (void)group;
+    (void)cluster;
+}
+
+void __wrap_berth_engine_figures(const struct berth_engine *engine,
+                                 struct berth_engine_figures *ret_figures);
+void __wrap_berth_engine_figures(const struct berth_engine *engine,
+                                 struct berth_engine_figures *ret_figures) {
+    (void)engine;
+    *ret_figures = (struct berth_engine_figures){0};
+}
+
+bool __wrap_berth_ledger_is_ours(const struct berth_ledger *ledger);
+bool __wrap_berth_ledger_is_ours(const struct berth_ledger *ledger) {
+    (void)ledger;
+    return true;
+}
+
 void __wrap_berth_ledger_allow_rebuild(struct berth_ledger *ledger);
 void __wrap_berth_ledger_allow_rebuild(struct berth_ledger *ledger) {
     (void)ledger;
@@ -210,8 +240,7 @@ static void tell_checked(const char *missing) {
             .message_bytes_max = 1048588,
         };
     }
-    stage->checked(&stage->worker, BERTH_OK, statuses, stage->worker.topics_count, "cluster",
-                   "");
+    stage->checked(&stage->worker, BERTH_OK, statuses, stage->worker.topics_count, "cluster", "");
 }
 
 static void gain(const char *topic) {

@@ -421,11 +421,12 @@ bool berth_ledger_is_ours(const struct berth_ledger *ledger) {
 }
 
 void berth_ledger_allow_rebuild(struct berth_ledger *ledger) {
-    ledger->data_set.may_rebuild = true;
-    if (ledger->data_set.phase == DATA_SET_CLOSED) {
+    struct ledger_data_set *data_set = &ledger->data_set;
+    data_set->may_rebuild = true;
+    /* Whose it is may have to be written down. */
+    bool unowned = data_set->phase == DATA_SET_OPEN && data_set->deployment[0] != '\0';
+    if (data_set->phase == DATA_SET_CLOSED || unowned) {
         look(ledger);
-    } else if (ledger->data_set.phase == DATA_SET_OPEN && ledger->data_set.deployment[0] != '\0') {
-        look(ledger); /* Whose it is may have to be written down. */
     }
 }
 

@@ -22,14 +22,6 @@
 #define ABORT_PAUSE_FIRST_MS 50
 #define ABORT_PAUSE_MAX_MS   5000
 
-/*
- * After a commit: while the broker writes the markers of that transaction it may refuse the first
- * request of the next, and librdkafka then waits for 20 ms. Of 0, 1 and 2 ms this one was chosen by
- * measuring (docs/performance.md): bare transactions at 100 records a second are much quicker with
- * it, and one hot space loses with 2 ms.
- */
-#define COMMIT_PAUSE_MS 1
-
 static uint32_t batch_bound(const struct berth_engine *engine);
 static uint32_t take_ready(struct berth_engine *engine, struct partition *partition, uint32_t room);
 static void mark_log(struct partition *partition, const struct item *item);
@@ -209,7 +201,6 @@ void publish_done(struct berth_engine *engine, bool committed, const uint8_t *re
 static void pause_after(struct berth_engine *engine, bool committed, bool blamed) {
     if (committed) {
         engine->aborts_in_row = 0;
-        engine_arm(engine, &engine->publish_timer, COMMIT_PAUSE_MS);
     } else if (!blamed) {
         engine->aborts_in_row++;
         engine_arm(engine, &engine->publish_timer,

@@ -9,7 +9,7 @@ enum timer_kind {
     TIMER_ITEM,
     TIMER_PARTITION, /* The bound of a revocation. */
     TIMER_RENEW,
-    TIMER_PUBLISH, /* The pause after a commit or an abort. */
+    TIMER_PUBLISH, /* The pause after an abort. */
     TIMER_SETTLE,  /* The pause after the ledger didn't take a base. */
     TIMER_PROBE,   /* A registry's: time for the next probe. */
     TIMER_REST,    /* A registry's: the end of what Retry-After asked for. */

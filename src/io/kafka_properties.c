@@ -45,8 +45,9 @@ static const struct setting defaults[] = {
     {BERTH_KAFKA_READER, "queued.max.messages.kbytes", "1024", ""},
     {BERTH_KAFKA_READER, "fetch.queue.backoff.ms", "10", ""},
     /* The first request of a transaction may come before the previous one's markers are written,
-     * and is tried again after this (librdkafka's own: 100 ms). */
-    {WRITES, "retry.backoff.ms", "10", ""},
+     * and is tried again after this, and after twice as long each further time, up to a second.
+     * Together with it no pause is needed after a commit (docs/performance.md). */
+    {WRITES, "retry.backoff.ms", "1", ""},
     {WRITES, "linger.ms", "1", ""},
     /* An open transaction of a dead worker holds readers back for no longer than this. */
     {BERTH_KAFKA_PUBLISHER, "transaction.timeout.ms", "15000", ""},

@@ -17,7 +17,7 @@ COMMANDS_TOPIC = f"berth.commands.{REGISTRY}"
 RESULTS_TOPIC = "berth.results"
 # The bare transactions are as berth makes them (src/core/engine_publish.c, src/io/kafka_properties.c).
 BARE_TOPICS = (COMMANDS_TOPIC, RESULTS_TOPIC, "berth.audit", "berth.spaces")
-PAUSE_US, RETRY_BACKOFF_MS = "1000", "10"
+PAUSE_US, RETRY_BACKOFF_MS = "0", "1"
 # A fresh broker makes its first transactions three to five times slower than later ones.
 WARM_UP_ROUNDS, WARM_UP_TRANSACTIONS = 4, 500
 

@@ -61,7 +61,9 @@ CODEC_NEVER_USES = re.compile(
 
 LINES_MAX = 500
 # Files that may be longer, each with its reason.
-LONGER_FILES: dict[str, str] = {}
+LONGER_FILES: dict[str, str] = {
+    "src/io/config_table.c": "one table, an option a row",
+}
 
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 SPDX_SUFFIXES = {".c", ".h", ".py", ".cmake", ".lua", ".sh", ".xml", ".service", ".in", ".example",

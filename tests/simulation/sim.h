@@ -4,6 +4,7 @@
  * design.md promises. What is shared by its parts:
  *
  *   sim_world.h      what a world consists of
+ *   sim_wishes.h     what may go wrong in it
  *   sim_main.c       options, seeds side by side, the table of faults and steps
  *   sim_world.c      life, the queue of what happens, the end, the trace
  *   sim_config.c     what kind of world it is, and the workers' configuration

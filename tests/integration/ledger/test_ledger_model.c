@@ -13,7 +13,7 @@
 #include "ledger_duel.h"
 
 #define SEEDS 12
-#define STEPS 1500
+#define STEPS 2250
 
 extern const char berth_script_page[];
 extern const char berth_script_space[];

@@ -18,7 +18,7 @@
 
 /* Raised with every change that makes a seed another world; a scenario names the version it is of.
  */
-#define SIM_VERSION 2
+#define SIM_VERSION 3
 
 #define SIM_WORKERS_MAX     4
 #define SIM_REGISTRIES      2

@@ -90,7 +90,9 @@ struct sim_result {
     int32_t attempts;
     int32_t command; /* Its number: no other command's answer is mistaken for it. */
     char code[BERTH_CODE_BYTES];
-    uint8_t changes[8]; /* 1 + kind of change of each workspace; 0: not told. */
+    /* 1 + kind of change of each workspace; 0: not told. So long that nothing follows it: results
+     * are compared and handed on as bytes. */
+    uint8_t changes[16 - BERTH_CODE_BYTES % 8];
 };
 
 /* And the rest. */

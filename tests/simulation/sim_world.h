@@ -76,6 +76,7 @@ struct sim_state {
     uint8_t disabled[SIM_WORKSPACES];
     uint8_t altered[SIM_WORKSPACES];
     uint8_t keyed[SIM_WORKSPACES]; /* Its secret is known to be set. */
+    uint8_t unused[(20 - 3 * SIM_WORKSPACES % 8) % 8]; /* So that nothing lies between bytes. */
 };
 
 /* What the result says: what is left of a publication when it was settled. */
@@ -90,9 +91,7 @@ struct sim_result {
     int32_t attempts;
     int32_t command; /* Its number: no other command's answer is mistaken for it. */
     char code[BERTH_CODE_BYTES];
-    /* 1 + kind of change of each workspace; 0: not told. So long that nothing follows it: results
-     * are compared and handed on as bytes. */
-    uint8_t changes[16 - BERTH_CODE_BYTES % 8];
+    uint8_t changes[8]; /* 1 + kind of change of each workspace; 0: not told. */
 };
 
 /* And the rest. */

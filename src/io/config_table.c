@@ -277,7 +277,8 @@ static const struct berth_config_option TABLE[] = {
      .max = 64,
      .value = "berth:v1:",
      FIELD(redis.prefix),
-     .help = "What every key begins with; each installation (deployment, group, Kafka) has its own."},
+     .help =
+         "What every key begins with; each installation (deployment, group, Kafka) has its own."},
     {.section = BERTH_SECTION_REDIS,
      .name = "timeout_ms",
      MILLISECONDS,

@@ -75,7 +75,7 @@ struct sim_state {
     int32_t created_by; /* Number of the command; 0: none. */
     uint8_t disabled[SIM_WORKSPACES];
     uint8_t altered[SIM_WORKSPACES];
-    uint8_t keyed[SIM_WORKSPACES]; /* Its secret is known to be set. */
+    uint8_t keyed[SIM_WORKSPACES];                     /* Its secret is known to be set. */
     uint8_t unused[(20 - 3 * SIM_WORKSPACES % 8) % 8]; /* So that nothing lies between bytes. */
 };
 

@@ -30,6 +30,8 @@ const struct berth_code berth_codes[] = {
     {BERTH_CODE_REGISTRY_UNAVAILABLE, "The command was given up after retries."},
     {BERTH_CODE_SPACE_STATE_UNKNOWN,
      "The command was given up, and what is there now could not be read."},
+    {BERTH_CODE_LEDGER_KEY_UNUSABLE, "A key in Redis that the command needs holds something that "
+                                     "is not berth's; message names it."},
     {BERTH_CODE_COMMAND_ID_INVALID, "command_id is not a UUID."},
     {BERTH_CODE_REGISTRY_UNKNOWN, "No registry of that name is configured."},
     {BERTH_CODE_COMMAND_WRONG_TOPIC, "The command is on another registry's topic."},

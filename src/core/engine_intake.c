@@ -189,6 +189,7 @@ static struct item *make_item(struct berth_engine *engine, struct partition *par
     item->source.partition = partition->kafka_number;
     item->source.offset = record->offset;
 
+    item->taken_ms = engine->now_ms;
     item->share = partition->share;
     engine->shares[item->share].commands++;
     item->partition = partition;
@@ -225,6 +226,7 @@ static void decide_or_join(struct berth_engine *engine, struct item *item,
         return;
     }
     item->registry = (uint32_t)registry;
+    item->taken_ms = engine->now_ms - breaker_paused_ms(engine, &engine->registries[registry]);
     lane_join(engine, item);
 }
 

@@ -76,6 +76,10 @@ struct berth_ledger *berth_ledger_free(struct berth_ledger *ledger);
 
 bool berth_ledger_available(const struct berth_ledger *ledger);
 
+/* What Redis says while it is there and refuses what everybody needs: no memory, no disk, no right.
+ * Until ten seconds have passed without, and a write was taken. NULL: it doesn't. A view. */
+const char *berth_ledger_refusal(const struct berth_ledger *ledger);
+
 /*
  * Submits a call; everything it points to is borrowed until this returns. on_answer never runs
  * before that.

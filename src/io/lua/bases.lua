@@ -7,11 +7,11 @@
 --   bases, one for each: the offset, or -1 when there is none
 --   unknown   the data set isn't complete: nothing can be said from what isn't there
 
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if call('EXISTS', KEYS[1]) == 0 then
     return {'unknown'}
 end
 local reply = {'bases'}
 for i = 2, #KEYS do
-    reply[i] = redis.call('GET', KEYS[i]) or '-1'
+    reply[i] = call('GET', KEYS[i]) or '-1'
 end
 return reply

@@ -17,14 +17,14 @@
 -- The lock holds "<incarnation> <attempt>". An incarnation may take its own lock under a new
 -- attempt: then the attempt before was cut off, and its late calls find another lock.
 
-local epoch, lock = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[3])
-local sequence = redis.call('GET', KEYS[2]) or '0'
+local epoch, lock = call('GET', KEYS[1]), call('GET', KEYS[3])
+local sequence = call('GET', KEYS[2]) or '0'
 local what, incarnation, seen, life = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
 local attempt = incarnation .. ' ' .. ARGV[3]
 
 if what == 'drop' then
     if lock == attempt then
-        redis.call('DEL', KEYS[3])
+        call('DEL', KEYS[3])
     end
     return {'closed'}
 end
@@ -32,12 +32,12 @@ end
 local whole = epoch and string.match(epoch, '^[%x-]+ %d+')
 -- What others have raised since may hide that what the caller raised is lost.
 local mine = whole and ARGV[6] ~= '' and string.sub(epoch, 1, #ARGV[6]) == ARGV[6]
-local raised = mine and tonumber(redis.call('HGET', KEYS[2] .. ':raised', ARGV[8]) or '0')
+local raised = mine and tonumber(call('HGET', KEYS[2] .. ':raised', ARGV[8]) or '0')
 if whole and tonumber(sequence) >= seen and (not mine or raised >= tonumber(ARGV[7])) then
     return {'open', epoch, sequence}
 end
 -- Older than it was, or not of our making. Others may not have seen that: nobody works on it now.
-redis.call('DEL', KEYS[1])
+call('DEL', KEYS[1])
 
 if lock and string.sub(lock, 1, #incarnation) ~= incarnation then
     return {'busy', string.sub(lock, 1, #incarnation)}
@@ -45,5 +45,5 @@ end
 if what == 'look' then
     return {'closed'}
 end
-redis.call('SET', KEYS[3], attempt, 'PX', life)
+call('SET', KEYS[3], attempt, 'PX', life)
 return {'begun'}

@@ -14,15 +14,17 @@
 
 local commands = tonumber(ARGV[1])
 for i = 1, commands do
-    local version, source = unpack(redis.call('HMGET', KEYS[i], 'version', 'source'))
-    if version == ARGV[2 * i] and source == ARGV[2 * i + 1] then
-        redis.call('HDEL', KEYS[i], 'rest')
-    end
+    skipping(function()
+        local version, source = unpack(call('HMGET', KEYS[i], 'version', 'source'))
+        if version == ARGV[2 * i] and source == ARGV[2 * i + 1] then
+            call('HDEL', KEYS[i], 'rest')
+        end
+    end)
 end
 for i = commands + 1, #KEYS do
     local offset = ARGV[commands + i + 1]
-    if (tonumber(redis.call('GET', KEYS[i])) or -1) < tonumber(offset) then
-        redis.call('SET', KEYS[i], offset)
+    if (tonumber(call('GET', KEYS[i])) or -1) < tonumber(offset) then
+        call('SET', KEYS[i], offset)
     end
 end
 return {'settled'}

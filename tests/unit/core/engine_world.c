@@ -309,6 +309,7 @@ static bool faults_of(enum world_channel channel, enum world_fault fault) {
     case WORLD_LOSE_CALL:
     case WORLD_LOSE_REPLY:
     case WORLD_LATE_CALL:
+    case WORLD_BAD_KEY:
         return channel == WORLD_LEDGER;
     case WORLD_NOT_SENT:
     case WORLD_UNKNOWN_APPLIED:

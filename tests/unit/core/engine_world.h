@@ -73,6 +73,7 @@ enum world_fault {
     WORLD_SERVER_ERROR, /* 500, and not applied. */
     WORLD_UNAUTHORIZED, /* 401. */
     WORLD_ABORT,        /* Kafka: the transaction aborts. */
+    WORLD_BAD_KEY,      /* Ledger: refused, because a key holds something else. */
 };
 
 /* The next `count` calls of this kind, after `skip` of them, have this fault. WORLD_ANY doesn't

@@ -352,7 +352,7 @@ enum world_fault world_pick_fault(struct world *world, enum world_channel channe
         *ret_delay_ms = rule->delay_ms;
         return rule->fault;
     }
-    for (int fault = WORLD_SLOW; fault <= WORLD_ABORT; fault++) {
+    for (int fault = WORLD_SLOW; fault <= WORLD_BAD_KEY; fault++) {
         if (world->now_ms < world->chances_until_ms &&
             faults_of(channel, (enum world_fault)fault) &&
             berth_random_below(&world->random, 1000) < world->chance_permille[fault]) {

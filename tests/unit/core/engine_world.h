@@ -270,7 +270,7 @@ struct world {
 
     struct world_rule rules[WORLD_RULES_MAX];
     size_t rules_count;
-    int chance_permille[WORLD_ABORT + 1]; /* Of each fault, until ... */
+    int chance_permille[WORLD_BAD_KEY + 1]; /* Of each fault, until ... */
     int64_t chances_until_ms;
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     int64_t ledger_down_until_ms;

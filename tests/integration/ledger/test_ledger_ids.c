@@ -43,8 +43,9 @@ static void test_the_age_matters_only_for_an_id_that_is_not_known(void **state) 
     assert_string_equal(redis_says(*state, "KEYS *command*"), "");
 
     take(&worker, &command, &source);
-    call.claim.issued = BERTH_ISSUED_TOO_OLD;
-    assert_int_equal(worker_ask(&worker, &call, NULL)->answer.claim.verdict, BERTH_CLAIM_TAKEN);
+    struct berth_ledger_call next = a_claim(&command, &source);
+    next.claim.issued = BERTH_ISSUED_TOO_OLD;
+    assert_int_equal(worker_ask(&worker, &next, NULL)->answer.claim.verdict, BERTH_CLAIM_TAKEN);
     worker_deinit(&worker);
 }
 

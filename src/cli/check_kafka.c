@@ -17,6 +17,8 @@
 #define READ_TIMEOUT_MS 1000
 #define PROGRESS_TRIES  50
 #define HOUR_S          3600
+/* Beyond retry_age_ms: as for /readyz. */
+#define LATE_MARGIN_MS 60000
 
 /* Of one partition, a second; fewer are worth a word. */
 #define AHEAD_RATE_MIN 10
@@ -27,6 +29,7 @@ struct kafka {
     struct check_report *report;
     struct berth_kafka_properties properties;
     struct cli_topic_listing listing;
+    int64_t behind; /* In all topics. */
 };
 
 static void check_topic(struct kafka *kafka, size_t index);
@@ -35,6 +38,10 @@ static void check_ahead(struct kafka *kafka);
 static void check_progress(struct kafka *kafka, size_t index);
 static void check_rate(struct kafka *kafka, const char *topic,
                        const struct berth_group_progress *progress);
+static int64_t late_ms(const struct kafka *kafka);
+static void check_stuck(struct kafka *kafka, const char *topic,
+                        const struct berth_group_progress *progress);
+static void check_workers(struct kafka *kafka);
 static void check_reading(struct kafka *kafka);
 static void check_reading_of(struct kafka *kafka, const char *name, const char *remedy);
 static void check_writing(struct kafka *kafka);
@@ -75,6 +82,7 @@ void check_kafka(const struct check_options *options) {
             check_progress(&kafka, i);
         }
     }
+    check_workers(&kafka);
     check_reading(&kafka);
     check_writing(&kafka);
     check_publishing(&kafka);
@@ -154,6 +162,11 @@ static void check_ahead(struct kafka *kafka) {
               rate, given_up_ms / 1000, BERTH_SETTLED_AHEAD_MIN);
 }
 
+/* When a command has to be answered, whatever happens to it: its registry being away apart. */
+static int64_t late_ms(const struct kafka *kafka) {
+    return kafka->options->config->retry_age_ms + LATE_MARGIN_MS;
+}
+
 /* While a transaction is under way its partitions can't be asked: a moment later they can. */
 static enum berth_rc read_progress(const struct kafka *kafka, size_t index,
                                    struct berth_group_progress *ret_progress,
@@ -162,7 +175,8 @@ static enum berth_rc read_progress(const struct kafka *kafka, size_t index,
     for (int tries = 1;; tries++) {
         enum berth_rc rc = berth_kafka_group_progress(
             &kafka->properties, kafka->options->config->group, kafka->listing.names[index],
-            kafka->listing.statuses[index].partitions, CLI_KAFKA_TIMEOUT_MS, ret_progress, reterr);
+            kafka->listing.statuses[index].partitions, late_ms(kafka), CLI_KAFKA_TIMEOUT_MS,
+            ret_progress, reterr);
         if (rc != BERTH_OK || ret_progress->partitions_unreadable == 0 || tries == PROGRESS_TRIES) {
             return rc;
         }
@@ -193,10 +207,52 @@ static void check_progress(struct kafka *kafka, size_t index) {
         (void)snprintf(fresh, sizeof(fresh), ", and has never committed %d of its partitions",
                        progress.partitions_new);
     }
+    kafka->behind += progress.behind;
     check_say(kafka->report, CHECK_OK, SUBJECT, "group", NULL,
               "group %s is %" PRId64 " records behind in %s%s", config->group, progress.behind,
               topic, fresh);
+    check_stuck(kafka, topic, &progress);
     check_rate(kafka, topic, &progress);
+}
+
+/* What isn't given to anybody, and what should have been answered long ago. */
+static void check_stuck(struct kafka *kafka, const char *topic,
+                        const struct berth_group_progress *progress) {
+    if (progress->hidden > 0) {
+        check_say(kafka->report, CHECK_WARNING, SUBJECT, "stuck",
+                  "end the producer's transaction: kafka-transactions.sh find-hanging, abort",
+                  "%" PRId64 " records of %s are behind a transaction that is still open: nobody "
+                  "is given them",
+                  progress->hidden, topic);
+    }
+    if (progress->late > 0) {
+        check_say(kafka->report, CHECK_PROBLEM, SUBJECT, "stuck",
+                  "look at /readyz of the workers, and in their logs for command.retried, "
+                  "breaker.opened and command.key_refused",
+                  "up to %" PRId64 " records of %s wait for longer than %" PRId64
+                  " s, from offset %" PRId64 " of partition %d on",
+                  progress->late, topic, late_ms(kafka) / 1000, progress->late_offset,
+                  progress->late_partition);
+    }
+}
+
+/* Somebody has to be there to work. */
+static void check_workers(struct kafka *kafka) {
+    const char *group = kafka->options->config->group;
+    int members = 0;
+    struct berth_error error = {0};
+    if (berth_kafka_group_members(&kafka->properties, group, CLI_KAFKA_TIMEOUT_MS, &members,
+                                  &error) != BERTH_OK) {
+        check_say(kafka->report, CHECK_NOT_TRIED, SUBJECT, "workers", "allow Describe of the group",
+                  "how many workers run isn't told: %s", error.text);
+        return;
+    }
+    enum check_state state = members > 0         ? CHECK_OK
+                             : kafka->behind > 0 ? CHECK_PROBLEM
+                                                 : CHECK_WARNING;
+    check_say(kafka->report, state, SUBJECT, "workers",
+              members > 0 ? NULL : "start berthd, and look at why it ended",
+              "group %s has %d member%s", group, members, members == 1 ? "" : "s");
 }
 
 /* The busiest partition against what check_ahead() allows. */

@@ -4,14 +4,19 @@
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "berth/io/redis_args.h"
 #include "berth/io/redis_client.h"
 #include "check_report.h"
 
-#define SUBJECT   "redis"
-#define KEY_BYTES 256
-#define WORDS_MAX 5
+#define SUBJECT    "redis"
+#define KEY_BYTES  256
+#define WORDS_MAX  16
+#define TEXT_BYTES 768
+
+extern const char berth_script_try[];
+
 /* Beside the configured time-out: a name to be looked up, and a few answers. */
 #define MARGIN_MS 3000
 
@@ -34,6 +39,10 @@ static void epoch_answered(void *ctx, const struct redisReply *reply);
 static void ask_owner(struct redis *redis);
 static void owner_answered(void *ctx, const struct redisReply *reply);
 static void report_flaws(const struct redis *redis);
+static const char *remedy_of(const char *why);
+static void try_commands(struct redis *redis);
+static void tried(void *ctx, const struct redisReply *reply);
+static void report_refused(const struct redis *redis, const struct redisReply *reply);
 
 void check_redis(const struct check_options *options) {
     struct redis redis = {.report = options->report,
@@ -52,9 +61,8 @@ void check_redis(const struct check_options *options) {
         (void)event_base_loopexit(redis.base, &bound);
         (void)event_base_dispatch(redis.base);
         if (!redis.reached) {
-            check_say(redis.report, CHECK_PROBLEM, SUBJECT, "reachable",
-                      "look at [redis]: address, username, password_file, database", "%s: %s",
-                      options->config->redis.address, redis.why);
+            check_say(redis.report, CHECK_PROBLEM, SUBJECT, "reachable", remedy_of(redis.why),
+                      "%s: %s", options->config->redis.address, redis.why);
         }
     }
     redis.client = berth_redis_client_free(redis.client);
@@ -64,8 +72,11 @@ void check_redis(const struct check_options *options) {
 }
 
 static enum berth_rc connect_to(struct redis *redis, struct berth_error *reterr) {
+    static const struct berth_redis_script script = {"try", berth_script_try};
     const struct berth_redis_client_config client = {
         .base = redis->base,
+        .scripts = &script,
+        .scripts_count = 1,
         .server = berth_config_redis_server(redis->config),
         .pending_max = 16,
         .pending_bytes_max = (size_t)64 * 1024,
@@ -181,5 +192,75 @@ static void owner_answered(void *ctx, const struct redisReply *reply) {
                   redis->config->redis.prefix, same ? "this installation's" : "another's",
                   theirs[0], theirs[1], theirs[2]);
     }
+    try_commands(redis);
+}
+
+static const char *remedy_of(const char *why) {
+    if (strstr(why, "TLS") != NULL) {
+        return "look at [redis]: tls, ca_file, client_cert_file, server_name";
+    }
+    if (strstr(why, "NOPERM") != NULL) {
+        return "give its user the rights that docs/redis.md lists";
+    }
+    return "look at [redis]: address, username, password_file, database";
+}
+
+/* ---- Whether it does what the scripts ask ---- */
+
+/* Under names of this process, which nobody else uses. */
+static void try_commands(struct redis *redis) {
+    static const char *const kinds[] = {"hash", "string", "set"};
+    struct berth_redis_args args;
+    berth_redis_args_init(&args);
+    enum berth_rc rc = berth_redis_args_begin(&args, WORDS_MAX, 3 * (size_t)KEY_BYTES);
+    if (rc == BERTH_OK) {
+        berth_redis_client_script_words(&args, 3);
+        for (size_t i = 0; i < 3; i++) {
+            berth_redis_args_append(&args, redis->config->redis.prefix);
+            berth_redis_args_append(&args, "check:");
+            berth_redis_args_append(&args, kinds[i]);
+            berth_redis_args_append_number(&args, getpid());
+            berth_redis_args_close(&args);
+        }
+        rc = berth_redis_client_run(redis->client, 0, &args, tried, redis);
+    }
+    berth_redis_args_deinit(&args);
+    if (rc != BERTH_OK) {
+        (void)event_base_loopbreak(redis->base);
+    }
+}
+
+static void tried(void *ctx, const struct redisReply *reply) {
+    struct redis *redis = ctx;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        check_say(redis->report, CHECK_PROBLEM, SUBJECT, "write",
+                  "give its user the rights that docs/redis.md lists", "scripts can't be run: %s",
+                  reply == NULL ? "no reply" : reply->str);
+    } else if (reply->elements <= 1) {
+        check_say(redis->report, CHECK_OK, SUBJECT, "write", NULL,
+                  "it does every command that berthd's scripts use");
+    } else {
+        report_refused(redis, reply);
+    }
     (void)event_base_loopbreak(redis->base);
+}
+
+/* "<command> <what Redis said>" each, behind one word; mostly all say the same. */
+static void report_refused(const struct redis *redis, const struct redisReply *reply) {
+    char names[TEXT_BYTES] = "";
+    size_t len = 0;
+    const char *why = strchr(reply->element[1]->str, ' ');
+    for (size_t i = 1; i < reply->elements && len < sizeof(names); i++) {
+        const char *line = reply->element[i]->str;
+        int written = snprintf(names + len, sizeof(names) - len, "%s%.*s", i == 1 ? "" : ", ",
+                               (int)strcspn(line, " "), line);
+        len += written > 0 ? (size_t)written : sizeof(names);
+    }
+    bool rights = strstr(why, "can't run") != NULL || strstr(why, "can't access") != NULL ||
+                  strstr(why, "ACL") != NULL;
+    check_say(redis->report, CHECK_PROBLEM, SUBJECT, "write",
+              rights ? "give its user the rights that docs/redis.md lists"
+                     : "see to its memory (maxmemory), its disk and its replicas: until then "
+                       "every command waits",
+              "it refuses %s:%s", names, why);
 }

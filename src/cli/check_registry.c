@@ -77,6 +77,13 @@ static bool check_reachable(const struct registry *registry, const struct cli_ha
                   "%s: %s", config->url, reply->words);
         return false;
     }
+    if (reply->status >= 300 && reply->status <= 399) {
+        check_say(registry->report, CHECK_PROBLEM, registry->subject, "reachable",
+                  "set url to where it leads, without /api", "%s redirects (HTTP %ld) to %s",
+                  config->url, reply->status,
+                  reply->location[0] != '\0' ? reply->location : "nowhere");
+        return false;
+    }
     if (reply->status != 200 || json_object_get(info, "auth_mode") == NULL) {
         check_say(registry->report, CHECK_PROBLEM, registry->subject, "reachable",
                   "url is where Harbor's web page is, without /api",

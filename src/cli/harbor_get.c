@@ -35,6 +35,7 @@ static void put_basic(const char *user, const char *password, size_t password_le
                       struct cli_secret_text *line);
 static CURLcode set_options(struct cli_harbor *harbor);
 static void read_reply(struct cli_harbor *harbor, struct cli_harbor_reply *reply);
+static bool is_echoed(CURL *easy);
 static const char *header_of(CURL *easy, const char *name);
 static int64_t certificate_expires_s(CURL *easy);
 static size_t curl_body_cb(char *data, size_t size, size_t count, void *ctx);
@@ -80,7 +81,8 @@ const struct berth_config_registry *cli_harbor_registry(const struct cli_harbor 
 
 void cli_harbor_get(struct cli_harbor *harbor, const char *path,
                     struct cli_harbor_reply *ret_reply) {
-    *ret_reply = (struct cli_harbor_reply){.words = "no memory left", .content_type = ""};
+    *ret_reply =
+        (struct cli_harbor_reply){.words = "no memory left", .content_type = "", .location = ""};
     char *url = NULL;
     if (asprintf(&url, "%s%s", harbor->registry->url, path) < 0) {
         return;
@@ -119,9 +121,26 @@ static void read_reply(struct cli_harbor *harbor, struct cli_harbor_reply *reply
     reply->words = "";
     reply->body = berth_buffer_view(&harbor->body);
     reply->content_type = header_of(harbor->easy, "Content-Type");
-    reply->echoed = strcmp(header_of(harbor->easy, "X-Request-Id"), REQUEST_ID) == 0;
+    reply->location = header_of(harbor->easy, "Location");
+    reply->echoed = is_echoed(harbor->easy);
     reply->date_s = curl_getdate(header_of(harbor->easy, "Date"), NULL);
     reply->certificate_expires_s = certificate_expires_s(harbor->easy);
+}
+
+/* As berthd judges it: a front end may add an id of its own, before or behind Harbor's. */
+static bool is_echoed(CURL *easy) {
+    struct curl_header *header = NULL;
+    size_t count = 1;
+    for (size_t i = 0; i < count; i++) {
+        if (curl_easy_header(easy, "X-Request-Id", i, CURLH_HEADER, -1, &header) != CURLHE_OK) {
+            return false;
+        }
+        if (strcmp(header->value, REQUEST_ID) == 0) {
+            return true;
+        }
+        count = header->amount;
+    }
+    return false;
 }
 
 static const char *header_of(CURL *easy, const char *name) {

@@ -27,6 +27,7 @@ struct cli_harbor_reply {
     bool untrusted; /* The certificate was refused. */
     struct berth_bytes body;
     const char *content_type;      /* "": none. */
+    const char *location;          /* The same. */
     bool echoed;                   /* It bears the X-Request-Id that was sent. */
     int64_t date_s;                /* Its Date, seconds since 1970; -1: none. */
     int64_t certificate_expires_s; /* The same of the server's certificate; -1: not known. */

@@ -170,6 +170,12 @@ static enum berth_harbor_verdict judge(unsigned call, const struct berth_harbor_
                                        const json_t *json, struct berth_harbor_answer *answer) {
     answer->http_status = reply->status;
     answer->retry_after_ms = reply->retry_after_ms;
+    if (reply->status >= 300 && reply->status <= 399) {
+        (void)snprintf(answer->error, sizeof answer->error,
+                       "HTTP %d, a redirect to %.80s: correct url", reply->status,
+                       reply->location != NULL ? reply->location : "nowhere");
+        return BERTH_HARBOR_UNKNOWN;
+    }
     if (!echo_holds(call, asked->request_id, echo_waived, reply)) {
         (void)snprintf(answer->error, sizeof answer->error,
                        "HTTP %d without the echo of our X-Request-Id", reply->status);

@@ -378,31 +378,3 @@ void berth_engine_notice_left(struct berth_engine *engine) {
         }
     }
 }
-
-void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret) {
-    uint32_t crowded = 0;
-    size_t fullest = 0;
-    for (size_t i = 0; i < BERTH_ENGINE_PARTITIONS_MAX; i++) {
-        const struct partition *partition = &engine->partitions[i];
-        if (partition->state == PARTITION_FREE) {
-            continue;
-        }
-        size_t bytes = berth_settled_map_bytes(&partition->settled);
-        fullest = bytes > fullest ? bytes : fullest;
-        crowded += berth_settled_map_crowded(&partition->settled);
-    }
-    *ret = (struct berth_engine_figures){
-        .partitions = engine->partitions_open,
-        .taken_in = engine->config->commands_max - engine->free_slots_count,
-        .worked_on = engine->worked_on,
-        .ready = engine->ready,
-        .set_aside = engine->set_aside,
-        .publishing = engine->publishing,
-        .publishing_since_ms = engine->publishing_since_ms,
-        .settled_total = engine->settled_total,
-        .skipped_total = engine->skipped_total,
-        .maps_ignored_total = engine->maps_ignored_total,
-        .partitions_crowded = crowded,
-        .map_bytes_max = fullest,
-    };
-}

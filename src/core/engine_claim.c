@@ -11,11 +11,9 @@
 #include "berth/base/assert.h"
 #include "berth/core/codes.h"
 #include "engine_parts.h"
+#include "engine_refused.h"
 #include "text.h"
 
-/* While Redis doesn't answer. */
-#define LEDGER_PAUSE_FIRST_MS 50
-#define LEDGER_PAUSE_MAX_MS   2000
 /* How often a lane that somebody else holds is looked at: it may be freed long before its lease. */
 #define HELD_LOOK_MS   500
 #define RENEW_AGAIN_MS 500 /* After a renewal that wasn't answered. */
@@ -24,7 +22,6 @@
 
 static struct berth_effect *ask(struct berth_engine *engine, struct item *item,
                                 enum berth_ledger_call_kind kind);
-static void on_unavailable(struct berth_engine *engine, struct item *item);
 static void on_claim(struct berth_engine *engine, struct item *item,
                      const struct berth_claim_answer *claim);
 static void on_taken(struct berth_engine *engine, struct item *item,
@@ -158,7 +155,7 @@ void claim_timer(struct berth_engine *engine, struct item *item) {
 void claim_answered(struct berth_engine *engine, struct item *item,
                     const struct berth_ledger_answer *answer) {
     if (answer->unavailable) {
-        on_unavailable(engine, item);
+        refused_or_away(engine, item, answer);
         return;
     }
     item->ledger_failures = 0;
@@ -178,18 +175,6 @@ void claim_answered(struct berth_engine *engine, struct item *item,
     case BERTH_LEDGER_BASES:
         BERTH_UNREACHABLE("these belong to no item");
     }
-}
-
-/* It may have run or not; every script may run twice, so it is simply asked again. */
-static void on_unavailable(struct berth_engine *engine, struct item *item) {
-    if (item->lost && item->state != ITEM_STORING) {
-        claim_lost(engine, item);
-        return;
-    }
-    int64_t pause_ms = engine_backoff_ms(engine, LEDGER_PAUSE_FIRST_MS, LEDGER_PAUSE_MAX_MS,
-                                         item->ledger_failures);
-    item->ledger_failures++;
-    engine_arm(engine, &item->timer, pause_ms);
 }
 
 static void on_claim(struct berth_engine *engine, struct item *item,

@@ -194,6 +194,7 @@ static struct item *make_item(struct berth_engine *engine, struct partition *par
     item->timestamp_ms = record->timestamp_ms;
     item->checksum = record->checksum;
 
+    item->taken_ms = engine->now_ms;
     item->share = partition->share;
     engine->shares[item->share].commands++;
     item->partition = partition;
@@ -230,6 +231,7 @@ static void decide_or_join(struct berth_engine *engine, struct item *item,
         return;
     }
     item->registry = (uint32_t)registry;
+    item->taken_ms = engine->now_ms - breaker_paused_ms(engine, &engine->registries[registry]);
     lane_join(engine, item);
 }
 

@@ -21,7 +21,8 @@ void item_move(struct berth_engine *engine, struct item *item, enum item_state t
                           TO(ITEM_RUNNING) | TO(ITEM_BACKING_OFF) | TO(ITEM_STORING) |
                           TO(ITEM_READY),
         [ITEM_WAITING] = TO(ITEM_CLAIMING),
-        [ITEM_REMEMBERING] = TO(ITEM_RUNNING) | TO(ITEM_BACKING_OFF) | TO(ITEM_CLAIMING),
+        [ITEM_REMEMBERING] =
+            TO(ITEM_RUNNING) | TO(ITEM_BACKING_OFF) | TO(ITEM_CLAIMING) | TO(ITEM_READY),
         [ITEM_RUNNING] = TO(ITEM_REMEMBERING) | TO(ITEM_BACKING_OFF) | TO(ITEM_READING_BACK) |
                          TO(ITEM_STORING) | TO(ITEM_CLAIMING),
         [ITEM_BACKING_OFF] = TO(ITEM_RUNNING) | TO(ITEM_READING_BACK) | TO(ITEM_STORING) |

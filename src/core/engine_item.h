@@ -49,6 +49,7 @@ struct item {
     int64_t first_offset;
     uint32_t registry; /* registries_count: none. */
     uint32_t share;    /* Whose it takes of slots and memory: its topic's. */
+    int64_t taken_ms;  /* When it was taken in, less the pauses of its registry until then. */
 
     /* The claim. */
     int64_t token;    /* From STORED or ALREADY on: under which the outcome was stored. */

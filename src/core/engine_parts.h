@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's insides, shared by its files:
- *
  *   engine.c          life, dispatch of events, effects, timers
  *   engine_item.c     an item's moves, and what is true of it in each state
  *   engine_intake.c   partitions and their windows, records taken in, winding down
@@ -15,9 +14,10 @@
  *   engine_publish.c  batches and transactions, in any order of the window
  *   engine_settle.c   telling the ledger what was committed
  *   engine_notice.c   something an operator may want to read
+ *   engine_refused.c  ledger calls that aren't answered, or are refused
  *
- * The states of an item (one record taken in) and its moves; `*` marks states that hold the lane in
- * Redis, as far as we know:
+ * The states of an item (one record taken in) and its moves; `*`: it holds the lane in Redis, as
+ * far as we know. Not drawn: REMEMBERING to READY, when Redis refuses a key of it for good.
  *
  *   QUEUED ----> CLAIMING ----> REMEMBERING* <--> RUNNING* <--> BACKING_OFF* (-> WAITING, STORING)
  *     |           |  ^  |             |             |             | ^

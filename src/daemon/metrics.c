@@ -91,6 +91,14 @@ static double redis_up(const struct view *view) {
     return view->worker->redis_available;
 }
 
+static double redis_refuses(const struct view *view) {
+    return berth_ledger_refusal(view->worker->ledger) != NULL;
+}
+
+static double oldest(const struct view *view) {
+    return (double)view->engine.oldest_ms / 1000;
+}
+
 static double harbor_calls(const struct view *view) {
     return (double)berth_harbor_client_in_flight(view->worker->harbor);
 }
@@ -142,6 +150,11 @@ static const struct {
      "Records that were never read: retention removed them, or an operator passed them over.",
      lost},
     {"berth_redis_up", GAUGE, "1 while the ledger can be worked on.", redis_up},
+    {"berth_redis_refuses", GAUGE,
+     "1 while Redis is there and refuses what berth writes: no memory, no disk, no right.",
+     redis_refuses},
+    {"berth_oldest_command_seconds", GAUGE,
+     "How long the oldest unsettled command waits, without the pauses of its registry.", oldest},
     {"berth_harbor_calls", GAUGE, "Calls to Harbor that wait or are under way.", harbor_calls},
     {"berth_publisher_busy_seconds", GAUGE, "How long the transaction under way has taken so far.",
      publisher_busy},

@@ -8,6 +8,9 @@
 #include "berth/io/clock.h"
 #include "worker_parts.h"
 
+/* Beyond retry_age_ms: until a command that is given up is published. */
+#define OLDEST_MARGIN_MS 60000
+
 static void say(struct berth_buffer *reasons, const char *what, const char *why) {
     /* What doesn't fit is left out: one reason is enough not to be ready. */
     enum berth_rc rc = berth_buffer_printf(reasons, "%s: %s\n", what, why);
@@ -81,6 +84,31 @@ static void say_trouble(const struct worker *worker, struct berth_buffer *reason
     }
 }
 
+/* Redis is there and takes nothing. */
+static void say_refusal(const struct worker *worker, struct berth_buffer *reasons) {
+    const char *refusal = berth_ledger_refusal(worker->ledger);
+    if (refusal != NULL) {
+        char why[sizeof(worker->redis_why) + 512];
+        (void)snprintf(why, sizeof(why), "%s: it refuses to work: %s",
+                       worker->config->redis.address, refusal);
+        say(reasons, "redis", why);
+    }
+}
+
+/* Whatever the cause: a command that is sent now would wait as well. Each is given up after
+ * retry_age_ms, and until then others may wait for it. */
+static void say_oldest(const struct worker *worker, struct berth_buffer *reasons) {
+    struct berth_engine_figures figures;
+    berth_engine_figures(worker->engine, &figures);
+    if (figures.oldest_ms > worker->config->retry_age_ms + OLDEST_MARGIN_MS) {
+        char why[128 + BERTH_TOPIC_BYTES];
+        (void)snprintf(why, sizeof(why), "the oldest, %s-%d at offset %lld, waits for %lld s",
+                       figures.oldest->topic, figures.oldest->partition,
+                       (long long)figures.oldest->offset, (long long)figures.oldest_ms / 1000);
+        say(reasons, "commands", why);
+    }
+}
+
 void worker_ready(void *ctx, struct berth_buffer *reasons) {
     const struct worker *worker = ctx;
     if (worker->stopping) {
@@ -89,6 +117,8 @@ void worker_ready(void *ctx, struct berth_buffer *reasons) {
     if (!worker->redis_available) {
         say(reasons, "redis", worker->redis_why);
     }
+    say_refusal(worker, reasons);
+    say_oldest(worker, reasons);
     char rebuild[128 + BERTH_TOPIC_BYTES];
     if (worker_rebuild_says(worker, rebuild, sizeof(rebuild))) {
         say(reasons, "redis data", rebuild);

@@ -34,6 +34,7 @@ static parse_fn parse_headers;
 static parse_fn parse_proxy;
 static const char *header_problem(const char *line);
 static const char *url_problem(CURLU *url, const char *text);
+static bool ends_in_api_path(const char *text);
 static bool is_text(enum berth_option_type type);
 static bool is_list(enum berth_option_type type);
 static char *const *text_of(const struct berth_config_option *option, const void *base);
@@ -203,6 +204,19 @@ static enum berth_rc parse_url(const struct berth_config_option *option, const c
     return keep(text, len, field);
 }
 
+static bool ends_in_api_path(const char *text) {
+    static const char *const tails[] = {"/api", "/api/v2.0"};
+    size_t len = strlen(text);
+    for (; text[len - 1] == '/'; len--) {
+    }
+    bool found = false;
+    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+        size_t tail_len = strlen(tails[i]);
+        found |= len > tail_len && strncmp(text + len - tail_len, tails[i], tail_len) == 0;
+    }
+    return found;
+}
+
 /* Credentials would end up in logs, and a query or a fragment can't have a path put behind it. */
 static const char *url_problem(CURLU *url, const char *text) {
     static const CURLUPart UNWANTED[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
@@ -213,6 +227,9 @@ static const char *url_problem(CURLU *url, const char *text) {
     }
     if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK) {
         return "is not a URL";
+    }
+    if (ends_in_api_path(text)) {
+        return "must not have the path of Harbor's API, /api/v2.0: it is where its web page is";
     }
     for (size_t i = 0; i < sizeof(UNWANTED) / sizeof(UNWANTED[0]); i++) {
         char *part = NULL;

@@ -43,6 +43,7 @@ void berth_harbor_transfer_end_errand(struct berth_harbor_transfer *transfer, CU
         .names_us = transfer->errand == BERTH_HARBOR_ERRAND_PROVE &&
                     berth_harbor_reply_names_user(&reply, transfer->endpoint->registry.username),
         .retry_after_ms = reply.retry_after_ms,
+        .location = reply.location,
         .words = "",
     };
 }

@@ -47,7 +47,9 @@ static enum berth_harbor_errand_end fail(struct berth_harbor_session *session, i
 static enum berth_harbor_errand_end find_unfit(struct berth_harbor_session *session,
                                                int64_t now_ms);
 static void fall_back(struct berth_harbor_session *session, int64_t now_ms);
-static bool is_trouble(const struct berth_harbor_errand_reply *reply);
+static bool is_redirect(const struct berth_harbor_errand_reply *reply);
+static bool is_trouble(enum berth_harbor_errand errand,
+                       const struct berth_harbor_errand_reply *reply);
 static int64_t pause_ms(struct berth_harbor_session *session);
 static enum berth_harbor_belief judge_stranger(struct berth_harbor_session *session, int64_t now_ms,
                                                uint64_t generation,
@@ -142,7 +144,7 @@ berth_harbor_session_take(struct berth_harbor_session *session, int64_t now_ms,
     if (errand == BERTH_HARBOR_ERRAND_PROVE) {
         return take_proof(session, reply);
     }
-    if (is_trouble(reply)) {
+    if (is_trouble(errand, reply)) {
         return fail(session, now_ms, reply);
     }
     struct berth_harbor_keys *fresh = &session->fresh;
@@ -251,6 +253,15 @@ static enum berth_harbor_errand_end fail(struct berth_harbor_session *session, i
         failure->trouble = BERTH_HARBOR_TROUBLE_CREDENTIALS;
         (void)snprintf(failure->error, sizeof failure->error,
                        "Harbor refuses the login: wrong password, or the account is locked");
+    } else if (is_redirect(reply)) {
+        failure->trouble = BERTH_HARBOR_TROUBLE_CONNECTION;
+        (void)snprintf(failure->error, sizeof failure->error,
+                       "no login: HTTP %d, a redirect to %.60s: correct url", reply->status,
+                       reply->location != NULL ? reply->location : "nowhere");
+    } else if (reply->status == 404) {
+        failure->trouble = BERTH_HARBOR_TROUBLE_CONNECTION;
+        (void)snprintf(failure->error, sizeof failure->error,
+                       "no login: HTTP 404 for GET /systeminfo: there is no Harbor at url");
     } else {
         failure->trouble = reply->status == 429 || reply->status == 503
                                ? BERTH_HARBOR_TROUBLE_RATE
@@ -284,10 +295,17 @@ static void fall_back(struct berth_harbor_session *session, int64_t now_ms) {
     session->basic_until_ms = now_ms + BERTH_HARBOR_BASIC_MS;
 }
 
-/* Later it may be better; everything else means that a login by session doesn't work here. */
-static bool is_trouble(const struct berth_harbor_errand_reply *reply) {
+static bool is_redirect(const struct berth_harbor_errand_reply *reply) {
+    return reply->status >= 300 && reply->status < 400;
+}
+
+/* Later it may be better, or the url is wrong: nothing but Harbor answers 200 to GET /systeminfo.
+ * Everything else means that a login by session doesn't work here. */
+static bool is_trouble(enum berth_harbor_errand errand,
+                       const struct berth_harbor_errand_reply *reply) {
+    bool not_harbor = errand != BERTH_HARBOR_ERRAND_LOGIN && reply->status == 404;
     return reply->status == 0 || reply->status == 401 || reply->status == 429 ||
-           reply->status >= 500;
+           reply->status >= 500 || is_redirect(reply) || not_harbor;
 }
 
 /* 2, 4, 8, ... seconds and up to a half more, never beyond the most. */

@@ -141,7 +141,8 @@ struct berth_harbor_errand_reply {
     struct berth_harbor_keys brought; /* Set-Cookie's and the token's header. */
     bool names_us;                    /* PROVE: the body is about our account. */
     int64_t retry_after_ms;
-    const char *words; /* No reply: curl's. */
+    const char *location; /* Of a redirect; NULL: none. */
+    const char *words;    /* No reply: curl's. */
 };
 
 enum berth_harbor_errand_end {

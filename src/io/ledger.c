@@ -24,6 +24,7 @@ extern const char berth_script_decide[];
 extern const char berth_script_chill[];
 extern const char berth_script_put[];
 extern const char berth_script_open[];
+extern const char berth_script_probe[];
 
 /* One call under way. */
 struct ledger_call {
@@ -35,15 +36,22 @@ struct ledger_call {
 
 /* ---- Answers ---- */
 
-/* Says the first refusal in a row: the reason matters, its repetition doesn't. */
-static void note_trouble(struct berth_ledger *ledger, const char *trouble) {
-    bool refused = trouble[0] != '\0';
-    if (refused && !ledger->refusing) {
-        char text[LEDGER_TROUBLE_BYTES + 64];
-        snprintf(text, sizeof(text), "Redis refuses to work on the ledger: %s", trouble);
-        ledger->on_warning(ledger->ctx, text);
+/* Whose refusal it is: a command's, which is told with its answer, or everybody's. key: where the
+ * answer's view is kept. */
+static void judge_refusal(struct berth_ledger *ledger, struct ledger_reply *reply,
+                          char key[LEDGER_KEY_BYTES]) {
+    enum berth_ledger_call_kind kind = reply->answer.kind;
+    bool of_command =
+        kind == BERTH_LEDGER_CLAIM || kind == BERTH_LEDGER_REMEMBER || kind == BERTH_LEDGER_STORE;
+    if (reply->trouble[0] == '\0') {
+        return;
     }
-    ledger->refusing = refused;
+    if (ledger_refusal_of_key(ledger, reply->trouble, key) && of_command) {
+        reply->answer.bad_key = key;
+        reply->answer.bad_key_why = reply->trouble;
+    } else {
+        ledger_refusal_note(ledger, reply->trouble);
+    }
 }
 
 static void call_answered(void *ctx, const struct redisReply *redis_reply) {
@@ -52,9 +60,8 @@ static void call_answered(void *ctx, const struct redisReply *redis_reply) {
     if (!ledger->freeing) {
         struct ledger_reply reply;
         ledger_reply_read(redis_reply, call->kind, call->count, &reply);
-        if (redis_reply != NULL) {
-            note_trouble(ledger, reply.trouble);
-        }
+        char key[LEDGER_KEY_BYTES];
+        judge_refusal(ledger, &reply, key);
         if (reply.sequence > ledger->data_set.seen) {
             ledger->data_set.seen = reply.sequence;
         }
@@ -205,6 +212,7 @@ static enum berth_rc make_client(struct berth_ledger *ledger,
         [LEDGER_CHILL] = {"chill", berth_script_chill},
         [LEDGER_PUT] = {"put", berth_script_put},
         [LEDGER_OPEN] = {"open", berth_script_open},
+        [LEDGER_PROBE] = {"probe", berth_script_probe},
     };
     struct berth_redis_client_config client = {
         .base = config->base,

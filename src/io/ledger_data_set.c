@@ -351,7 +351,11 @@ static void look(struct berth_ledger *ledger) {
 static void timer_cb(evutil_socket_t fd, short what, void *ctx) {
     (void)fd;
     (void)what;
-    look(ctx);
+    struct berth_ledger *ledger = ctx;
+    if (ledger->data_set.phase == DATA_SET_OPEN) {
+        ledger_refusal_probe(ledger);
+    }
+    look(ledger);
 }
 
 static void dropped(void *ctx, const struct redisReply *reply) {
@@ -385,6 +389,7 @@ void ledger_data_set_connected(struct berth_ledger *ledger, bool ready, const ch
     if (!ready) {
         bool lost = data_set->phase != DATA_SET_AWAY && move_to(data_set, DATA_SET_AWAY);
         (void)evtimer_del(data_set->timer);
+        ledger_refusal_forget(ledger);
         say_lost(ledger, lost);
         say(ledger, why);
         return;

@@ -7,6 +7,7 @@
  *   ledger_reply.c    from Redis' reply to an answer
  *   ledger_data_set.c whether there is a data set that can be worked on
  *   ledger_rebuild.c  bringing one up
+ *   ledger_refusal.c  what a refusal of Redis means, and whether it refuses now
  *   space_fields.c    a space's state as fields and values
  *   lua/              the scripts, embedded at build
  */
@@ -31,6 +32,7 @@ enum ledger_script {
     LEDGER_PUT,
     LEDGER_OPEN,
     LEDGER_DECIDE,
+    LEDGER_PROBE,
     LEDGER_SCRIPTS, /* How many. */
 };
 
@@ -77,6 +79,17 @@ struct ledger_data_set {
     char said_why[256]; /* ... with this. */
 };
 
+/* What Redis said when it refused something, and the key that a script names with it. */
+#define LEDGER_TROUBLE_BYTES 512
+#define LEDGER_KEY_BYTES     384
+
+/* A refusal that is everybody's, while it is told. */
+struct ledger_refusal {
+    bool told;
+    uint32_t probes_fine; /* Since the last one. */
+    char text[LEDGER_TROUBLE_BYTES];
+};
+
 struct berth_ledger {
     struct berth_redis_client *client;
     struct berth_redis_args args;
@@ -93,7 +106,7 @@ struct berth_ledger {
     void (*on_rebuild)(void *ctx, enum berth_rebuild_event event);
     void *ctx;
     struct ledger_data_set data_set;
-    bool refusing; /* The last reply was a refusal, and that was said. */
+    struct ledger_refusal refusal;
     bool freeing;
 };
 
@@ -141,9 +154,23 @@ BERTH_MUST_USE enum berth_rc ledger_request(struct berth_ledger *ledger,
                                             const struct berth_ledger_call *call,
                                             const struct berth_publication *publication);
 
-/* ---- ledger_reply.c ---- */
+/* ---- ledger_refusal.c ---- */
 
-#define LEDGER_TROUBLE_BYTES 256
+/* What is said of a reply that isn't what its script answers. */
+#define LEDGER_NOT_UNDERSTOOD "a reply that can't be understood"
+
+/* Whether it is about a key that is one command's alone; else it is everybody's. The text becomes
+ * what Redis itself said. ret_key: the key, empty when none is named. */
+bool ledger_refusal_of_key(const struct berth_ledger *ledger, char text[LEDGER_TROUBLE_BYTES],
+                           char ret_key[LEDGER_KEY_BYTES]);
+/* One that is everybody's: it is told until Redis takes what is written to it again. */
+void ledger_refusal_note(struct berth_ledger *ledger, const char *text);
+/* The connection has ended: what the next one says counts. */
+void ledger_refusal_forget(struct berth_ledger *ledger);
+/* Tries a write. */
+void ledger_refusal_probe(struct berth_ledger *ledger);
+
+/* ---- ledger_reply.c ---- */
 
 struct ledger_reply {
     struct berth_ledger_answer answer;

@@ -248,7 +248,7 @@ static bool read_kind(const redisReply *reply, size_t count, struct ledger_reply
 }
 
 const char *ledger_reply_text(const struct redisReply *reply) {
-    return reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply that can't be understood";
+    return reply->type == REDIS_REPLY_ERROR ? reply->str : LEDGER_NOT_UNDERSTOOD;
 }
 
 void ledger_reply_read(const struct redisReply *reply, enum berth_ledger_call_kind kind,

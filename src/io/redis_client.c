@@ -290,8 +290,16 @@ static bool load_and_repeat(struct request *request) {
     return client->phase == REDIS_READY && send_wire(client, request);
 }
 
+/* An error that comes out of a script has "ERR " in front of its own word. */
 static bool begins_with(const redisReply *reply, const char *word) {
-    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, word, strlen(word)) == 0;
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return false;
+    }
+    const char *text = reply->str;
+    while (strncmp(text, "ERR ", strlen("ERR ")) == 0) {
+        text += strlen("ERR ");
+    }
+    return strncmp(text, word, strlen(word)) == 0;
 }
 
 /* It was demoted, or reads its data again: whatever is asked, it has to be looked at anew. */

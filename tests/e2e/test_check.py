@@ -1,15 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
 """berth check: what an operator is told before berthd is started, and the remedy."""
 
+import contextlib
+import http.server
 import json
 import subprocess
-from typing import Any
+import threading
+import urllib.request
+from typing import Any, Iterator
 
 from run import run_tests
-from stage import DONE, REFUSED, USAGE, Worker
+from stage import DONE, REFUSED, USAGE, Worker, wait_until
 from workload import StageCase
 
+SOON_S = 60
 WORSE = ["ok", "not tried", "warning", "problem"]
+
+
+@contextlib.contextmanager
+def in_front_of(harbor: str, redirects: bool) -> Iterator[str]:
+    """A front end: it sends everybody to https, or hands on and adds an X-Request-Id of its own."""
+
+    class Front(http.server.BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            if redirects:
+                self.send_response(308)
+                self.send_header("Location", "https://harbor.example.com" + self.path)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            request = urllib.request.Request(harbor + self.path)
+            for name in ("Authorization", "Accept", "X-Request-Id"):
+                if name in self.headers:
+                    request.add_header(name, self.headers[name])
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                body = reply.read()
+                self.send_response(reply.status)
+                self.send_header("X-Request-Id", "the-front-ends-own")
+                for name in ("X-Request-Id", "Content-Type", "Date"):
+                    self.send_header(name, reply.headers[name])
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Check(StageCase):
@@ -56,8 +101,8 @@ class Check(StageCase):
         lines = self.check()
         self.assertFalse([line for line in lines if line["state"] == "problem"])
         for subject, checks in {
-            "kafka": ("reachable", "topic", "ahead", "group", "rate", "read", "publish"),
-            "redis": ("reachable", "policy", "persistence", "data_set"),
+            "kafka": ("reachable", "topic", "ahead", "group", "rate", "workers", "read", "publish"),
+            "redis": ("reachable", "policy", "persistence", "data_set", "write"),
             "registry alpha": ("reachable", "tls", "clock", "request_id", "version", "read_only")
             + ("identity", "dedicated"),
         }.items():
@@ -113,6 +158,35 @@ class Check(StageCase):
         self.assert_told(
             self.the(lines, "registry alpha", "reachable"), "problem", "127.0.0.1:1", "url"
         )
+
+    def test_a_redirect_is_a_problem_that_names_where_it_leads(self) -> None:
+        harbor = self.stage.sandbox.url("alpha")
+        with in_front_of(harbor, redirects=True) as url:
+            line = self.the(
+                self.check(status=REFUSED, changes=((harbor, url),)), "registry alpha", "reachable"
+            )
+        self.assert_told(line, "problem", "redirects (HTTP 308) to https://harbor.example.com/", "url")
+
+    def test_a_front_end_that_adds_a_request_id_of_its_own_is_fine(self) -> None:
+        harbor = self.stage.sandbox.url("alpha")
+        with in_front_of(harbor, redirects=False) as url:
+            lines = self.check(changes=((harbor, url),))
+        self.assertEqual(self.the(lines, "registry alpha", "request_id")["state"], "ok")
+
+    def test_a_group_whose_only_worker_was_killed_is_a_problem_when_there_is_work(self) -> None:
+        worker = self.stage.add_worker("only")
+        self.assertEqual(self.the(self.check(), "kafka", "workers")["state"], "ok")
+        worker.kill()
+
+        def workers(lines: list[dict[str, Any]]) -> dict[str, Any]:
+            return self.the(lines, "kafka", "workers")
+
+        wait_until(
+            "the session has ended", lambda: workers(self.check())["state"] == "warning", SOON_S
+        )
+        self.stage.send_batch(["create-space -r alpha -s tea --actor e2e"])
+        line = workers(self.check(status=REFUSED))
+        self.assert_told(line, "problem", "has 0 members", "start berthd")
 
     def test_a_registry_in_read_only_mode_is_a_warning(self) -> None:
         self.stage.sandbox.faults("alpha", read_only=True)

@@ -202,17 +202,33 @@ struct redisReply *sim_redis_run(struct sim_redis *redis, const char *source,
     set_words(redis, "KEYS", args, BERTH_REDIS_SCRIPT_WORDS, BERTH_REDIS_SCRIPT_WORDS + keys);
     set_words(redis, "ARGV", args, BERTH_REDIS_SCRIPT_WORDS + keys, args->count);
     push_script(redis, source);
-    if (lua_pcall(redis->lua, 0, 1, 0) != 0) {
+    redisReply *reply;
+    bool refused = redis->refused;
+    if (lua_pcall(redis->lua, 0, 1, 0) == 0) {
+        reply = to_reply(redis->lua, false);
+    } else if (redis->refused && !refused) {
+        size_t len = 0;
+        const char *text = lua_tolstring(redis->lua, -1, &len);
+        reply = text_reply(REDIS_REPLY_ERROR, text, len);
+    } else {
         (void)fprintf(stderr, "%s\n", lua_tostring(redis->lua, -1));
         BERTH_UNREACHABLE("a script that failed");
     }
-    redisReply *reply = to_reply(redis->lua, false);
     lua_pop(redis->lua, 1);
     BERTH_ASSERT(lua_gettop(redis->lua) == 0);
     if (redis->observer != NULL) {
         redis->observer(redis->observer_ctx, source, args, reply);
     }
     return reply;
+}
+
+void sim_redis_refuse_write(struct sim_redis *redis, size_t nth) {
+    redis->writes_left = nth;
+    redis->refused = false;
+}
+
+bool sim_redis_refused(const struct sim_redis *redis) {
+    return redis->refused;
 }
 
 /* ---- Life ---- */

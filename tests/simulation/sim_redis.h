@@ -54,6 +54,12 @@ struct redisReply *sim_redis_run(struct sim_redis *redis, const char *source,
                                  const struct berth_redis_args *args);
 void sim_redis_reply_free(struct redisReply *reply);
 
+/* The nth write from now on (1: the next one) is refused as by an access list, whichever script
+ * makes it; what the script wrote before stays. */
+void sim_redis_refuse_write(struct sim_redis *redis, size_t nth);
+/* Whether it was, meanwhile. */
+bool sim_redis_refused(const struct sim_redis *redis);
+
 /* Calls fn after each script that was run; for the comparison with a real Redis. */
 void sim_redis_observe(struct sim_redis *redis,
                        void (*fn)(void *ctx, const char *source,

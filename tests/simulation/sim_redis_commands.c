@@ -333,20 +333,45 @@ static void on_scan(struct sim_redis *redis, size_t count) {
 static const struct {
     const char *name;
     void (*perform)(struct sim_redis *redis, size_t count);
+    bool writes;
 } commands[] = {
-    {"HMGET", on_hmget},     {"HSET", on_hset},       {"GETRANGE", on_getrange},
-    {"GET", on_get},         {"HGET", on_hget},       {"HGETALL", on_hgetall},
-    {"HDEL", on_hdel},       {"INCR", on_incr},       {"HKEYS", on_hkeys},
-    {"PEXPIRE", on_pexpire}, {"ZADD", on_zadd},       {"ZREM", on_zrem},
-    {"TIME", on_time},       {"HINCRBY", on_hincrby}, {"HSETNX", on_hsetnx},
-    {"PERSIST", on_persist}, {"SET", on_set},         {"DEL", on_del},
-    {"EXISTS", on_exists},   {"SCAN", on_scan},       {"ZRANGEBYLEX", on_zrangebylex},
+    {"HMGET", on_hmget, false},
+    {"HSET", on_hset, true},
+    {"GETRANGE", on_getrange, false},
+    {"GET", on_get, false},
+    {"HGET", on_hget, false},
+    {"HGETALL", on_hgetall, false},
+    {"HDEL", on_hdel, true},
+    {"INCR", on_incr, true},
+    {"HKEYS", on_hkeys, false},
+    {"PEXPIRE", on_pexpire, true},
+    {"ZADD", on_zadd, true},
+    {"ZREM", on_zrem, true},
+    {"TIME", on_time, false},
+    {"HINCRBY", on_hincrby, true},
+    {"HSETNX", on_hsetnx, true},
+    {"PERSIST", on_persist, true},
+    {"SET", on_set, true},
+    {"DEL", on_del, true},
+    {"EXISTS", on_exists, false},
+    {"SCAN", on_scan, false},
+    {"ZRANGEBYLEX", on_zrangebylex, false},
 };
+
+static void refuse_if_due(struct sim_redis *redis) {
+    if (redis->writes_left > 0 && --redis->writes_left == 0) {
+        redis->refused = true;
+        (void)luaL_error(redis->lua, "NOPERM no permissions to run the command");
+    }
+}
 
 void sim_command(struct sim_redis *redis, size_t count) {
     BERTH_ASSERT(count > 0);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (is(word(redis, 0), commands[i].name)) {
+            if (commands[i].writes) {
+                refuse_if_due(redis);
+            }
             commands[i].perform(redis, count);
             return;
         }

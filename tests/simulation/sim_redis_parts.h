@@ -100,6 +100,8 @@ struct sim_redis {
     size_t scripts_count;
     struct berth_bytes *words; /* Of the command that a script calls. */
     size_t words_max;
+    size_t writes_left; /* Until one is refused; 0: none will be. */
+    bool refused;
     void (*observer)(void *ctx, const char *source, const struct berth_redis_args *args,
                      const struct redisReply *reply);
     void *observer_ctx;

@@ -36,6 +36,7 @@
 /* Giving up. */
 #define BERTH_CODE_REGISTRY_UNAVAILABLE "registry.unavailable"
 #define BERTH_CODE_SPACE_STATE_UNKNOWN  "space.state_unknown"
+#define BERTH_CODE_LEDGER_KEY_UNUSABLE  "ledger.key_unusable"
 
 /* Refusals before a command is claimed. */
 #define BERTH_CODE_COMMAND_ID_INVALID          "command.id_invalid"

@@ -287,6 +287,10 @@ struct berth_engine_figures {
     uint64_t maps_ignored_total; /* Metadata of others, or damaged: repetition. */
     uint32_t partitions_crowded; /* Nothing beyond what is settled is taken in from them. */
     size_t map_bytes_max;        /* Of the fullest map; of BERTH_SETTLED_ROOM_BYTES. */
+    /* How long the oldest command has been here, without the pauses of its registry; those that
+     * wait for one that is paused don't count. 0: there is none. */
+    int64_t oldest_ms;
+    const struct berth_source *oldest; /* Its record; a view, until the next step. NULL: none. */
 };
 void berth_engine_figures(const struct berth_engine *engine, struct berth_engine_figures *ret);
 

@@ -180,6 +180,11 @@ struct berth_ledger_answer {
     /* No reply came, or Redis refused (read-only replica, out of memory, ...): it may have run or
      * not. Nothing below is set. */
     bool unavailable;
+    /* With unavailable, of CLAIM, REMEMBER and STORE: Redis refused because a key that is this
+     * command's, its space's or a workspace's alone holds something that isn't berth's. Empty: it
+     * isn't said which. NULL: not so. Views. */
+    const char *bad_key;
+    const char *bad_key_why; /* In Redis' words. */
     union {
         struct berth_claim_answer claim;
         struct {

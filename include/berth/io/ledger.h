@@ -96,6 +96,10 @@ berth_ledger_decide(struct berth_ledger *ledger, const struct berth_base *place,
 /* Whether the data set that is available is known to be the owner's. */
 bool berth_ledger_is_ours(const struct berth_ledger *ledger);
 
+/* What Redis says while it is there and refuses what everybody needs: no memory, no disk, no right.
+ * Until ten seconds have passed without, and a write was taken. NULL: it doesn't. A view. */
+const char *berth_ledger_refusal(const struct berth_ledger *ledger);
+
 /*
  * Submits a call; everything it points to is borrowed until this returns. on_answer never runs
  * before that.

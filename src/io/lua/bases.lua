@@ -8,11 +8,11 @@
 --   bases, for each of the keys what it holds; an empty string when there is nothing
 --   unknown   the data set isn't complete: nothing can be said from what isn't there
 
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if call('EXISTS', KEYS[1]) == 0 then
     return {'unknown'}
 end
 local reply = {'bases'}
 for i = 2, #KEYS do
-    reply[i] = redis.call('GET', KEYS[i]) or ''
+    reply[i] = call('GET', KEYS[i]) or ''
 end
 return reply

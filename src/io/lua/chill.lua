@@ -13,19 +13,19 @@
 --
 -- SCAN sees every key that is there from the first step to the last, whatever else is added.
 
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+if call('GET', KEYS[1]) ~= ARGV[1] then
     return {'lost'}
 end
 local pattern = string.gsub(ARGV[3], '[%*%?%[%]%\\]', '\\%0') .. '*'
-local found = redis.call('SCAN', ARGV[2], 'MATCH', pattern, 'COUNT', 1000)
+local found = call('SCAN', ARGV[2], 'MATCH', pattern, 'COUNT', 1000)
 for _, space in ipairs(found[2]) do
-    local state = redis.call('HGET', space, 'state')
+    local state = call('HGET', space, 'state')
     if state then
-        redis.call('HSET', space, 'verified_at', '0')
+        call('HSET', space, 'verified_at', '0')
     end
-    redis.call('HDEL', space, 'holder_instance', 'holder_incarnation', 'holder_command', 'renewals')
+    call('HDEL', space, 'holder_instance', 'holder_incarnation', 'holder_command', 'renewals')
     if state ~= 'present' then
-        redis.call('PEXPIRE', space, ARGV[4])
+        call('PEXPIRE', space, ARGV[4])
     end
 end
 return {'chilled', found[1]}

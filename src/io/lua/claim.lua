@@ -30,8 +30,9 @@ local before_is_absent, warm_since, now = ARGV[7] == '1', tonumber(ARGV[8]), ARG
 local number, take_over = ARGV[10], ARGV[11] == '1'
 local claim = incarnation .. ' ' .. number
 
+-- Without `received_at` the command's hash is one that is being made anew, see below.
 local known_digest, known_source, kind, version, attempts, received_at, earlier, before, burned,
-    paused_ms, known_claim = unpack(redis.call('HMGET', command, 'digest', 'source', 'kind', 'version',
+    paused_ms, known_claim = unpack(call('HMGET', command, 'digest', 'source', 'kind', 'version',
         'attempts', 'received_at', 'earlier', 'before', 'burned', 'paused_ms', 'claim'))
 
 if known_digest and known_digest ~= digest then
@@ -45,8 +46,8 @@ local late = known_incarnation == incarnation and tonumber(number) < tonumber(kn
 -- A FAILED outcome is final for its own record only, so that a dead letter can be replayed.
 local failed_elsewhere = kind == 'FAILED' and not same_source(known_source, source) and not late
 if kind and not failed_elsewhere then
-    local current = redis.call('HGET', space, 'version') == version
-    local result, rest = unpack(redis.call('HMGET', command, 'result', 'rest'))
+    local current = call('HGET', space, 'version') == version
+    local result, rest = unpack(call('HMGET', command, 'result', 'rest'))
     return {'stored', same_source(known_source, source) and 1 or 0, current and 1 or 0,
         result .. (rest or ''), version}
 end
@@ -55,7 +56,7 @@ if not known_digest and issued ~= 'fine' then
 end
 
 local lane_instance, lane_incarnation, lane_id, token, renewals, space_version, state, verified_at =
-    unpack(redis.call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
+    unpack(call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
         'token', 'renewals', 'version', 'state', 'verified_at'))
 local may_expire = token and state ~= 'present'
 -- A lane that was kept after FAILED waits for a write that may still arrive: the replay of that dead
@@ -77,39 +78,42 @@ local repetition = own and known_claim == claim
 
 -- Whoever held the lane before may have changed Harbor since the space was last seen.
 if lane_id and not repetition then
-    redis.call('HSET', space, 'verified_at', '0')
+    call('HSET', space, 'verified_at', '0')
     verified_at = '0'
 end
 local known, sequence = false, false
 if state then
-    known = table.concat(redis.call('HGETALL', space), '\n')
+    known = table.concat(call('HGETALL', space), '\n')
 end
 
 if own then
     -- The lease is counted from this call on, so whoever watches the lane must see a new mark. The
     -- token stays: a late copy of this call must not take the lane from the claim it belongs to.
-    redis.call('HINCRBY', space, 'renewals', 1)
+    call('HINCRBY', space, 'renewals', 1)
 else
-    local clock = redis.call('TIME')
+    local clock = call('TIME')
     token = string.format('%.0f', math.max((tonumber(space_version) or 0) + 1,
         (tonumber(token) or 0) + 1, clock[1] * 1000000 + clock[2]))
-    redis.call('HSET', space, 'token', token, 'renewals', '0', 'holder_instance', instance,
-        'holder_incarnation', incarnation, 'holder_command', id)
     sequence = raise()
     if may_expire then
-        redis.call('PERSIST', space)
+        call('PERSIST', space)
     end
+    call('HSET', space, 'token', token, 'renewals', '0', 'holder_instance', instance,
+        'holder_incarnation', incarnation, 'holder_command', id)
 end
 
 local fields = {}
-if failed_elsewhere or not known_digest then
+if failed_elsewhere or not received_at then
     -- A replayed dead letter is a new claim, but not the first one of its id.
     attempts, received_at, before, burned, paused_ms = 1, now, false, false, false
     fields = {'digest', digest, 'source', source, 'attempts', 1, 'received_at', now, 'claim', claim}
     if failed_elsewhere then
-        redis.call('DEL', command)
+        -- What is left of the old claim says until the end that there was one.
+        call('PERSIST', command)
+        call('HDEL', command, 'received_at', 'kind', 'version', 'result', 'rest', 'before', 'burned',
+            'paused_ms')
     end
-    if failed_elsewhere or ARGV[14] == '1' then
+    if known_digest or ARGV[14] == '1' then
         earlier = '1'
         fields[#fields + 1] = 'earlier'
         fields[#fields + 1] = earlier
@@ -130,7 +134,7 @@ if not before then
     end
 end
 if #fields > 0 then
-    redis.call('HSET', command, unpack(fields))
+    call('HSET', command, unpack(fields))
 end
 
 local first = tonumber(attempts) == 1 and not earlier

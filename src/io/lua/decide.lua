@@ -9,8 +9,8 @@
 --   decided
 --   unknown   the data set isn't complete
 
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if call('EXISTS', KEYS[1]) == 0 then
     return {'unknown'}
 end
-redis.call('SET', KEYS[2], ARGV[1])
+call('SET', KEYS[2], ARGV[1])
 return {'decided'}

@@ -8,10 +8,10 @@
 --   filled       it is so, also when nothing is known of the space
 --   rebuilding   the data set has no epoch
 
-if redis.call('GETRANGE', KEYS[1], 0, 63) == '' then
+if call('GETRANGE', KEYS[1], 0, 63) == '' then
     return {'rebuilding'}
 end
-if redis.call('HGET', KEYS[2], 'state') == 'present' then
-    redis.call('HSET', KEYS[2], 'verified_at', '0')
+if call('HGET', KEYS[2], 'state') == 'present' then
+    call('HSET', KEYS[2], 'verified_at', '0')
 end
 return {'filled'}

@@ -17,7 +17,7 @@
 -- a call that comes late, or twice, can't bring an old state back. Nothing is known to be absent
 -- here: a deleted space has its tombstone.
 
-local epoch = redis.call('GETRANGE', KEYS[1], 0, 63)
+local epoch = call('GETRANGE', KEYS[1], 0, 63)
 if epoch == '' then
     return {'rebuilding'}
 end
@@ -25,22 +25,23 @@ local space, registry, public = KEYS[2], KEYS[3], KEYS[4]
 local member, workspaces = ARGV[3], ARGV[4]
 local FIELDS = 5
 
-local token, state, holder = unpack(redis.call('HMGET', space, 'token', 'state', 'holder_command'))
+local token, state, holder = unpack(call('HMGET', space, 'token', 'state', 'holder_command'))
 if state or holder or epoch ~= ARGV[1] or (token or '') ~= ARGV[2] then
     return {'space', epoch, token, holder and 1 or 0,
-        state and table.concat(redis.call('HGETALL', space), '\n')}
+        state and table.concat(call('HGETALL', space), '\n')}
 end
 
-redis.call('HSET', space, unpack(ARGV, FIELDS))
--- A hash that holds only a token was to end.
-redis.call('PERSIST', space)
-redis.call('ZADD', registry, 0, member)
+-- The hash last: it says that all of it is there.
+call('ZADD', registry, 0, member)
 for i = FIELDS, #ARGV, 2 do
     local field = ARGV[i]
     if string.sub(field, 1, 8) == 'binding:' then
-        redis.call('ZADD', workspaces .. string.sub(field, 9), 0, member)
+        call('ZADD', workspaces .. string.sub(field, 9), 0, member)
     elseif field == 'visibility' and ARGV[i + 1] == 'PUBLIC' then
-        redis.call('ZADD', public, 0, member)
+        call('ZADD', public, 0, member)
     end
 end
+-- A hash that holds only a token was to end.
+call('PERSIST', space)
+call('HSET', space, unpack(ARGV, FIELDS))
 return {'filled'}

@@ -19,14 +19,14 @@ local guard_epoch = table.remove(KEYS)
 local guard_raised = tonumber(table.remove(ARGV))
 local guard_seen = tonumber(table.remove(ARGV))
 local guard_id = table.remove(ARGV)
-if redis.call('GETRANGE', guard_epoch, 0, 35) ~= guard_id
-    or (tonumber(redis.call('GET', guard_sequence)) or 0) < guard_seen
-    or (tonumber(redis.call('HGET', guard_sequence .. ':raised', ARGV[1])) or 0) < guard_raised then
+if call('GETRANGE', guard_epoch, 0, 35) ~= guard_id
+    or (tonumber(call('GET', guard_sequence)) or 0) < guard_seen
+    or (tonumber(call('HGET', guard_sequence .. ':raised', ARGV[1])) or 0) < guard_raised then
     return {'stale'}
 end
 local function raise()
-    local number = redis.call('INCR', guard_sequence)
-    redis.call('HSET', guard_sequence .. ':raised', ARGV[1], number)
+    local number = call('INCR', guard_sequence)
+    call('HSET', guard_sequence .. ':raised', ARGV[1], number)
     return number
 end
 

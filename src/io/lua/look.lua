@@ -19,19 +19,19 @@
 -- The lock holds "<incarnation> <attempt>". An incarnation may take its own lock under a new
 -- attempt: then the attempt before was cut off, and its late calls find another lock.
 
-local epoch, lock = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[3])
-local sequence = redis.call('GET', KEYS[2]) or '0'
+local epoch, lock = call('GET', KEYS[1]), call('GET', KEYS[3])
+local sequence = call('GET', KEYS[2]) or '0'
 local what, incarnation, seen, life = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
 local attempt = incarnation .. ' ' .. ARGV[3]
 
 if what == 'drop' then
     if lock == attempt then
-        redis.call('DEL', KEYS[3])
+        call('DEL', KEYS[3])
     end
     return {'closed'}
 end
 
-local deployment, group, cluster = unpack(redis.call('HMGET', KEYS[4], 'deployment', 'group',
+local deployment, group, cluster = unpack(call('HMGET', KEYS[4], 'deployment', 'group',
     'cluster'))
 local told = ARGV[9] ~= ''
 if deployment and told
@@ -42,16 +42,16 @@ end
 local whole = epoch and string.match(epoch, '^[%x-]+ %d+')
 -- What others have raised since may hide that what the caller raised is lost.
 local mine = whole and ARGV[6] ~= '' and string.sub(epoch, 1, #ARGV[6]) == ARGV[6]
-local raised = mine and tonumber(redis.call('HGET', KEYS[2] .. ':raised', ARGV[8]) or '0')
+local raised = mine and tonumber(call('HGET', KEYS[2] .. ':raised', ARGV[8]) or '0')
 if whole and tonumber(sequence) >= seen and (not mine or raised >= tonumber(ARGV[7])) then
     if told and not deployment and what == 'begin' then
         -- It began under a version that didn't write it down: the first worker's. Tools only look.
-        redis.call('HSET', KEYS[4], 'deployment', ARGV[9], 'group', ARGV[10], 'cluster', ARGV[11])
+        call('HSET', KEYS[4], 'deployment', ARGV[9], 'group', ARGV[10], 'cluster', ARGV[11])
     end
     return {'open', epoch, sequence}
 end
 -- Older than it was, or not of our making. Others may not have seen that: nobody works on it now.
-redis.call('DEL', KEYS[1])
+call('DEL', KEYS[1])
 
 if lock and string.sub(lock, 1, #incarnation) ~= incarnation then
     return {'busy', string.sub(lock, 1, #incarnation)}
@@ -59,5 +59,5 @@ end
 if what == 'look' then
     return {'closed'}
 end
-redis.call('SET', KEYS[3], attempt, 'PX', life)
+call('SET', KEYS[3], attempt, 'PX', life)
 return {'begun'}

@@ -13,21 +13,21 @@
 -- The sequence begins at the microseconds of Redis' clock, so it is above that of every data set
 -- before it, also of those that only others have seen: what any worker saw of them is older.
 
-local epoch = redis.call('GET', KEYS[1])
+local epoch = call('GET', KEYS[1])
 if epoch and epoch == ARGV[2] then
-    return {'open', epoch, redis.call('GET', KEYS[2]) or '0'}
+    return {'open', epoch, call('GET', KEYS[2]) or '0'}
 end
-if redis.call('GET', KEYS[3]) ~= ARGV[1] then
+if call('GET', KEYS[3]) ~= ARGV[1] then
     return {'lost'}
 end
-local clock = redis.call('TIME')
-local sequence = string.format('%.0f', math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1,
+local clock = call('TIME')
+local sequence = string.format('%.0f', math.max(tonumber(call('GET', KEYS[2]) or '0') + 1,
     tonumber(ARGV[3]) + 1, clock[1] * 1000000 + clock[2]))
 if ARGV[4] ~= '' then
-    redis.call('HSET', KEYS[4], 'deployment', ARGV[4], 'group', ARGV[5], 'cluster', ARGV[6])
+    call('HSET', KEYS[4], 'deployment', ARGV[4], 'group', ARGV[5], 'cluster', ARGV[6])
 end
-redis.call('SET', KEYS[2], sequence)
-redis.call('SET', KEYS[1], ARGV[2])
-redis.call('DEL', KEYS[3])
-redis.call('DEL', KEYS[2] .. ':raised')
+call('DEL', KEYS[2] .. ':raised')
+call('SET', KEYS[2], sequence)
+call('SET', KEYS[1], ARGV[2])
+call('DEL', KEYS[3])
 return {'open', ARGV[2], sequence}

@@ -19,7 +19,7 @@ local limit, bindings_max = tonumber(ARGV[1]), tonumber(ARGV[2])
 local spaces, sets = ARGV[3], tonumber(ARGV[4])
 local STRETCHES = 5
 
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if call('EXISTS', KEYS[1]) == 0 then
     return {'rebuilding'}
 end
 
@@ -30,7 +30,7 @@ local BATCH = limit + 1
 -- The first name of a set that was not taken yet, or nil.
 local function head(list)
     if list.at > #list.names and not list.ended then
-        list.names = redis.call('ZRANGEBYLEX', list.set, list.from, list.to, 'LIMIT', 0, BATCH)
+        list.names = call('ZRANGEBYLEX', list.set, list.from, list.to, 'LIMIT', 0, BATCH)
         list.at = 1
         list.ended = #list.names < BATCH
         if not list.ended then
@@ -72,7 +72,7 @@ local page, count, bindings = {'page', 0}, 0, 0
 
 -- False: the page is full, and there is more.
 local function add(name)
-    local fields = redis.call('HGETALL', spaces .. name)
+    local fields = call('HGETALL', spaces .. name)
     local present, bound = false, 0
     for i = 1, #fields, 2 do
         local field = fields[i]

@@ -24,12 +24,12 @@ local space, registry, public = KEYS[2], KEYS[3], KEYS[4]
 local becomes, version, memory, member, workspaces = unpack(ARGV, 2, 6)
 local FIELDS = 7
 
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+if call('GET', KEYS[1]) ~= ARGV[1] then
     return {'lost'}
 end
 
 local state, known_version, token = unpack(
-    redis.call('HMGET', space, 'state', 'version', 'token'))
+    call('HMGET', space, 'state', 'version', 'token'))
 if becomes == 'present' then
     if state and (tonumber(known_version) or 0) >= tonumber(version) then
         return {'known'}
@@ -40,15 +40,15 @@ elseif state ~= 'present'
 end
 
 local function join(set)
-    redis.call('ZADD', set, 0, member)
+    call('ZADD', set, 0, member)
 end
 local function leave(set)
-    redis.call('ZREM', set, member)
+    call('ZREM', set, member)
 end
 
 -- What is there goes whole, so that nothing of it is left in the sets; then the new one comes.
 if state then
-    for _, field in ipairs(redis.call('HKEYS', space)) do
+    for _, field in ipairs(call('HKEYS', space)) do
         if string.sub(field, 1, 8) == 'binding:' then
             leave(workspaces .. string.sub(field, 9))
         end
@@ -56,26 +56,29 @@ if state then
     leave(registry)
     leave(public)
 end
+if becomes == 'present' then
+    -- The hash last: it says that all of it is there.
+    join(registry)
+    for i = FIELDS, #ARGV, 2 do
+        local field = ARGV[i]
+        if string.sub(field, 1, 8) == 'binding:' then
+            join(workspaces .. string.sub(field, 9))
+        elseif field == 'visibility' and ARGV[i + 1] == 'PUBLIC' then
+            join(public)
+        end
+    end
+end
 if token or state then
-    redis.call('DEL', space)
+    call('DEL', space)
 end
 
 if becomes == 'removed' then
-    redis.call('HSET', space, 'version', known_version or '0', 'token', token or '0')
-    redis.call('PEXPIRE', space, memory)
+    call('HSET', space, 'version', known_version or '0', 'token', token or '0')
+    call('PEXPIRE', space, memory)
     return {'put'}
 end
 if (tonumber(token) or 0) < tonumber(version) then
     token = version
 end
-redis.call('HSET', space, 'token', token, unpack(ARGV, FIELDS))
-join(registry)
-for i = FIELDS, #ARGV, 2 do
-    local field = ARGV[i]
-    if string.sub(field, 1, 8) == 'binding:' then
-        join(workspaces .. string.sub(field, 9))
-    elseif field == 'visibility' and ARGV[i + 1] == 'PUBLIC' then
-        join(public)
-    end
-end
+call('HSET', space, 'token', token, unpack(ARGV, FIELDS))
 return {'put'}

@@ -12,16 +12,16 @@
 
 local space, command = KEYS[1], KEYS[2]
 
-local lane = redis.call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
+local lane = call('HMGET', space, 'holder_instance', 'holder_incarnation', 'holder_command',
     'token')
 for i = 1, 4 do
     if lane[i] ~= ARGV[i] then
         return {'lost'}
     end
 end
-local digest, kind = unpack(redis.call('HMGET', command, 'digest', 'kind'))
+local digest, kind = unpack(call('HMGET', command, 'digest', 'kind'))
 if not digest or kind then
     return {'lost'}
 end
-redis.call(ARGV[6] == '1' and 'HSET' or 'HSETNX', command, 'before', ARGV[5])
+call(ARGV[6] == '1' and 'HSET' or 'HSETNX', command, 'before', ARGV[5])
 return {'kept'}

@@ -11,26 +11,32 @@ local instance, incarnation = ARGV[1], ARGV[2]
 
 local function remember_budget(command, burned, paused_ms)
     local digest, known_burned, known_paused_ms = unpack(
-        redis.call('HMGET', command, 'digest', 'burned', 'paused_ms'))
+        call('HMGET', command, 'digest', 'burned', 'paused_ms'))
     local same = (known_burned or '0') == burned and (known_paused_ms or '0') == paused_ms
     if digest and not same then
-        redis.call('HSET', command, 'burned', burned, 'paused_ms', paused_ms)
+        call('HSET', command, 'burned', burned, 'paused_ms', paused_ms)
     end
+end
+
+local function renew(space, command, id, token, burned, paused_ms)
+    local lane_instance, lane_incarnation, lane_id, lane_token = unpack(call('HMGET', space,
+        'holder_instance', 'holder_incarnation', 'holder_command', 'token'))
+    if lane_instance ~= instance or lane_incarnation ~= incarnation or lane_id ~= id
+        or lane_token ~= token then
+        return '0'
+    end
+    call('HINCRBY', space, 'renewals', 1)
+    -- Its claim or store will say what is wrong with the command's key.
+    skipping(function() remember_budget(command, burned, paused_ms) end)
+    return '1'
 end
 
 local held = {}
 for i = 1, #KEYS / 2 do
-    local space, command = KEYS[2 * i - 1], KEYS[2 * i]
-    local id, token, burned, paused_ms = unpack(ARGV, 4 * i - 1, 4 * i + 2)
-    local lane_instance, lane_incarnation, lane_id, lane_token = unpack(redis.call('HMGET', space,
-        'holder_instance', 'holder_incarnation', 'holder_command', 'token'))
-    if lane_instance == instance and lane_incarnation == incarnation and lane_id == id
-        and lane_token == token then
-        redis.call('HINCRBY', space, 'renewals', 1)
-        remember_budget(command, burned, paused_ms)
-        held[i] = '1'
-    else
-        held[i] = '0'
-    end
+    -- One lane's key that somebody has put something else into isn't held, and the others are.
+    held[i] = '0'
+    skipping(function()
+        held[i] = renew(KEYS[2 * i - 1], KEYS[2 * i], unpack(ARGV, 4 * i - 1, 4 * i + 2))
+    end)
 end
 return table.concat(held)

@@ -17,10 +17,12 @@
 
 local commands = tonumber(ARGV[1])
 for i = 1, commands do
-    local version, source = unpack(redis.call('HMGET', KEYS[i], 'version', 'source'))
-    if version == ARGV[2 * i] and same_source(source, ARGV[2 * i + 1]) then
-        redis.call('HDEL', KEYS[i], 'rest')
-    end
+    skipping(function()
+        local version, source = unpack(call('HMGET', KEYS[i], 'version', 'source'))
+        if version == ARGV[2 * i] and same_source(source, ARGV[2 * i + 1]) then
+            call('HDEL', KEYS[i], 'rest')
+        end
+    end)
 end
 
 local function of_another(id, other)
@@ -28,20 +30,20 @@ local function of_another(id, other)
 end
 
 local function settle(base, log, from, offset, mark)
-    local known = tonumber(redis.call('GET', base)) or -1
-    local known_id, known_marked = string.match(redis.call('GET', log) or 'L1::-2:',
+    local known = tonumber(call('GET', base)) or -1
+    local known_id, known_marked = string.match(call('GET', log) or 'L1::-2:',
         '^L1:([^:]*):(-?%d+):')
     local id, marked = string.match(mark, '^L1:([^:]*):(-?%d+):')
-    local decided_id = string.match(redis.call('GET', from) or '', '^%d+ ?(%S*)$')
+    local decided_id = string.match(call('GET', from) or '', '^%d+ ?(%S*)$')
     local resolved = decided_id and not of_another(decided_id, id)
     local rises = known < tonumber(offset)
         or (known == tonumber(offset) and tonumber(known_marked or -2) <= tonumber(marked))
     if rises or resolved or of_another(known_id or '', id) then
-        redis.call('SET', base, offset)
-        redis.call('SET', log, mark)
+        call('SET', base, offset)
+        call('SET', log, mark)
     end
     if resolved then
-        redis.call('DEL', from)
+        call('DEL', from)
     end
 end
 

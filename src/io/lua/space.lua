@@ -10,11 +10,11 @@
 --                holds the lane; fields: the space's fields and values, one a line, or nil when
 --                nothing is known of it
 
-local epoch = redis.call('GETRANGE', KEYS[1], 0, 63)
+local epoch = call('GETRANGE', KEYS[1], 0, 63)
 if epoch == '' then
     return {'rebuilding'}
 end
-local token, state, holder = unpack(redis.call('HMGET', KEYS[2], 'token', 'state',
+local token, state, holder = unpack(call('HMGET', KEYS[2], 'token', 'state',
     'holder_command'))
 return {'space', epoch, token, holder and 1 or 0,
-    state and table.concat(redis.call('HGETALL', KEYS[2]), '\n')}
+    state and table.concat(call('HGETALL', KEYS[2]), '\n')}

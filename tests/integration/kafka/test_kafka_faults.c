@@ -187,12 +187,12 @@ static void test_how_far_a_group_is_can_be_asked_while_its_coordinator_moves(voi
     struct berth_error error = {.text = ""};
     rd_kafka_mock_push_request_errors(mock->cluster, API_OFFSET_FETCH, 1,
                                       RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
-    assert_int_equal(berth_kafka_group_progress(&mock->world->properties, GROUP, COMMANDS, 2, 5000,
-                                                &progress, &error),
+    assert_int_equal(berth_kafka_group_progress(&mock->world->properties, GROUP, COMMANDS, 2, 60000,
+                                                5000, &progress, &error),
                      BERTH_OK);
     assert_int_equal(progress.partitions_unreadable, 2);
-    assert_int_equal(berth_kafka_group_progress(&mock->world->properties, GROUP, COMMANDS, 2, 5000,
-                                                &progress, &error),
+    assert_int_equal(berth_kafka_group_progress(&mock->world->properties, GROUP, COMMANDS, 2, 60000,
+                                                5000, &progress, &error),
                      BERTH_OK);
     assert_int_equal(progress.partitions_unreadable, 0);
     assert_int_equal(progress.behind, 3);

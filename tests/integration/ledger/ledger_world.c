@@ -170,6 +170,10 @@ static void keep_answer(void *ctx, uint64_t call_id, const struct berth_ledger_a
     assert_true(worker->answers_count < WORLD_ANSWERS_MAX);
     struct kept_answer *kept = &worker->answers[worker->answers_count++];
     *kept = (struct kept_answer){.call_id = call_id, .answer = *answer, .stored_len = stored.len};
+    if (answer->bad_key != NULL) {
+        snprintf(kept->bad_key, sizeof(kept->bad_key), "%s", answer->bad_key);
+        kept->answer.bad_key = kept->bad_key;
+    }
     if (stored.len > 0) {
         kept->stored = malloc(stored.len);
         assert_non_null(kept->stored);

@@ -38,6 +38,7 @@ struct world {
 struct kept_answer {
     uint64_t call_id;
     struct berth_ledger_answer answer;
+    char bad_key[384]; /* What answer.bad_key shows. */
     uint8_t *stored;
     size_t stored_len;
 };

@@ -321,6 +321,7 @@ static bool faults_of(enum world_channel channel, enum world_fault fault) {
     case WORLD_LOSE_CALL:
     case WORLD_LOSE_REPLY:
     case WORLD_LATE_CALL:
+    case WORLD_BAD_KEY:
         return channel == WORLD_LEDGER;
     case WORLD_NOT_SENT:
     case WORLD_UNKNOWN_APPLIED:
@@ -366,7 +367,7 @@ enum world_fault world_pick_fault(struct world *world, enum world_channel channe
         *ret_delay_ms = rule->delay_ms;
         return rule->fault;
     }
-    for (int fault = WORLD_SLOW; fault <= WORLD_ABORT; fault++) {
+    for (int fault = WORLD_SLOW; fault <= WORLD_BAD_KEY; fault++) {
         if (world->now_ms < world->chances_until_ms &&
             faults_of(channel, (enum world_fault)fault) &&
             berth_random_below(&world->random, 1000) < world->chance_permille[fault]) {

@@ -88,6 +88,7 @@ enum world_fault {
     WORLD_SERVER_ERROR, /* 500, and not applied. */
     WORLD_UNAUTHORIZED, /* 401. */
     WORLD_ABORT,        /* Kafka: the transaction aborts. */
+    WORLD_BAD_KEY,      /* Ledger: refused, because a key holds something else. */
 };
 
 /* The next `count` calls of this kind, after `skip` of them, have this fault. WORLD_ANY doesn't
@@ -177,6 +178,7 @@ struct world_ledger_command {
     int claim_worker; /* Whose claim the last one was, ... */
     uint32_t claim_life;
     uint64_t claim_number; /* ... and which. */
+    bool given_up; /* Answered without it, so its claim is open: the id's next one goes on with it. */
     uint32_t burned;
     int64_t paused_ms;
     bool earlier; /* A claim that ended FAILED came before. */
@@ -296,8 +298,8 @@ struct world {
 
     struct world_rule rules[WORLD_RULES_MAX];
     size_t rules_count;
-    bool spaces_keep_partitions;          /* A test says so: all commands of each are in one. */
-    int chance_permille[WORLD_ABORT + 1]; /* Of each fault, until ... */
+    bool spaces_keep_partitions;            /* A test says so: all commands of each are in one. */
+    int chance_permille[WORLD_BAD_KEY + 1]; /* Of each fault, until ... */
     int64_t chances_until_ms;
     int64_t intake_ms; /* Time that passes between the look whether there is room and the record. */
     /* Outputs that refuse records, by enum world_output, until then. Whose answers were refused

@@ -96,6 +96,7 @@ void harbor_runs(struct world *world, struct world_event *event) {
     case WORLD_LATE_CALL:
     case WORLD_NOT_SENT:
     case WORLD_ABORT:
+    case WORLD_BAD_KEY:
         apply(world, event);
         break;
     }

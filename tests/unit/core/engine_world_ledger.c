@@ -20,7 +20,8 @@ static void run_settled(struct world *world, const struct world_event *event);
 void ledger_runs(struct world *world, struct world_event *event) {
     enum berth_ledger_call_kind kind = event->ledger_call.kind;
     bool down = world->now_ms < world->ledger_down_until_ms;
-    bool runs = event->fault != WORLD_LOSE_CALL && !down;
+    bool refused = event->fault == WORLD_BAD_KEY && !down;
+    bool runs = event->fault != WORLD_LOSE_CALL && !refused && !down;
     event->ledger_answer.kind = kind;
     if (runs) {
         switch (kind) {
@@ -52,7 +53,10 @@ void ledger_runs(struct world *world, struct world_event *event) {
     berth_space_state_init(&answer.state);
     answer.ledger_answer.unavailable = !runs || event->fault == WORLD_LOSE_REPLY;
     int64_t at_ms = world->now_ms + 1 + event->delay_ms;
-    if (answer.ledger_answer.unavailable) {
+    if (refused) {
+        answer.ledger_answer.bad_key = "berth:v1:space:main/team-a";
+        answer.ledger_answer.bad_key_why = "WRONGTYPE";
+    } else if (answer.ledger_answer.unavailable) {
         at_ms = event->asked_ms + WORLD_LEDGER_TIMEOUT_MS;
     }
     world_post(world, &answer, at_ms - world->now_ms);

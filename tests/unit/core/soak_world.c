@@ -98,7 +98,7 @@ static void configure(struct soak *soak) {
     }
     world->intake_ms = chance(world, 30) ? below(world, 400) : 0;
     world->chances_until_ms = world->now_ms + CALM_AFTER_MS;
-    for (int fault = WORLD_SLOW; fault <= WORLD_ABORT; fault++) {
+    for (int fault = WORLD_SLOW; fault <= WORLD_BAD_KEY; fault++) {
         world->chance_permille[fault] = chance(world, 50) ? below(world, LOSS_PERMILLE_MAX) : 0;
     }
 }

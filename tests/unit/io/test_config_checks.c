@@ -148,6 +148,26 @@ static void test_a_url_holds_no_credentials(void **state) {
     assert_int_equal(fixture->report.findings[2].line, 8);
 }
 
+/* Its path is put behind: else every request would be a 404, and look like a Harbor without
+ * sessions. */
+static void test_a_url_is_where_the_web_page_is(void **state) {
+    struct config_fixture *fixture = *state;
+    static const char *const bad[] = {"/api/v2.0", "/api/v2.0/", "/api", "/harbor/api/v2.0//"};
+    static const char *const good[] = {"", "/", "/harbor", "/api/harbor", "/v2.0", "/xapi/v2"};
+    char text[256];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void)snprintf(text, sizeof(text), CONFIG_KAFKA "[registry a]\nurl = https://h%s\n",
+                       bad[i]);
+        assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS, text), BERTH_INVALID);
+        assert_non_null(strstr(config_fixture_messages(fixture), "the path of Harbor's API"));
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        (void)snprintf(text, sizeof(text), CONFIG_KAFKA "[registry a]\nurl = https://h%s\n",
+                       good[i]);
+        assert_int_equal(config_fixture_load(fixture, BERTH_CONFIG_FOR_TOOLS, text), BERTH_OK);
+    }
+}
+
 /* An editor's newline is no part of a secret; another one is. */
 static void test_one_newline_at_a_secrets_end_does_not_count(void **state) {
     struct config_fixture *fixture = *state;
@@ -325,6 +345,7 @@ int main(void) {
         TEST(test_every_kind_of_record_has_its_own_topic),
         TEST(test_passwords_in_the_clear_are_warned_of),
         TEST(test_a_url_holds_no_credentials),
+        TEST(test_a_url_is_where_the_web_page_is),
         TEST(test_one_newline_at_a_secrets_end_does_not_count),
         TEST(test_secret_files_are_checked),
         TEST(test_a_missing_secret_file_is_named),

@@ -12,7 +12,8 @@ const struct berth_code berth_codes[] = {
     {BERTH_CODE_WORKSPACE_UNCHANGED, "Of one workspace: it was seen in Harbor to be so already.",
      false},
     {BERTH_CODE_WORKSPACE_REPAIRED,
-     "Of one workspace: its robot account, disabled or altered in Harbor, is as it should be again.",
+     "Of one workspace: its robot account, disabled or altered in Harbor, is as it should be "
+     "again.",
      false},
     {BERTH_CODE_WORKSPACE_BINDINGS_SET, "Exactly these workspaces are bound to the space.", false},
     {BERTH_CODE_SPACE_ALREADY_EXISTS, "The space was there before this command.", false},

@@ -156,11 +156,10 @@ static const struct berth_command *a_command(void) {
 static const struct berth_claim_answer *claim(struct world *world) {
     static const struct berth_source source = {.topic = "berth.commands.alpha", .offset = 60};
     static uint64_t claims = 1;
-    struct berth_ledger_call call = {.kind = BERTH_LEDGER_CLAIM,
-                                     .claim = {.command = a_command(),
-                                               .source = &source,
-                                               .number = ++claims,
-                                               .now_wall_ms = WALL_MS}};
+    struct berth_ledger_call call = {
+        .kind = BERTH_LEDGER_CLAIM,
+        .claim = {
+            .command = a_command(), .source = &source, .number = ++claims, .now_wall_ms = WALL_MS}};
     assert_int_equal(berth_ledger_submit(sim_link_ledger(world->link), 1, &call, NULL), BERTH_OK);
     pass(world, 1);
     return &world->answer.claim;
@@ -257,10 +256,9 @@ static void test_the_end_of_a_connection_answers_everything(void **state) {
     struct world *world = *state;
     wait_available(world);
     static const struct berth_source source = {.topic = "berth.commands.alpha", .offset = 60};
-    struct berth_ledger_call call = {.kind = BERTH_LEDGER_CLAIM,
-                                     .claim = {.command = a_command(),
-                                               .source = &source,
-                                               .number = 1}};
+    struct berth_ledger_call call = {
+        .kind = BERTH_LEDGER_CLAIM,
+        .claim = {.command = a_command(), .source = &source, .number = 1}};
     assert_int_equal(berth_ledger_submit(sim_link_ledger(world->link), 1, &call, NULL), BERTH_OK);
     sim_link_disconnect(world->link, "lost");
     assert_true(world->answer.unavailable);

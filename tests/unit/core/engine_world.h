@@ -178,7 +178,8 @@ struct world_ledger_command {
     int claim_worker; /* Whose claim the last one was, ... */
     uint32_t claim_life;
     uint64_t claim_number; /* ... and which. */
-    bool given_up; /* Answered without it, so its claim is open: the id's next one goes on with it. */
+    bool given_up; /* Answered without it, so its claim is open: the id's next one goes on with it.
+                    */
     uint32_t burned;
     int64_t paused_ms;
     bool earlier; /* A claim that ended FAILED came before. */

@@ -395,10 +395,6 @@ enum berth_rc berth_redis_client_run(struct berth_redis_client *client, size_t s
 
 /* ---- Life ---- */
 
-bool berth_redis_client_ready(const struct berth_redis_client *client) {
-    return client->phase == REDIS_READY;
-}
-
 /* Makes the server's strings our own. False: out of memory. */
 static bool copy_texts(struct berth_redis_client *client) {
     struct berth_redis_server *server = &client->config.server;

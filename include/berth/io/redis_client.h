@@ -90,8 +90,6 @@ BERTH_MUST_USE enum berth_rc berth_redis_client_new(const struct berth_redis_cli
  * callback. NULL is fine; returns NULL. */
 struct berth_redis_client *berth_redis_client_free(struct berth_redis_client *client);
 
-bool berth_redis_client_ready(const struct berth_redis_client *client);
-
 /* reply: borrowed for the call; NULL: none came. It may ask again from within. */
 typedef void (*berth_redis_reply_fn)(void *ctx, const struct redisReply *reply);
 
